@@ -1,0 +1,68 @@
+package money
+
+import (
+	"fmt"
+
+	"github.com/cockroachdb/apd/v3"
+)
+
+// Rounding names how a decimal becomes a whole number of units.
+type Rounding string
+
+// The rounding modes, by their usual names.
+const (
+	// HalfEven rounds ties to the even neighbour (IEEE 754 roundTiesToEven).
+	HalfEven Rounding = "HALF_EVEN"
+	// HalfUp rounds ties away from zero.
+	HalfUp Rounding = "HALF_UP"
+	// HalfDown rounds ties towards zero.
+	HalfDown Rounding = "HALF_DOWN"
+	// Up rounds away from zero.
+	Up Rounding = "UP"
+	// Down rounds towards zero.
+	Down Rounding = "DOWN"
+	// Ceiling rounds towards positive infinity.
+	Ceiling Rounding = "CEILING"
+	// Floor rounds towards negative infinity.
+	Floor Rounding = "FLOOR"
+)
+
+var rounders = map[Rounding]apd.Rounder{
+	HalfEven: apd.RoundHalfEven,
+	HalfUp:   apd.RoundHalfUp,
+	HalfDown: apd.RoundHalfDown,
+	Up:       apd.RoundUp,
+	Down:     apd.RoundDown,
+	Ceiling:  apd.RoundCeiling,
+	Floor:    apd.RoundFloor,
+}
+
+// Valid reports whether r is one of the named modes.
+func (r Rounding) Valid() bool { _, ok := rounders[r]; return ok }
+
+// Round returns the decimal d, in major units of currency, as an amount: the
+// one way by which a calculated value becomes money. It fails with ErrOverflow
+// when the result does not fit and with ErrSyntax when d is not finite.
+func Round(d *apd.Decimal, currency Currency, mode Rounding) (Amount, error) {
+	rounder, ok := rounders[mode]
+	if !ok {
+		return Amount{}, fmt.Errorf("unknown rounding mode %q", mode)
+	}
+	if d.Form != apd.Finite {
+		return Amount{}, fmt.Errorf("%w: %s", ErrSyntax, d)
+	}
+	// Wide enough for any int64 and for the digits that are rounded away.
+	ctx := apd.Context{Precision: 60, MaxExponent: 400, MinExponent: -400, Rounding: rounder}
+	var rounded apd.Decimal
+	if _, err := ctx.Quantize(&rounded, d, -int32(currency.Exponent())); err != nil {
+		return Amount{}, fmt.Errorf("%w: %s", ErrOverflow, d)
+	}
+	if !rounded.Coeff.IsInt64() {
+		return Amount{}, fmt.Errorf("%w: %s", ErrOverflow, d)
+	}
+	minor := rounded.Coeff.Int64()
+	if rounded.Negative {
+		minor = -minor
+	}
+	return New(minor, currency), nil
+}
