@@ -3,6 +3,7 @@ module github.com/tenor-lending/tenor
 go 1.26.0
 
 require (
+	cloud.google.com/go v0.123.0 // indirect
 	github.com/MicahParks/jwkset v0.11.4 // indirect
 	github.com/MicahParks/keyfunc/v3 v3.9.1 // indirect
 	github.com/alecthomas/kong v1.17.0 // indirect

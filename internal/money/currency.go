@@ -6,20 +6,18 @@ import (
 )
 
 // Currency is an ISO 4217 currency. Currencies compare with ==; the zero
-// Currency is none.
-type Currency struct {
-	code     string
-	exponent int8
-}
+// Currency is none. It is an index into a table, so that an Amount is two
+// machine words and a schedule of thousands of amounts stays small.
+type Currency struct{ index uint8 }
 
 // ParseCurrency returns the currency with the ISO 4217 alphabetic code, in
 // upper case, or ErrUnknownCurrency.
 func ParseCurrency(code string) (Currency, error) {
-	exponent, ok := exponents[code]
+	c, ok := byCode[code]
 	if !ok {
 		return Currency{}, fmt.Errorf("%w: %.8q", ErrUnknownCurrency, code)
 	}
-	return Currency{code: code, exponent: exponent}, nil
+	return c, nil
 }
 
 // MustCurrency is ParseCurrency for constants; it panics on an unknown code.
@@ -31,20 +29,25 @@ func MustCurrency(code string) Currency {
 	return c
 }
 
-// Code returns the ISO 4217 alphabetic code.
-func (c Currency) Code() string { return c.code }
+// Code returns the ISO 4217 alphabetic code, or "" for no currency.
+func (c Currency) Code() string { return table[c.index].code }
 
 // Exponent returns the number of decimals of the minor unit, 0 to 4.
-func (c Currency) Exponent() int { return int(c.exponent) }
+func (c Currency) Exponent() int { return table[c.index].exponent }
 
 // IsZero reports whether c is no currency.
-func (c Currency) IsZero() bool { return c.code == "" }
+func (c Currency) IsZero() bool { return c.index == 0 }
 
 // String returns the code.
-func (c Currency) String() string { return c.code }
+func (c Currency) String() string { return c.Code() }
 
-// MarshalText writes the code.
-func (c Currency) MarshalText() ([]byte, error) { return []byte(c.code), nil }
+// MarshalText writes the code; no currency has no text.
+func (c Currency) MarshalText() ([]byte, error) {
+	if c.IsZero() {
+		return nil, fmt.Errorf("encoding a currency: %w", ErrUnknownCurrency)
+	}
+	return []byte(c.Code()), nil
+}
 
 // UnmarshalText reads a code.
 func (c *Currency) UnmarshalText(text []byte) error {
@@ -59,7 +62,7 @@ func (c *Currency) UnmarshalText(text []byte) error {
 // minorUnits lists the active ISO 4217 codes by the number of decimals of
 // their minor unit (ISO 4217 list one; codes without a minor unit, such as
 // gold and test codes, are left out).
-var minorUnits = map[int8]string{
+var minorUnits = map[int]string{
 	0: `BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF`,
 	2: `
 		AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD
@@ -74,12 +77,21 @@ var minorUnits = map[int8]string{
 	4: `CLF UYW`,
 }
 
-var exponents = func() map[string]int8 {
-	byCode := make(map[string]int8)
-	for exponent, codes := range minorUnits {
-		for _, code := range strings.Fields(codes) {
-			byCode[code] = exponent
+type tableRow struct {
+	code     string
+	exponent int
+}
+
+// table holds every currency at its index; row 0 is no currency. byCode is
+// its inverse.
+var table, byCode = func() ([]tableRow, map[string]Currency) {
+	rows := []tableRow{{}}
+	index := make(map[string]Currency)
+	for exponent := range 5 {
+		for _, code := range strings.Fields(minorUnits[exponent]) {
+			index[code] = Currency{index: uint8(len(rows))}
+			rows = append(rows, tableRow{code: code, exponent: exponent})
 		}
 	}
-	return byCode
+	return rows, index
 }()
