@@ -1,0 +1,22 @@
+package event
+
+// Catalogue lists every event contract, by publisher: the source of the
+// generated event documentation and of the golden files.
+var Catalogue = map[string][]Event{
+	"customer":    {CustomerRegistered{}, CustomerKYCSubmitted{}},
+	"application": {ApplicationCreated{}, ApplicationSubmitted{}, ApplicationStageChanged{}},
+	"document":    {DocumentUploaded{}, DocumentDeleted{}},
+	"kyc":         {KYCAssigned{}, KYCVerified{}, KYCApproved{}, KYCRejected{}},
+	"risk":        {RiskAssessed{}, RiskApproved{}, RiskRejected{}},
+	"discussion":  {OfferMade{}, OfferAccepted{}, OfferDeclined{}, OfferExpired{}},
+	"approval":    {ApprovalRecorded{}, ApprovalGranted{}, ApprovalRejected{}},
+	"agreement":   {AgreementGenerated{}, SigningCodeIssued{}, AgreementUploaded{}, AgreementSigned{}},
+	"activation": {
+		LoanActivated{}, RepaymentScheduleCreated{}, DisbursementInitiated{}, DisbursementCompleted{},
+		DisbursementFailed{},
+	},
+	"repayment":    {PaymentReceived{}, PaymentVerified{}, PaymentRejected{}, LoanFullyRepaid{}, LoanCompleted{}},
+	"closeofday":   {PaymentOverdue{}, BusinessDayClosed{}},
+	"notification": {NotificationRead{}, NotificationPreferencesChanged{}},
+	"identity":     {SessionStarted{}, SessionEnded{}},
+}

@@ -1,0 +1,41 @@
+package event
+
+import (
+	"cloud.google.com/go/civil"
+	"github.com/google/uuid"
+
+	"github.com/tenor-lending/tenor/internal/money"
+)
+
+// PaymentOverdue says that an instalment was not paid by its due date. It is
+// announced once per instalment, by close-of-day.
+type PaymentOverdue struct {
+	OnLoan
+	Instalment    int          `json:"instalment"`
+	DueDate       civil.Date   `json:"due_date"`
+	AmountOverdue money.Amount `json:"amount_overdue"`
+	DaysPastDue   int          `json:"days_past_due"`
+}
+
+// Type implements Event.
+func (PaymentOverdue) Type() string { return "payment.overdue.v1" }
+
+// BusinessDayClosed says that a book's business date moved on.
+type BusinessDayClosed struct {
+	BookID uuid.UUID  `json:"book_id"`
+	Book   string     `json:"book"`
+	Closed civil.Date `json:"closed"`
+	Next   civil.Date `json:"next"`
+}
+
+// Type implements Event.
+func (BusinessDayClosed) Type() string { return "business_day.closed.v1" }
+
+// Topic implements Event.
+func (BusinessDayClosed) Topic() string { return TopicServicing }
+
+// Subject implements Event.
+func (b BusinessDayClosed) Subject() uuid.UUID { return b.BookID }
+
+// Key implements Event.
+func (b BusinessDayClosed) Key() string { return b.BookID.String() }

@@ -1,0 +1,37 @@
+package event
+
+import "github.com/google/uuid"
+
+// OnUser is embedded by events about an identity.
+type OnUser struct {
+	UserID uuid.UUID `json:"user_id"`
+}
+
+// Topic implements Event.
+func (OnUser) Topic() string { return TopicIdentity }
+
+// Subject implements Event.
+func (u OnUser) Subject() uuid.UUID { return u.UserID }
+
+// Key implements Event.
+func (u OnUser) Key() string { return u.UserID.String() }
+
+// SessionStarted says that somebody logged in.
+type SessionStarted struct {
+	OnUser
+	FamilyID uuid.UUID `json:"family_id"`
+}
+
+// Type implements Event.
+func (SessionStarted) Type() string { return "session.started.v1" }
+
+// SessionEnded says that a session and its refresh tokens are void. Reason is
+// LOGOUT, REUSE_DETECTED or DISABLED.
+type SessionEnded struct {
+	OnUser
+	FamilyID uuid.UUID `json:"family_id"`
+	Reason   string    `json:"reason"`
+}
+
+// Type implements Event.
+func (SessionEnded) Type() string { return "session.ended.v1" }

@@ -1,0 +1,66 @@
+package event
+
+import (
+	"cloud.google.com/go/civil"
+	"github.com/google/uuid"
+
+	"github.com/tenor-lending/tenor/internal/money"
+)
+
+// PaymentReceived says that a payment was posted or declared.
+type PaymentReceived struct {
+	OnLoan
+	PaymentID uuid.UUID    `json:"payment_id"`
+	Amount    money.Amount `json:"amount"`
+	ValueDate civil.Date   `json:"value_date"`
+	Channel   string       `json:"channel"`
+}
+
+// Type implements Event.
+func (PaymentReceived) Type() string { return "payment.received.v1" }
+
+// PaymentVerified says that a payment is booked, and how it was split. The
+// parts sum to Amount.
+type PaymentVerified struct {
+	OnLoan
+	PaymentID uuid.UUID    `json:"payment_id"`
+	Amount    money.Amount `json:"amount"`
+	ValueDate civil.Date   `json:"value_date"`
+	Principal money.Amount `json:"principal"`
+	Interest  money.Amount `json:"interest"`
+	Fees      money.Amount `json:"fees"`
+	Penalties money.Amount `json:"penalties"`
+	Overpaid  money.Amount `json:"overpaid"`
+}
+
+// Type implements Event.
+func (PaymentVerified) Type() string { return "payment.verified.v1" }
+
+// PaymentRejected says that a declared payment was not found to be true.
+type PaymentRejected struct {
+	OnLoan
+	PaymentID uuid.UUID    `json:"payment_id"`
+	Amount    money.Amount `json:"amount"`
+	Reason    string       `json:"reason"`
+}
+
+// Type implements Event.
+func (PaymentRejected) Type() string { return "payment.rejected.v1" }
+
+// LoanFullyRepaid says that nothing is owed any more.
+type LoanFullyRepaid struct {
+	OnLoan
+	ValueDate civil.Date `json:"value_date"`
+}
+
+// Type implements Event.
+func (LoanFullyRepaid) Type() string { return "loan.fully.repaid.v1" }
+
+// LoanCompleted says that the loan account is closed.
+type LoanCompleted struct {
+	OnLoan
+	BusinessDate civil.Date `json:"business_date"`
+}
+
+// Type implements Event.
+func (LoanCompleted) Type() string { return "loan.completed.v1" }
