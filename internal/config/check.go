@@ -1,0 +1,125 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"net/url"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// field is one setting: its environment variable, its flag and its meaning.
+type field struct {
+	variable, flag, doc string
+}
+
+// fields lists every setting, from the struct tags of Config.
+func fields() []field { return fieldsOf(reflect.TypeFor[Config](), Prefix) }
+
+func fieldsOf(t reflect.Type, prefix string) []field {
+	var list []field
+	for i := range t.NumField() {
+		tag := t.Field(i).Tag
+		if nested, ok := tag.Lookup("envPrefix"); ok {
+			list = append(list, fieldsOf(t.Field(i).Type, prefix+nested)...)
+			continue
+		}
+		variable := prefix + tag.Get("env")
+		name := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(variable, Prefix), "_", "-"))
+		list = append(list, field{variable: variable, flag: name, doc: tag.Get("doc")})
+	}
+	return list
+}
+
+const (
+	maxConnsLimit   = 200
+	portOffsetLimit = 50_000
+	accessTTLMin    = time.Minute
+	accessTTLMax    = time.Hour
+)
+
+// check returns every fault of the values themselves.
+func (c *Config) check() []error {
+	var faults []error
+	fault := func(name, format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%s%s: %s", Prefix, name, fmt.Sprintf(format, args...)))
+	}
+	if c.DatabaseURL != "" && !isURL(c.DatabaseURL, "postgres", "postgresql") {
+		fault("DATABASE_URL", "want postgres://…")
+	}
+	if c.DatabaseMaxConns < 1 || c.DatabaseMaxConns > maxConnsLimit {
+		fault("DATABASE_MAX_CONNS", "want 1 to %d, got %d", maxConnsLimit, c.DatabaseMaxConns)
+	}
+	for _, seed := range c.KafkaSeeds {
+		if _, _, err := net.SplitHostPort(seed); err != nil {
+			fault("KAFKA_SEEDS", "%q is not host:port", seed)
+		}
+	}
+	if c.KafkaReplication < 1 {
+		fault("KAFKA_REPLICATION", "want at least 1, got %d", c.KafkaReplication)
+	}
+	if c.PortOffset < 0 || c.PortOffset > portOffsetLimit {
+		fault("PORT_OFFSET", "want 0 to %d, got %d", portOffsetLimit, c.PortOffset)
+	}
+	if !slices.Contains([]string{"json", "text"}, c.LogFormat) {
+		fault("LOG_FORMAT", "want json or text, got %q", c.LogFormat)
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
+		fault("LOG_LEVEL", "want debug, info, warn or error, got %q", c.LogLevel)
+	}
+	if c.OTLPEndpoint != "" && !isURL(c.OTLPEndpoint, "http", "https") {
+		fault("OTLP_ENDPOINT", "want http:// or https://")
+	}
+	if c.BlobURL != "" && !isURL(c.BlobURL, "file", "s3", "mem") {
+		fault("BLOB_URL", "want file:// or s3://")
+	}
+	if c.ShutdownTimeout <= 0 {
+		fault("SHUTDOWN_TIMEOUT", "want more than 0, got %s", c.ShutdownTimeout)
+	}
+	c.checkServices(fault)
+	return faults
+}
+
+func (c *Config) checkServices(fault func(name, format string, args ...any)) {
+	if (c.Identity.BootstrapEmail == "") != (c.Identity.BootstrapPassword == "") {
+		fault("IDENTITY_BOOTSTRAP_EMAIL", "goes with %sIDENTITY_BOOTSTRAP_PASSWORD", Prefix)
+	}
+	if c.Identity.BootstrapEmail != "" {
+		if _, err := mail.ParseAddress(c.Identity.BootstrapEmail); err != nil {
+			fault("IDENTITY_BOOTSTRAP_EMAIL", "not an e-mail address")
+		}
+	}
+	if c.Identity.AccessTTL < accessTTLMin || c.Identity.AccessTTL > accessTTLMax {
+		fault("IDENTITY_ACCESS_TTL", "want %s to %s, got %s", accessTTLMin, accessTTLMax, c.Identity.AccessTTL)
+	}
+	if (c.Gateway.TLSCert == "") != (c.Gateway.TLSKey == "") {
+		fault("GATEWAY_TLS_CERT", "goes with %sGATEWAY_TLS_KEY", Prefix)
+	}
+	for name, file := range map[string]string{
+		"GATEWAY_TLS_CERT": c.Gateway.TLSCert, "GATEWAY_TLS_KEY": c.Gateway.TLSKey,
+		"AGREEMENT_CERT_FILE": c.Agreement.CertFile, "AGREEMENT_KEY_FILE": c.Agreement.KeyFile,
+	} {
+		if _, err := os.Stat(file); file != "" && err != nil {
+			fault(name, "%v", errors.Unwrap(err))
+		}
+	}
+	if c.Gateway.RatePerSec < 1 || c.Gateway.RateBurst < 1 || c.Gateway.LoginPerMin < 1 {
+		fault("GATEWAY_RATE_PER_SECOND", "rates want at least 1")
+	}
+	if _, err := time.LoadLocation(c.CloseOfDay.Zone); err != nil {
+		fault("CLOSE_OF_DAY_ZONE", "%v", err)
+	}
+	if c.Payout.FailPercent < 0 || c.Payout.FailPercent > 100 {
+		fault("PAYOUT_FAIL_PERCENT", "want 0 to 100, got %d", c.Payout.FailPercent)
+	}
+}
+
+func isURL(text string, schemes ...string) bool {
+	u, err := url.Parse(text)
+	return err == nil && slices.Contains(schemes, u.Scheme)
+}

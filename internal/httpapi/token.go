@@ -1,0 +1,113 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+	"golang.org/x/time/rate"
+
+	"github.com/tenor-lending/tenor/internal/access"
+)
+
+// What every access token of the platform says about itself (RFC 9068).
+const (
+	TokenIssuer   = "https://tenor.local/identity"
+	TokenAudience = "tenor"
+	// TokenType is the typ header; it tells an access token from every other JWT.
+	TokenType = "at+jwt"
+	// tokenBytesMax bounds what is parsed at all.
+	tokenBytesMax = 8 << 10
+	tokenLeeway   = 5 * time.Second
+)
+
+// Claims are the claims of an access token. The subject is the actor's id.
+type Claims struct {
+	jwt.RegisteredClaims
+	ClientID string        `json:"client_id"`
+	Roles    []access.Role `json:"roles"`
+}
+
+const (
+	jwksTimeout       = 2 * time.Second
+	jwksRefresh       = 5 * time.Minute
+	jwksUnknownKIDGap = time.Second
+)
+
+// TokenVerifier verifies access tokens against the keys that identity publishes.
+type TokenVerifier struct {
+	keys   keyfunc.Keyfunc
+	parser *jwt.Parser
+}
+
+// NewTokenVerifier reads keys from the JWKS document at url, keeps them, and
+// looks again when a token names an unknown key (at most once a second). The
+// url need not answer yet; ctx bounds the refreshing.
+func NewTokenVerifier(ctx context.Context, url string, now func() time.Time) (*TokenVerifier, error) {
+	storage, err := jwkset.NewStorageFromHTTP(url, jwkset.HTTPClientStorageOptions{
+		Client: &http.Client{Timeout: jwksTimeout}, Ctx: ctx, HTTPTimeout: jwksTimeout,
+		NoErrorReturnFirstHTTPReq: true, RefreshInterval: jwksRefresh,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading keys from %s: %w", url, err)
+	}
+	client, err := jwkset.NewHTTPClient(jwkset.HTTPClientOptions{
+		HTTPURLs:          map[string]jwkset.Storage{url: storage},
+		RateLimitWaitMax:  jwksTimeout,
+		RefreshUnknownKID: rate.NewLimiter(rate.Every(jwksUnknownKIDGap), 1),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading keys from %s: %w", url, err)
+	}
+	keys, err := keyfunc.New(keyfunc.Options{Ctx: ctx, Storage: client})
+	if err != nil {
+		return nil, fmt.Errorf("preparing key lookup: %w", err)
+	}
+	return &TokenVerifier{keys: keys, parser: tokenParser(now)}, nil
+}
+
+func tokenParser(now func() time.Time) *jwt.Parser {
+	return jwt.NewParser(
+		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), jwt.WithIssuer(TokenIssuer),
+		jwt.WithAudience(TokenAudience), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+		jwt.WithLeeway(tokenLeeway), jwt.WithTimeFunc(now),
+	)
+}
+
+// Verify implements Verifier: EdDSA only, typ at+jwt, every claim of RFC 9068
+// present, key found by kid in our own set and nowhere else.
+func (v *TokenVerifier) Verify(ctx context.Context, token string) (access.Actor, error) {
+	return verify(v.parser, v.keys.KeyfuncCtx(ctx), token)
+}
+
+func verify(parser *jwt.Parser, keys jwt.Keyfunc, token string) (access.Actor, error) {
+	if len(token) > tokenBytesMax {
+		return access.Actor{}, fmt.Errorf("%w: too long", ErrInvalidToken)
+	}
+	var claims Claims
+	parsed, err := parser.ParseWithClaims(token, &claims, keys)
+	if err != nil {
+		return access.Actor{}, fmt.Errorf("%w: %w", ErrInvalidToken, err)
+	}
+	subject, err := uuid.Parse(claims.Subject)
+	if err != nil {
+		return access.Actor{}, fmt.Errorf("%w: subject: %w", ErrInvalidToken, err)
+	}
+	if parsed.Header["typ"] != TokenType {
+		return access.Actor{}, fmt.Errorf("%w: typ is not %s", ErrInvalidToken, TokenType)
+	}
+	if claims.ID == "" || claims.ClientID == "" || claims.IssuedAt == nil || len(claims.Roles) == 0 {
+		return access.Actor{}, fmt.Errorf("%w: a required claim is missing", ErrInvalidToken)
+	}
+	for _, role := range claims.Roles {
+		if !role.Valid() {
+			return access.Actor{}, fmt.Errorf("%w: unknown role", ErrInvalidToken)
+		}
+	}
+	return access.Actor{ID: subject, Roles: claims.Roles}, nil
+}
