@@ -115,7 +115,7 @@ func TestProcessWithoutServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd := exec.Command(os.Args[0], "-test.run=^TestChild$", "-test.v")
-			cmd.Env = append(os.Environ(), devstack.DatabaseEnv+"=", childEnv+"="+name, "TMPDIR="+tmp, "TENOR_DEV_DATABASE=")
+			cmd.Env = append(os.Environ(), devstack.DatabaseEnv+"=", childEnv+"="+name, "TMPDIR="+tmp)
 			out, err := cmd.CombinedOutput()
 			if kill == (err == nil) {
 				t.Fatalf("child: %v\n%s", err, out)
@@ -150,15 +150,15 @@ func TestChild(t *testing.T) { //nolint:paralleltest // it is alone in its proce
 		return // only the parent above gives it work
 	}
 	db := dbtest.New(t, "shared")
-	if db.Engine() != database.PostgreSQL {
-		t.Fatalf("%s here: this test looks at PostgreSQL's directory", db.Engine())
-	}
-	var dir string
-	err := db.Pool().QueryRow(t.Context(), "show data_directory").Scan(&dir)
+	err := db.Ping(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("child has a database in %s", dir)
+	dirs, err := filepath.Glob(filepath.Join(os.TempDir(), "tenor-dev-*"))
+	if err != nil || len(dirs) != 1 {
+		t.Fatalf("server directories %v (%v), want one", dirs, err)
+	}
+	t.Logf("child has a database in %s", dirs[0])
 	if mode == "is killed" {
 		self, err := os.FindProcess(os.Getpid())
 		if err != nil {
