@@ -211,3 +211,10 @@ func (a *Amount) UnmarshalJSON(data []byte) error {
 	*a, err = Parse(wire.Amount, currency)
 	return err
 }
+
+// Equal reports whether a and b are the same sum in the same currency. It lets
+// go-cmp compare amounts.
+func (a Amount) Equal(b Amount) bool { return a == b }
+
+// Equal reports whether c and d are the same currency.
+func (c Currency) Equal(d Currency) bool { return c == d }
