@@ -1,0 +1,236 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/event"
+)
+
+// Limits of a consumer.
+const (
+	// ConsumeBatchMax bounds how many events of a partition share one transaction.
+	ConsumeBatchMax = 100
+	pollRecordsMax  = 1000
+	// HandleAttemptsMax is how often an event is tried that cannot be handled,
+	// before it becomes a dead letter.
+	HandleAttemptsMax = 3
+	handlePauseFirst  = 50 * time.Millisecond
+	// notYetAttemptsMax and notYetPause bound the wait for an event that must come first.
+	notYetAttemptsMax = 40
+	notYetPause       = 100 * time.Millisecond
+	outagePauseFirst  = 100 * time.Millisecond
+	outagePauseLimit  = 5 * time.Second
+	finishTimeout     = 5 * time.Second
+)
+
+// ErrNotYet is returned by a handler whose event arrived before another one
+// that it builds on, from another topic; it is tried again for a few seconds.
+var ErrNotYet = errors.New("an earlier event has not arrived yet")
+
+// Subscription is the interest of a service in one type of event.
+type Subscription struct {
+	topic  string
+	typ    string
+	handle func(ctx context.Context, tx database.Tx, env event.Envelope) error
+}
+
+// On subscribes fn to events of type E. fn runs in the transaction that also
+// records the event as handled: its effect happens once. It may run more than
+// once, each time in a fresh transaction, and must touch nothing but tx.
+func On[E event.Event](fn func(ctx context.Context, tx database.Tx, env event.Envelope, e E) error) Subscription {
+	var zero E
+	return Subscription{topic: zero.Topic(), typ: zero.Type(),
+		handle: func(ctx context.Context, tx database.Tx, env event.Envelope) error {
+			e, err := event.Decode[E](env)
+			if err != nil {
+				return err
+			}
+			return fn(ctx, tx, env, e)
+		},
+	}
+}
+
+// Consumer handles events for one service.
+type Consumer struct {
+	name     string
+	db       *database.DB
+	seeds    []string
+	topics   []string
+	handlers map[string]Subscription
+	log      *slog.Logger
+	now      func() time.Time
+	metrics  *Metrics
+	ready    chan struct{}
+	once     sync.Once
+}
+
+// ConsumerConfig is what a Consumer is made of.
+type ConsumerConfig struct {
+	// Name is the consumer group and the key of the inbox: the service's name.
+	Name          string
+	DB            *database.DB
+	Seeds         []string
+	Subscriptions []Subscription
+	Log           *slog.Logger
+	Now           func() time.Time
+	// Metrics may be nil.
+	Metrics *Metrics
+}
+
+// NewConsumer checks the subscriptions and returns a consumer. Run starts it.
+func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
+	c := &Consumer{
+		name: cfg.Name, db: cfg.DB, seeds: cfg.Seeds, handlers: make(map[string]Subscription), log: cfg.Log,
+		now: cfg.Now, metrics: cfg.Metrics, ready: make(chan struct{}),
+	}
+	for _, s := range cfg.Subscriptions {
+		if _, twice := c.handlers[s.typ]; twice {
+			return nil, fmt.Errorf("consumer %s subscribes to %s twice", cfg.Name, s.typ)
+		}
+		c.handlers[s.typ] = s
+		if !slices.Contains(c.topics, s.topic) {
+			c.topics = append(c.topics, s.topic)
+		}
+	}
+	if len(c.topics) == 0 {
+		return nil, fmt.Errorf("consumer %s subscribes to nothing", cfg.Name)
+	}
+	return c, nil
+}
+
+// Ready is closed once the consumer has joined its group.
+func (c *Consumer) Ready() <-chan struct{} { return c.ready }
+
+// Run handles events until ctx ends; what is being handled then is finished.
+func (c *Consumer) Run(ctx context.Context) error {
+	client, err := newGroupClient(c.seeds, c.name, c.topics)
+	if err != nil {
+		return err
+	}
+	defer client.CloseAllowingRebalance()
+	go c.watchJoin(ctx, client)
+	for {
+		fetches := client.PollRecords(ctx, pollRecordsMax)
+		if ctx.Err() != nil || fetches.IsClientClosed() {
+			return nil
+		}
+		fetches.EachError(func(topic string, partition int32, err error) {
+			c.log.WarnContext(ctx, "cannot fetch", "topic", topic, "partition", partition, "error", err)
+		})
+		c.handleFetches(ctx, client, fetches)
+		client.AllowRebalance()
+	}
+}
+
+const joinLook = 5 * time.Millisecond
+
+func (c *Consumer) watchJoin(ctx context.Context, client *kgo.Client) {
+	for pauseFor(ctx, joinLook) {
+		if _, generation := client.GroupMetadata(); generation > 0 {
+			c.once.Do(func() { close(c.ready) })
+			return
+		}
+	}
+}
+
+// handleFetches works on all partitions of a poll at once, on each in order,
+// and commits the offsets of what was handled.
+func (c *Consumer) handleFetches(ctx context.Context, client *kgo.Client, fetches kgo.Fetches) {
+	var wait sync.WaitGroup
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if len(p.Records) == 0 {
+			return
+		}
+		wait.Go(func() {
+			for chunk := range slices.Chunk(p.Records, ConsumeBatchMax) {
+				if !c.handleChunk(ctx, client, chunk) {
+					return // stopping: what is left is fetched again after the restart
+				}
+				c.commit(ctx, client, chunk[len(chunk)-1])
+			}
+		})
+	})
+	wait.Wait()
+}
+
+func (c *Consumer) commit(ctx context.Context, client *kgo.Client, last *kgo.Record) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	if err := client.CommitRecords(ctx, last); err != nil {
+		// Harmless: the events come again and the inbox knows them.
+		c.log.WarnContext(ctx, "offset not committed", "topic", last.Topic, "partition", last.Partition, "error", err)
+	}
+}
+
+// handleChunk handles the records in one transaction or, when that fails, one
+// by one, so that one bad event costs its neighbours nothing. It returns false
+// only when ctx ended first.
+func (c *Consumer) handleChunk(ctx context.Context, client *kgo.Client, records []*kgo.Record) bool {
+	deliveries := make([]delivery, 0, len(records))
+	for _, record := range records {
+		env, err := event.Parse(record.Value)
+		if err != nil {
+			if !c.bury(ctx, client, record, err) {
+				return false
+			}
+			continue
+		}
+		deliveries = append(deliveries, delivery{env: env, record: record})
+	}
+	if len(deliveries) > 1 {
+		err := c.handle(ctx, deliveries)
+		if err == nil {
+			return true
+		}
+		c.log.InfoContext(ctx, "handling events one by one", "count", len(deliveries), "cause", err)
+	}
+	for _, d := range deliveries {
+		if !c.handleOne(ctx, client, d) {
+			return false
+		}
+	}
+	return true
+}
+
+// handleOne tries one event until it is handled or buried. An outage of the
+// database is no fault of the event: that is waited out.
+func (c *Consumer) handleOne(ctx context.Context, client *kgo.Client, d delivery) bool {
+	pause, outage := handlePauseFirst, outagePauseFirst
+	for attempt, waits := 1, 1; ; {
+		err := c.handle(ctx, []delivery{d})
+		switch {
+		case err == nil:
+			return true
+		case ctx.Err() != nil:
+			return false
+		case database.IsUnavailable(err):
+			c.log.WarnContext(ctx, "database unavailable, waiting", "event", d.env.ID, "error", err)
+			if !pauseFor(ctx, outage) {
+				return false
+			}
+			outage = min(2*outage, outagePauseLimit)
+		case errors.Is(err, ErrNotYet) && waits < notYetAttemptsMax:
+			waits++
+			if !pauseFor(ctx, notYetPause) {
+				return false
+			}
+		case attempt >= HandleAttemptsMax || errors.Is(err, ErrNotYet) || errors.Is(err, event.ErrMalformed):
+			return c.bury(ctx, client, d.record, err)
+		default:
+			attempt++
+			if !pauseFor(ctx, pause) {
+				return false
+			}
+			pause *= 2
+		}
+	}
+}

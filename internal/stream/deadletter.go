@@ -1,0 +1,146 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tenor-lending/tenor/internal/event"
+)
+
+// Headers of a dead letter.
+const (
+	headerConsumer  = "tenor-consumer"
+	headerError     = "tenor-error"
+	headerTopic     = "tenor-topic"
+	headerPartition = "tenor-partition"
+	headerOffset    = "tenor-offset"
+	errorBytesMax   = 1024
+)
+
+// bury sends a record that cannot be handled to the dead-letter topic, so that
+// those behind it go on. It returns false only when ctx ended first: until the
+// broker has the dead letter the event is not passed over.
+func (c *Consumer) bury(ctx context.Context, client *kgo.Client, record *kgo.Record, cause error) bool {
+	message := cause.Error()
+	letter := &kgo.Record{
+		Topic: event.TopicDeadLetter, Key: record.Key, Value: record.Value,
+		Headers: []kgo.RecordHeader{
+			{Key: headerConsumer, Value: []byte(c.name)},
+			{Key: headerError, Value: []byte(message[:min(len(message), errorBytesMax)])},
+			{Key: headerTopic, Value: []byte(record.Topic)},
+			{Key: headerPartition, Value: []byte(strconv.Itoa(int(record.Partition)))},
+			{Key: headerOffset, Value: []byte(strconv.FormatInt(record.Offset, 10))},
+		},
+	}
+	for pause := outagePauseFirst; ; pause = min(2*pause, outagePauseLimit) {
+		err := client.ProduceSync(ctx, letter).FirstErr()
+		if err == nil {
+			break
+		}
+		c.log.WarnContext(ctx, "dead letter not written", "error", err)
+		if !pauseFor(ctx, pause) {
+			return false
+		}
+	}
+	c.log.ErrorContext(ctx, "event became a dead letter", "topic", record.Topic, "partition", record.Partition,
+		"offset", record.Offset, "error", cause)
+	if c.metrics != nil {
+		c.metrics.deadLetters.WithLabelValues(c.name).Inc()
+	}
+	return true
+}
+
+// DeadLetter is an event that a consumer could not handle.
+type DeadLetter struct {
+	Consumer string    `json:"consumer"`
+	Error    string    `json:"error"`
+	Topic    string    `json:"topic"`
+	Offset   string    `json:"offset"`
+	At       time.Time `json:"at"`
+	Value    []byte    `json:"-"`
+	key      []byte
+}
+
+// DeadLetters reads every dead letter that is in the topic now and hands it to fn.
+func DeadLetters(ctx context.Context, seeds []string, fn func(DeadLetter) error) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.ConsumeTopics(event.TopicDeadLetter),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		return fmt.Errorf("making Kafka client: %w", err)
+	}
+	defer client.Close()
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, event.TopicDeadLetter)
+	if err != nil {
+		return fmt.Errorf("reading the end of the dead letters: %w", err)
+	}
+	left := make(map[int32]int64)
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset > 0 {
+			left[o.Partition] = o.Offset
+		}
+	})
+	for len(left) > 0 {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err0(); err != nil {
+			return fmt.Errorf("reading dead letters: %w", err)
+		}
+		for _, record := range fetches.Records() {
+			if record.Offset >= ends[event.TopicDeadLetter][record.Partition].Offset {
+				continue
+			}
+			if err := fn(deadLetter(record)); err != nil {
+				return err
+			}
+			if record.Offset == ends[event.TopicDeadLetter][record.Partition].Offset-1 {
+				delete(left, record.Partition)
+			}
+		}
+	}
+	return nil
+}
+
+func deadLetter(record *kgo.Record) DeadLetter {
+	letter := DeadLetter{Value: record.Value, At: record.Timestamp, key: record.Key}
+	for _, h := range record.Headers {
+		switch h.Key {
+		case headerConsumer:
+			letter.Consumer = string(h.Value)
+		case headerError:
+			letter.Error = string(h.Value)
+		case headerTopic:
+			letter.Topic = string(h.Value)
+		case headerOffset:
+			letter.Offset = string(h.Value)
+		}
+	}
+	return letter
+}
+
+// ReplayDeadLetters publishes the dead letters of one consumer to their topics
+// again, once the cause is mended. Consumers that had handled them know them
+// by their id. It returns how many there were.
+func ReplayDeadLetters(ctx context.Context, seeds []string, consumer string) (int, error) {
+	producer, err := NewProducer(seeds, "tenor-replay")
+	if err != nil {
+		return 0, err
+	}
+	defer producer.Close()
+	replayed := 0
+	err = DeadLetters(ctx, seeds, func(letter DeadLetter) error {
+		if letter.Consumer != consumer {
+			return nil
+		}
+		record := &kgo.Record{Topic: letter.Topic, Key: letter.key, Value: letter.Value}
+		if err := producer.ProduceSync(ctx, record).FirstErr(); err != nil {
+			return fmt.Errorf("replaying a dead letter of %s: %w", letter.Topic, err)
+		}
+		replayed++
+		return nil
+	})
+	return replayed, err
+}

@@ -1,0 +1,184 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/event"
+)
+
+type delivery struct {
+	env    event.Envelope
+	record *kgo.Record
+}
+
+// aggregate is what versions count within.
+type aggregate struct {
+	source  string
+	subject uuid.UUID
+}
+
+// handle runs the handlers of the deliveries in one transaction, each event at
+// most once in the life of the database.
+func (c *Consumer) handle(ctx context.Context, deliveries []delivery) error {
+	var gaps []delivery
+	err := database.InTx(context.WithoutCancel(ctx), c.db, func(tx database.Tx) error {
+		gaps = gaps[:0]
+		fresh, err := c.recordInbox(ctx, tx, deliveries)
+		if err != nil {
+			return err
+		}
+		heads, err := c.readHeads(ctx, tx, deliveries)
+		if err != nil {
+			return err
+		}
+		for _, d := range deliveries {
+			key := aggregate{d.env.Source, d.env.Subject}
+			if head, known := heads[key]; known && d.env.Version > head+1 {
+				gaps = append(gaps, d)
+			}
+			heads[key] = max(heads[key], d.env.Version)
+			if !fresh[d.env.ID] {
+				continue
+			}
+			if err := c.runHandler(ctx, tx, d.env); err != nil {
+				return err
+			}
+			delete(fresh, d.env.ID) // the same event twice in one chunk
+		}
+		return c.writeHeads(ctx, tx, heads)
+	})
+	if err != nil {
+		return err
+	}
+	c.measure(ctx, deliveries, gaps)
+	return nil
+}
+
+// recordInbox claims the events that this consumer handles and returns those
+// that it had not handled before.
+func (c *Consumer) recordInbox(ctx context.Context, tx database.Tx, deliveries []delivery) (map[uuid.UUID]bool, error) {
+	var ids []uuid.UUID
+	seen := make(map[uuid.UUID]bool)
+	for _, d := range deliveries {
+		if _, ours := c.handlers[d.env.Type]; ours && !seen[d.env.ID] {
+			seen[d.env.ID] = true
+			ids = append(ids, d.env.ID)
+		}
+	}
+	fresh := make(map[uuid.UUID]bool, len(ids))
+	if len(ids) == 0 {
+		return fresh, nil
+	}
+	rows, err := tx.Query(ctx, `
+		insert into inbox (consumer, event_id, handled_at)
+		select $1, u.id, $3 from unnest($2::uuid[]) as u (id) order by u.id
+		on conflict (consumer, event_id) do nothing
+		returning event_id`, c.name, ids, c.now())
+	if err != nil {
+		return nil, fmt.Errorf("writing inbox: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("reading inbox: %w", err)
+		}
+		fresh[id] = true
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("writing inbox: %w", err)
+	}
+	return fresh, nil
+}
+
+func (c *Consumer) readHeads(ctx context.Context, tx database.Tx, deliveries []delivery) (map[aggregate]int64, error) {
+	subjects := make([]uuid.UUID, len(deliveries))
+	for i, d := range deliveries {
+		subjects[i] = d.env.Subject
+	}
+	rows, err := tx.Query(ctx, `
+		select source, subject, version from inbox_head where consumer = $1 and subject = any($2::uuid[])`,
+		c.name, subjects)
+	if err != nil {
+		return nil, fmt.Errorf("reading inbox heads: %w", err)
+	}
+	defer rows.Close()
+	heads := make(map[aggregate]int64)
+	for rows.Next() {
+		var key aggregate
+		var version int64
+		if err := rows.Scan(&key.source, &key.subject, &version); err != nil {
+			return nil, fmt.Errorf("reading inbox heads: %w", err)
+		}
+		heads[key] = version
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading inbox heads: %w", err)
+	}
+	return heads, nil
+}
+
+func (c *Consumer) writeHeads(ctx context.Context, tx database.Tx, heads map[aggregate]int64) error {
+	var sources []string
+	var subjects []uuid.UUID
+	var versions []int64
+	for key, version := range heads {
+		sources = append(sources, key.source)
+		subjects = append(subjects, key.subject)
+		versions = append(versions, version)
+	}
+	_, err := tx.Exec(ctx, `
+		insert into inbox_head (consumer, source, subject, version)
+		select $1, u.source, u.subject, u.version
+		  from unnest($2::text[], $3::uuid[], $4::bigint[]) as u (source, subject, version)
+		 order by u.source, u.subject
+		on conflict (consumer, source, subject) do update
+		   set version = greatest(inbox_head.version, excluded.version)`,
+		c.name, sources, subjects, versions)
+	if err != nil {
+		return fmt.Errorf("writing inbox heads: %w", err)
+	}
+	return nil
+}
+
+var tracer = otel.Tracer("github.com/tenor-lending/tenor/internal/stream")
+
+// runHandler continues the trace that the event came from.
+func (c *Consumer) runHandler(ctx context.Context, tx database.Tx, env event.Envelope) error {
+	ctx = traceParent.Extract(ctx, propagation.MapCarrier{traceParentKey: env.TraceParent})
+	ctx, span := tracer.Start(ctx, c.name+" handle "+env.Type, trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(attribute.String("messaging.message.id", env.ID.String()),
+			attribute.String("messaging.consumer.group.name", c.name)))
+	defer span.End()
+	if err := c.handlers[env.Type].handle(ctx, tx, env); err != nil {
+		span.SetStatus(codes.Error, "not handled")
+		return fmt.Errorf("handling %s %s: %w", env.Type, env.ID, err)
+	}
+	return nil
+}
+
+func (c *Consumer) measure(ctx context.Context, deliveries, gaps []delivery) {
+	for _, d := range gaps {
+		c.log.ErrorContext(ctx, "events are missing before this one", "event", d.env.ID, "type", d.env.Type,
+			"subject", d.env.Subject, "source", d.env.Source, "version", d.env.Version)
+	}
+	if c.metrics == nil {
+		return
+	}
+	c.metrics.gaps.WithLabelValues(c.name).Add(float64(len(gaps)))
+	for _, d := range deliveries {
+		if _, ours := c.handlers[d.env.Type]; ours {
+			c.metrics.latency.WithLabelValues(c.name).Observe(c.now().Sub(d.env.Time).Seconds())
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/event"
+)
+
+// Limits of the relay.
+const (
+	// RelayBatchMax bounds how many events one drain publishes.
+	RelayBatchMax = 500
+	// relayPoll finds what a crashed process left behind, or what another
+	// process committed while its own relay was not draining.
+	relayPoll = 250 * time.Millisecond
+	// relayBusyPause is how soon to look again while another relay drains.
+	relayBusyPause   = 10 * time.Millisecond
+	relayErrorFirst  = 50 * time.Millisecond
+	relayErrorLimit  = 5 * time.Second
+	publishedKeep    = 24 * time.Hour
+	purgeEvery       = 10 * time.Minute
+	purgeBatchMax    = 1000
+	outboxNothing    = 0
+	relayLockMissing = -1
+)
+
+// Relay publishes one database's outbox. Any number of relays may run on a
+// database: a row lock lets one drain at a time, so that an aggregate's events
+// leave in the order of their versions.
+type Relay struct {
+	db     *database.DB
+	client *kgo.Client
+	log    *slog.Logger
+	now    func() time.Time
+	wake   chan struct{}
+}
+
+// NewRelay returns a relay that publishes through client. Run starts it.
+func NewRelay(db *database.DB, client *kgo.Client, log *slog.Logger, now func() time.Time) *Relay {
+	return &Relay{db: db, client: client, log: log, now: now, wake: make(chan struct{}, 1)}
+}
+
+// Wake makes the relay look at once; it never blocks.
+func (r *Relay) Wake() {
+	select {
+	case r.wake <- struct{}{}:
+	default: // it is going to look anyway
+	}
+}
+
+// Run publishes until ctx ends; then it drains what is committed, as far as
+// that succeeds at once.
+func (r *Relay) Run(ctx context.Context) error {
+	poll := time.NewTicker(relayPoll)
+	defer poll.Stop()
+	purge := time.NewTicker(purgeEvery)
+	defer purge.Stop()
+	backoff := relayErrorFirst
+	for {
+		published, err := r.drain(ctx)
+		pause := time.Duration(0)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			r.log.WarnContext(ctx, "outbox not published", "error", err)
+			pause, backoff = backoff, min(2*backoff, relayErrorLimit)
+		case published == relayLockMissing:
+			pause = relayBusyPause
+		case published == RelayBatchMax:
+			continue
+		default:
+			backoff = relayErrorFirst
+		}
+		if pause > 0 {
+			if !pauseFor(ctx, pause) {
+				return nil
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.wake:
+		case <-poll.C:
+		case <-purge.C:
+			r.purge(ctx)
+		}
+	}
+}
+
+func pauseFor(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// Drain publishes everything that is committed, for an orderly stop and for tests.
+func (r *Relay) Drain(ctx context.Context) error {
+	for {
+		published, err := r.drain(ctx)
+		if err != nil {
+			return err
+		}
+		if published == outboxNothing {
+			return nil
+		}
+		if published == relayLockMissing && !pauseFor(ctx, relayBusyPause) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+type pending struct {
+	ID          uuid.UUID
+	Topic       string
+	Key         string
+	Type        string
+	Source      string
+	Subject     uuid.UUID
+	Version     int64
+	OccurredAt  time.Time
+	TraceParent string
+	Data        string
+}
+
+// drain publishes one batch while holding the relay's row, and marks it in the
+// same transaction. A crash in between publishes again: consumers know by the
+// event's id.
+func (r *Relay) drain(ctx context.Context) (int, error) {
+	published := 0
+	err := database.InTx(ctx, r.db, func(tx database.Tx) error {
+		published = relayLockMissing
+		var id int64
+		err := tx.QueryRow(ctx, `select id from outbox_relay where id = 1 for update skip locked`).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("locking outbox: %w", err)
+		}
+		rows, err := tx.Query(ctx, `
+			select id, topic, partition_key, type, source, subject, version, occurred_at, trace_parent, data
+			  from outbox where published_at is null
+			 order by recorded_at, subject, version limit $1`, RelayBatchMax)
+		if err != nil {
+			return fmt.Errorf("reading outbox: %w", err)
+		}
+		batch, err := pgx.CollectRows(rows, pgx.RowToStructByPos[pending])
+		if err != nil {
+			return fmt.Errorf("reading outbox: %w", err)
+		}
+		published = len(batch)
+		if published == outboxNothing {
+			return nil
+		}
+		return r.publish(ctx, tx, batch)
+	})
+	return published, err
+}
+
+func (r *Relay) publish(ctx context.Context, tx database.Tx, batch []pending) error {
+	records := make([]*kgo.Record, len(batch))
+	ids := make([]uuid.UUID, len(batch))
+	for i, p := range batch {
+		value, err := json.Marshal(event.Envelope{
+			SpecVersion: event.SpecVersion, ID: p.ID, Source: p.Source, Type: p.Type, Subject: p.Subject,
+			Time: p.OccurredAt.UTC(), DataContentType: "application/json", Version: p.Version,
+			TraceParent: p.TraceParent, Data: json.RawMessage(p.Data),
+		})
+		if err != nil {
+			return fmt.Errorf("encoding event %s: %w", p.ID, err)
+		}
+		ids[i] = p.ID
+		records[i] = &kgo.Record{
+			Topic: p.Topic, Key: []byte(p.Key), Value: value,
+			Headers: []kgo.RecordHeader{{Key: "content-type", Value: []byte("application/cloudevents+json")}},
+		}
+	}
+	if err := r.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return fmt.Errorf("publishing %d events: %w", len(records), err)
+	}
+	_, err := tx.Exec(ctx, `update outbox set published_at = $2 where id = any($1::uuid[])`, ids, r.now())
+	if err != nil {
+		return fmt.Errorf("marking %d events published: %w", len(ids), err)
+	}
+	return nil
+}
+
+// purge deletes events that were published long ago, a bounded number at a time.
+func (r *Relay) purge(ctx context.Context) {
+	err := database.InTx(ctx, r.db, func(tx database.Tx) error {
+		_, err := tx.Exec(ctx, `
+			delete from outbox where id in (
+			    select id from outbox where published_at < $1 order by published_at limit $2)`,
+			r.now().Add(-publishedKeep), purgeBatchMax)
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		r.log.WarnContext(ctx, "outbox not purged", "error", err)
+	}
+}
