@@ -71,7 +71,7 @@ func Exec(ctx context.Context, opts ExecOptions, command []string) (code int) {
 	if opts.Kafka {
 		seeds, stop, err := kafkaSeeds(ctx, say)
 		if errors.Is(err, ErrUnavailable) {
-			say("Apache Kafka is NOT AVAILABLE: " + err.Error())
+			say("Apache Kafka: " + err.Error())
 			return ExitUnavailable
 		}
 		if err != nil {

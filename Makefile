@@ -1,0 +1,93 @@
+# Each target works alone on a machine that has Go and reaches the package
+# registries, as root or as an ordinary user. `make help` lists them.
+
+SHELL       := /bin/sh
+.DEFAULT_GOAL := help
+
+BIN         := $(CURDIR)/bin
+DEV_DIR     := $(CURDIR)/.dev
+SQL_LOG     := $(BIN)/sql-log
+
+# What to test; e.g. make test PKG=./ledger/... TESTFLAGS='-run Balance -v'
+PKG         ?= ./...
+TESTFLAGS   ?=
+TEST_TIME   ?= 15m
+
+# Packages whose tests talk to a broker; test-kafka runs them against Apache Kafka.
+KAFKA_PKG   ?= ./internal/stream/... ./cmd/tenor/...
+
+# Packages that hold rules and the share of statements their tests must reach.
+RULE_PKG    ?= ./internal/money ./amortization ./ledger ./servicing
+COVER_MIN   ?= 80
+
+GOLANGCI_VERSION    := v2.15.0
+GOVULNCHECK_VERSION := v1.9.0
+
+# An archive of the Go vulnerability database, for machines that cannot reach it.
+VULNDB_TGZ  ?= ../shared/data/go-vulndb-20260821.tgz
+
+.PHONY: help build demo up clean test test-race test-kafka cover lint vulncheck check openapi devexec
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build the tenor binary into bin/
+	go build -trimpath -o $(BIN)/tenor ./cmd/tenor
+
+demo: build ## Walk one loan from registration to closing, check every figure, stop
+	@exec $(BIN)/tenor demo
+
+up: build ## Keep the whole platform running with seeded officers; Ctrl-C stops it
+	@exec $(BIN)/tenor up --dir $(DEV_DIR)
+
+clean: devexec ## Remove the kept data, the built binaries and the tools
+	@$(BIN)/devexec -clean $(DEV_DIR)
+	rm -rf $(BIN) coverage.out
+
+test: devexec ## Run all tests, then lint every SQL statement that they executed
+	@rm -rf $(SQL_LOG)
+	@TENOR_SQL_LOG_DIR=$(SQL_LOG) $(BIN)/devexec -- go test -timeout $(TEST_TIME) $(TESTFLAGS) $(PKG)
+	@TENOR_SQL_LINT_DIR=$(SQL_LOG) go test -count=1 ./internal/database/sqllint
+
+test-race: devexec ## Run all tests under the race detector (needs a C compiler)
+	@CGO_ENABLED=1 $(BIN)/devexec -- go test -race -timeout $(TEST_TIME) $(TESTFLAGS) $(PKG)
+
+test-kafka: devexec ## Run the broker tests against a real Apache Kafka (needs Java 17)
+	@$(BIN)/devexec -kafka -- go test -count=1 -timeout $(TEST_TIME) $(TESTFLAGS) $(KAFKA_PKG)
+
+cover: devexec ## Report coverage; fail where a package of rules is below COVER_MIN percent
+	@$(BIN)/devexec -- go test -timeout $(TEST_TIME) -coverprofile=coverage.out $(PKG)
+	@go tool cover -func=coverage.out | tail -1
+	@go test -cover $(RULE_PKG) | awk -v min=$(COVER_MIN) '{ print } \
+		/coverage:/ { for (i = 1; i < NF; i++) if ($$i == "coverage:" && $$(i+1) + 0 < min) low = low " " $$2 } \
+		/^FAIL/ { failed = 1 } \
+		END { if (low) print "below " min " %:" low; exit (low != "" || failed) }'
+
+lint: $(BIN)/golangci-lint-$(GOLANGCI_VERSION) ## Check style and house rules with golangci-lint
+	$(BIN)/golangci-lint-$(GOLANGCI_VERSION) run $(PKG)
+
+vulncheck: $(BIN)/govulncheck-$(GOVULNCHECK_VERSION) ## Look for known vulnerabilities that the code reaches
+	@test -f "$(VULNDB_TGZ)" || { echo "vulncheck: NOT RUN: no vulnerability database at $(VULNDB_TGZ)." \
+		"Give one with VULNDB_TGZ=…" >&2; exit 1; }
+	go run ./internal/tools/vulndb -archive "$(VULNDB_TGZ)" -out $(BIN)/vulndb -govulncheck $<
+	$< -db file://$(BIN)/vulndb $(PKG)
+
+check: lint vulncheck test ## Everything a change has to pass
+
+openapi: build ## Write docs/openapi.json anew from the services' own descriptions
+	@$(BIN)/tenor openapi > $(BIN)/openapi.json
+	@mv $(BIN)/openapi.json docs/openapi.json
+
+# The programs below are built first and then run, so that signals reach them
+# and not a `go run` in front of them.
+devexec:
+	@go build -buildvcs=false -o $(BIN)/devexec ./internal/devstack/devexec
+
+$(BIN)/golangci-lint-$(GOLANGCI_VERSION):
+	@echo "building golangci-lint $(GOLANGCI_VERSION) (once, some minutes)"
+	@GOFLAGS= GOBIN=$(BIN)/new go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(BIN)/new/golangci-lint $@ && rmdir $(BIN)/new
+
+$(BIN)/govulncheck-$(GOVULNCHECK_VERSION):
+	@GOFLAGS= GOBIN=$(BIN)/new go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+	@mv $(BIN)/new/govulncheck $@ && rmdir $(BIN)/new
