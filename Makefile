@@ -14,7 +14,7 @@ TESTFLAGS   ?=
 TEST_TIME   ?= 15m
 
 # Packages whose tests talk to a broker; test-kafka runs them against Apache Kafka.
-KAFKA_PKG   ?= ./internal/stream/... ./cmd/tenor/...
+KAFKA_PKG   ?= ./internal/devstack ./internal/stream/... ./cmd/tenor/...
 
 # Packages that hold rules and the share of statements their tests must reach.
 RULE_PKG    ?= ./internal/money ./amortization ./ledger ./servicing
