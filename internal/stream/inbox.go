@@ -3,6 +3,8 @@ package stream
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -181,4 +183,20 @@ func (c *Consumer) measure(ctx context.Context, deliveries, gaps []delivery) {
 			c.metrics.latency.WithLabelValues(c.name).Observe(c.now().Sub(d.env.Time).Seconds())
 		}
 	}
+}
+
+// HandleOnce handles one envelope as a consumer of that name would, without a
+// broker: in one transaction with its inbox row. A type that nobody subscribes
+// to is passed over. It serves tests and repairs.
+func HandleOnce(
+	ctx context.Context, db *database.DB, consumer string, subs []Subscription, now time.Time, env event.Envelope,
+) error {
+	c, err := NewConsumer(ConsumerConfig{
+		Name: consumer, DB: db, Subscriptions: subs, Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return now },
+	})
+	if err != nil {
+		return err
+	}
+	return c.handle(ctx, []delivery{{env: env}})
 }
