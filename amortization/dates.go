@@ -114,3 +114,14 @@ func validDate(d civil.Date) bool {
 	return d.Month >= 1 && d.Month <= 12 && d.Year >= yearMin && d.Year <= yearMax &&
 		d.Day >= 1 && d.Day <= daysInMonth(d.Year, d.Month)
 }
+
+// AddMonths returns the date months later on day anchor of the month, or on its
+// last day when the month is shorter. The caller keeps the anchor, so that a
+// loan due on the 31st is due on 28 February and then on 31 March again.
+func AddMonths(d civil.Date, months, anchor int) civil.Date { return addMonths(d, months, anchor, false) }
+
+// DaysInMonth returns the length of a month.
+func DaysInMonth(year int, month time.Month) int { return daysInMonth(year, month) }
+
+// DaysInYear returns 366 for leap years and 365 for others.
+func DaysInYear(year int) int { return daysInYear(year) }

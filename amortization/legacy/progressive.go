@@ -1,0 +1,157 @@
+package legacy
+
+import (
+	"time"
+
+	"cloud.google.com/go/civil"
+	"github.com/cockroachdb/apd/v3"
+
+	"github.com/tenor-lending/tenor/amortization"
+)
+
+// evenly spreads the principal over the instalments due strictly after the
+// disbursement; there is no interest.
+func (b *builder) evenly() {
+	n := b.n
+	count := 0
+	for _, p := range b.periods {
+		if p.due.After(b.t.DisbursementDate) {
+			count++
+		}
+	}
+	share := int64(0)
+	if count > 0 {
+		share = n.toMultiple(n.money(n.quo(n.decimal(b.amortized), whole(count))))
+	}
+	balance := b.begin()
+	for k, p := range b.periods {
+		principal := min(share, balance)
+		if !p.due.After(b.t.DisbursementDate) {
+			principal = 0
+		}
+		if k == len(b.periods)-1 {
+			principal = balance
+		}
+		balance = b.add(p, balance, principal, 0)
+	}
+}
+
+// progressive sizes the instalment from the factors of the periods, and keeps
+// the last one close to the others.
+func (b *builder) progressive() {
+	n := b.n
+	factors := make([]*apd.Decimal, len(b.periods))
+	for k, p := range b.periods {
+		from := p.from
+		if k == 0 && from.Before(b.t.DisbursementDate) {
+			from = b.t.DisbursementDate // nothing is owed before
+		}
+		factors[k] = b.factor(p, from)
+	}
+	growth, annuity := whole(1), whole(1)
+	for k, f := range factors {
+		grown := n.add(whole(1), f)
+		growth = n.mul(growth, grown)
+		if k > 0 {
+			annuity = n.add(whole(1), n.mul(annuity, grown))
+		}
+	}
+	exact := n.quo(n.mul(n.decimal(b.amortized), growth), annuity)
+	instalment := n.toMultiple(n.money(exact))
+	instalment = b.smooth(instalment, factors)
+	b.lay(instalment, factors, b.begin(), true)
+}
+
+// smooth spreads the difference of the last instalment over all of them when
+// it is large, and keeps the result only when the difference becomes smaller.
+func (b *builder) smooth(instalment int64, factors []*apd.Decimal) int64 {
+	n, count := b.n, len(factors)
+	if count < 2 {
+		return instalment
+	}
+	gap := b.lay(instalment, factors, b.amortized, false) - instalment
+	unit := int64(1) // of the minor unit, in hundredths of the major one
+	for range max(0, 2-b.t.CurrencyDecimals) {
+		unit *= 100
+	}
+	if abs(gap)*unit <= int64(count/2) {
+		return instalment
+	}
+	share := n.money(n.quo(n.decimal(gap), whole(count)))
+	adjusted := n.toMultiple(instalment + share)
+	newGap := b.lay(adjusted, factors, b.amortized, false) - adjusted
+	if abs(newGap) < abs(gap) {
+		return adjusted
+	}
+	return instalment
+}
+
+func abs(v int64) int64 { return max(v, -v) }
+
+// lay lays out the rows, or only returns the last instalment.
+func (b *builder) lay(instalment int64, factors []*apd.Decimal, balance int64, keep bool) int64 {
+	n, last, unpaid := b.n, len(factors)-1, int64(0)
+	for k, f := range factors {
+		interest := n.money(n.mul(n.decimal(balance), f)) + unpaid
+		principal := instalment - interest
+		unpaid = max(0, -principal) // interest that is not covered passes to the next period
+		if k < last && principal < 0 {
+			interest, principal = instalment, 0
+		}
+		principal = min(principal, balance)
+		if k == last {
+			if !keep {
+				return balance + interest
+			}
+			principal = balance
+		}
+		if keep {
+			balance = b.add(b.periods[k], balance, principal, interest, f)
+			continue
+		}
+		balance -= principal
+	}
+	return 0
+}
+
+// factor is rate × (days of the unit × every / days of the year) × days/days
+// of the period, from a day of the period to its end.
+func (b *builder) factor(p span, from civil.Date) *apd.Decimal {
+	n, t := b.n, b.t
+	rate := n.percent(t.AnnualRatePercent)
+	days, period := whole(p.due.DaysSince(from)), whole(p.due.DaysSince(p.from))
+	actual := t.DayCount.DaysInYear == "actual"
+	if actual && t.DayCount.DaysInMonth == "actual" && from.Year != p.due.Year {
+		return n.mul(rate, n.mul(b.acrossYears(from, p.due), whole(t.RepaymentEvery)))
+	}
+	year := b.yearDays()
+	if actual {
+		year = amortization.DaysInYear(from.Year)
+	}
+	unit := n.quo(n.mul(whole(b.unitDays(from)), whole(t.RepaymentEvery)), whole(year))
+	return n.quo(n.mul(n.mul(rate, unit), days), period)
+}
+
+// unitDays returns the days of a unit: 30 or the length of the month in which
+// the segment starts, 7, or 1.
+func (b *builder) unitDays(from civil.Date) int {
+	if b.t.RepaymentUnit == "months" && b.t.DayCount.DaysInMonth == "actual" {
+		return amortization.DaysInMonth(from.Year, from.Month)
+	}
+	return b.nominalDays()
+}
+
+// acrossYears sums the days up to 31 December and the days after, each over the
+// length of its year.
+func (b *builder) acrossYears(from, due civil.Date) *apd.Decimal {
+	n, sum := b.n, whole(0)
+	for year := from.Year; year <= due.Year; year++ {
+		end := civil.Date{Year: year, Month: time.December, Day: 31}
+		if due.Before(end) {
+			end = due
+		}
+		sum = n.add(sum, n.quo(whole(end.DaysSince(from)), whole(amortization.DaysInYear(year))))
+		from = end
+	}
+	return sum
+}
