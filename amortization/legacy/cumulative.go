@@ -77,7 +77,7 @@ func (b *builder) flatPrincipal(count int) (share int64, repaying int) {
 // flatInterest returns principal × rate of a unit × units of the term.
 func (b *builder) flatInterest() int64 {
 	n, t := b.n, b.t
-	first, last := b.periods[0].from, b.periods[len(b.periods)-1].due
+	first, last := b.owing(b.periods[0].from), b.periods[len(b.periods)-1].due
 	rate, term := b.unitRate(b.periodsPerYear()), whole(len(b.periods)*t.RepaymentEvery)
 	if t.InterestPeriod == "daily" {
 		rate, term = b.unitRate(b.yearDays()), whole(last.DaysSince(first))
@@ -164,8 +164,9 @@ func (b *builder) nominalDays() int {
 // decliningRate returns the rate of one period on its balance.
 func (b *builder) decliningRate(p span) *apd.Decimal {
 	n, t := b.n, b.t
+	from := b.owing(p.from)
 	if t.InterestPeriod == "daily" {
-		days := p.due.DaysSince(p.from)
+		days := p.due.DaysSince(from)
 		if t.DayCount.DaysInMonth == "30" && t.RepaymentUnit == "months" {
 			days = 30 * t.RepaymentEvery
 		}
@@ -173,7 +174,7 @@ func (b *builder) decliningRate(p span) *apd.Decimal {
 	}
 	units := whole(t.RepaymentEvery)
 	if t.PartialPeriodInterest {
-		units = b.units(p.from, p.due)
+		units = b.units(from, p.due)
 	}
 	return n.mul(b.unitRate(b.periodsPerYear()), units)
 }

@@ -41,9 +41,6 @@ func (b *builder) layout() []span {
 	b.seed = seed
 	periods := make([]span, t.NumberOfInstallments)
 	from := start
-	if t.Algorithm == Cumulative {
-		from = t.DisbursementDate
-	}
 	for k := range periods {
 		due := t.after(first, k, seed)
 		if k == len(periods)-1 && t.FixedLength != nil {
@@ -69,6 +66,14 @@ func (t *Terms) plus(d civil.Date, units, seed int) civil.Date {
 		return d.AddDays(7 * units)
 	}
 	return amortization.AddMonths(d, units, seed)
+}
+
+// owing returns the later of a date and the disbursement: nothing is owed before.
+func (b *builder) owing(from civil.Date) civil.Date {
+	if from.Before(b.t.DisbursementDate) {
+		return b.t.DisbursementDate
+	}
+	return from
 }
 
 // units measures a span in units of the frequency: whole units, and the odd

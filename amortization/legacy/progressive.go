@@ -37,16 +37,22 @@ func (b *builder) evenly() {
 }
 
 // progressive sizes the instalment from the factors of the periods, and keeps
-// the last one close to the others.
+// the last one close to the others. Periods that end by the disbursement stay
+// empty.
 func (b *builder) progressive() {
 	n := b.n
-	factors := make([]*apd.Decimal, len(b.periods))
-	for k, p := range b.periods {
-		from := p.from
-		if k == 0 && from.Before(b.t.DisbursementDate) {
-			from = b.t.DisbursementDate // nothing is owed before
+	first := 0
+	for first < len(b.periods)-1 && !b.periods[first].due.After(b.t.DisbursementDate) {
+		b.add(b.periods[first], 0, 0, 0)
+		first++
+	}
+	owing := b.periods[first:]
+	factors := make([]*apd.Decimal, len(owing))
+	for k, p := range owing {
+		factors[k] = b.factor(p, p.from, p.due)
+		if p.from.Before(b.t.DisbursementDate) { // nothing is owed before the disbursement
+			factors[k] = b.factor(p, b.t.DisbursementDate, p.due)
 		}
-		factors[k] = b.factor(p, from)
 	}
 	growth, annuity := whole(1), whole(1)
 	for k, f := range factors {
@@ -59,7 +65,11 @@ func (b *builder) progressive() {
 	exact := n.quo(n.mul(n.decimal(b.amortized), growth), annuity)
 	instalment := n.toMultiple(n.money(exact))
 	instalment = b.smooth(instalment, factors)
-	b.lay(instalment, factors, b.begin(), true)
+	b.lay(instalment, owing, factors, b.begin())
+	if from := owing[0].from; from.Before(b.t.DisbursementDate) {
+		row := &b.rows[len(b.rows)-len(owing)]
+		row.Factors = append([]*apd.Decimal{b.factor(owing[0], from, b.t.DisbursementDate)}, row.Factors...)
+	}
 }
 
 // smooth spreads the difference of the last instalment over all of them when
@@ -69,7 +79,7 @@ func (b *builder) smooth(instalment int64, factors []*apd.Decimal) int64 {
 	if count < 2 {
 		return instalment
 	}
-	gap := b.lay(instalment, factors, b.amortized, false) - instalment
+	gap := b.lay(instalment, nil, factors, b.amortized) - instalment
 	unit := int64(1) // of the minor unit, in hundredths of the major one
 	for range max(0, 2-b.t.CurrencyDecimals) {
 		unit *= 100
@@ -79,7 +89,7 @@ func (b *builder) smooth(instalment int64, factors []*apd.Decimal) int64 {
 	}
 	share := n.money(n.quo(n.decimal(gap), whole(count)))
 	adjusted := n.toMultiple(instalment + share)
-	newGap := b.lay(adjusted, factors, b.amortized, false) - adjusted
+	newGap := b.lay(adjusted, nil, factors, b.amortized) - adjusted
 	if abs(newGap) < abs(gap) {
 		return adjusted
 	}
@@ -88,8 +98,8 @@ func (b *builder) smooth(instalment int64, factors []*apd.Decimal) int64 {
 
 func abs(v int64) int64 { return max(v, -v) }
 
-// lay lays out the rows, or only returns the last instalment.
-func (b *builder) lay(instalment int64, factors []*apd.Decimal, balance int64, keep bool) int64 {
+// lay returns the last instalment, and lays out the rows where the periods are given.
+func (b *builder) lay(instalment int64, periods []span, factors []*apd.Decimal, balance int64) int64 {
 	n, last, unpaid := b.n, len(factors)-1, int64(0)
 	for k, f := range factors {
 		interest := n.money(n.mul(n.decimal(balance), f)) + unpaid
@@ -99,30 +109,30 @@ func (b *builder) lay(instalment int64, factors []*apd.Decimal, balance int64, k
 			interest, principal = instalment, 0
 		}
 		principal = min(principal, balance)
+		final := balance + interest
 		if k == last {
-			if !keep {
-				return balance + interest
-			}
 			principal = balance
 		}
-		if keep {
-			balance = b.add(b.periods[k], balance, principal, interest, f)
-			continue
-		}
 		balance -= principal
+		if periods != nil {
+			b.add(periods[k], balance+principal, principal, interest, f)
+		}
+		if k == last {
+			return final
+		}
 	}
 	return 0
 }
 
-// factor is rate × (days of the unit × every / days of the year) × days/days
-// of the period, from a day of the period to its end.
-func (b *builder) factor(p span, from civil.Date) *apd.Decimal {
+// factor is rate × (days of the unit × every / days of the year) × days of a
+// segment / days of its period.
+func (b *builder) factor(p span, from, to civil.Date) *apd.Decimal {
 	n, t := b.n, b.t
 	rate := n.percent(t.AnnualRatePercent)
-	days, period := whole(p.due.DaysSince(from)), whole(p.due.DaysSince(p.from))
+	days, period := whole(to.DaysSince(from)), whole(p.due.DaysSince(p.from))
 	actual := t.DayCount.DaysInYear == "actual"
-	if actual && t.DayCount.DaysInMonth == "actual" && from.Year != p.due.Year {
-		return n.mul(rate, n.mul(b.acrossYears(from, p.due), whole(t.RepaymentEvery)))
+	if actual && t.DayCount.DaysInMonth == "actual" && from.Year != to.Year {
+		return n.mul(rate, n.mul(b.acrossYears(from, to), whole(t.RepaymentEvery)))
 	}
 	year := b.yearDays()
 	if actual {
