@@ -1,0 +1,374 @@
+package stream_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/database/dbtest"
+	"github.com/tenor-lending/tenor/internal/devstack"
+	"github.com/tenor-lending/tenor/internal/event"
+	"github.com/tenor-lending/tenor/internal/stream"
+)
+
+// deadline bounds every wait of these tests.
+const deadline = 30 * time.Second
+
+type bundle struct {
+	t        *testing.T
+	db       *database.DB
+	seeds    []string
+	producer *kgo.Client
+	relay    *stream.Relay
+	outbox   *stream.Outbox
+}
+
+// setup gives a test its own database and its own embedded broker, or a shared
+// broker when one is given: there, consumer names must differ by test.
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	seeds := strings.FieldsFunc(os.Getenv("TENOR_TEST_KAFKA_SEEDS"), func(r rune) bool { return r == ',' })
+	broker, err := devstack.StartBroker(t.Context(), devstack.BrokerOptions{Seeds: seeds})
+	if err != nil {
+		t.Fatalf("starting broker: %v", err)
+	}
+	t.Cleanup(func() { _ = broker.Stop() })
+	if err := stream.EnsureTopics(t.Context(), broker.Seeds, 1); err != nil {
+		t.Fatalf("creating topics: %v", err)
+	}
+	producer, err := stream.NewProducer(broker.Seeds, "test")
+	if err != nil {
+		t.Fatalf("making producer: %v", err)
+	}
+	t.Cleanup(producer.Close)
+	db := dbtest.New(t, "shared")
+	relay := stream.NewRelay(db, producer, slog.New(slog.DiscardHandler), time.Now)
+	return &bundle{
+		t: t, db: db, seeds: broker.Seeds, producer: producer, relay: relay,
+		outbox: stream.NewOutbox("/tenor/test", uuid.New, relay.Wake),
+	}
+}
+
+func (b *bundle) announce(events ...event.Event) {
+	b.t.Helper()
+	err := database.InTx(b.t.Context(), b.db, func(tx database.Tx) error {
+		return b.outbox.Append(b.t.Context(), tx, time.Now(), events...)
+	})
+	if err != nil {
+		b.t.Fatalf("announcing: %v", err)
+	}
+}
+
+func (b *bundle) runRelay() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.relay.Run(ctx) }()
+	b.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			b.t.Errorf("relay: %v", err)
+		}
+	})
+}
+
+// run starts a consumer on its own database and returns how to stop it.
+func (b *bundle) run(name string, db *database.DB, subs ...stream.Subscription) (stop func()) {
+	b.t.Helper()
+	consumer, err := stream.NewConsumer(stream.ConsumerConfig{
+		Name: name, DB: db, Seeds: b.seeds, Subscriptions: subs, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
+	if err != nil {
+		b.t.Fatalf("making consumer: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- consumer.Run(ctx) }()
+	select {
+	case <-consumer.Ready():
+	case <-time.After(deadline):
+		b.t.Fatal("consumer did not join")
+	}
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			b.t.Errorf("consumer: %v", err)
+		}
+	})
+	b.t.Cleanup(stop)
+	return stop
+}
+
+// recorder collects what a handler saw, after commit only.
+type recorder struct {
+	mu   sync.Mutex
+	seen []string
+	more chan struct{}
+}
+
+func newRecorder() *recorder { return &recorder{more: make(chan struct{}, 10_000)} }
+
+func (r *recorder) add(tx database.Tx, text string) {
+	tx.AfterCommit(func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.seen = append(r.seen, text)
+		r.more <- struct{}{}
+	})
+}
+
+func (r *recorder) wait(t *testing.T, n int) []string {
+	t.Helper()
+	for range n {
+		select {
+		case <-r.more:
+		case <-time.After(deadline):
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			t.Fatalf("saw %d of %d events: %v", len(r.seen), n, r.seen)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.seen)
+}
+
+func declined(app uuid.UUID, reason string) event.OfferDeclined {
+	return event.OfferDeclined{OnApplication: event.OnApplication{ApplicationID: app, CustomerID: app}, Reason: reason}
+}
+
+// onDeclined records the reasons of one application: on a shared broker others
+// send events too.
+func onDeclined(app uuid.UUID, r *recorder) stream.Subscription {
+	return stream.On(func(_ context.Context, tx database.Tx, _ event.Envelope, e event.OfferDeclined) error {
+		if e.ApplicationID == app {
+			r.add(tx, e.Reason)
+		}
+		return nil
+	})
+}
+
+func TestEventsArriveOnceAndInOrder(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	app, seen := uuid.New(), newRecorder()
+	b.runRelay()
+	b.run("order-"+app.String(), dbtest.New(t, "shared"), onDeclined(app, seen))
+	var want []string
+	for i := range 50 {
+		reason := string(rune('A' + i))
+		want = append(want, reason)
+		b.announce(declined(app, reason))
+	}
+	if diff := cmp.Diff(want, seen.wait(t, len(want))); diff != "" {
+		t.Errorf("order of events (-want +got):\n%s", diff)
+	}
+}
+
+func TestRolledBackEventIsNeverPublished(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	app, seen := uuid.New(), newRecorder()
+	failure := errors.New("changed my mind")
+	err := database.InTx(t.Context(), b.db, func(tx database.Tx) error {
+		if err := b.outbox.Append(t.Context(), tx, time.Now(), declined(app, "never")); err != nil {
+			return err
+		}
+		return failure
+	})
+	if !errors.Is(err, failure) {
+		t.Fatalf("InTx: %v, want %v", err, failure)
+	}
+	b.runRelay()
+	b.run("rollback-"+app.String(), dbtest.New(t, "shared"), onDeclined(app, seen))
+	b.announce(declined(app, "real"))
+	if diff := cmp.Diff([]string{"real"}, seen.wait(t, 1)); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// TestSlowTransactionIsNotSkipped is the case in which a poller with a cursor
+// over ids loses the event of the transaction that commits late.
+func TestSlowTransactionIsNotSkipped(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	slow, fast, seen := uuid.New(), uuid.New(), newRecorder()
+	b.runRelay()
+	db := dbtest.New(t, "shared")
+	b.run("slow-"+slow.String(), db, stream.On(
+		func(_ context.Context, tx database.Tx, _ event.Envelope, e event.OfferDeclined) error {
+			if e.ApplicationID == slow || e.ApplicationID == fast {
+				seen.add(tx, e.Reason)
+			}
+			return nil
+		}))
+	inside, release, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- database.InTx(context.Background(), b.db, func(tx database.Tx) error {
+			err := b.outbox.Append(context.Background(), tx, time.Now(), declined(slow, "slow"))
+			close(inside)
+			<-release
+			return err
+		})
+	}()
+	<-inside
+	b.announce(declined(fast, "fast"))
+	if diff := cmp.Diff([]string{"fast"}, seen.wait(t, 1)); diff != "" {
+		t.Fatalf("first event (-want +got):\n%s", diff)
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Fatalf("slow transaction: %v", err)
+	}
+	if diff := cmp.Diff([]string{"fast", "slow"}, seen.wait(t, 1)); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+func TestRedeliveryHasNoSecondEffect(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	app, seen := uuid.New(), newRecorder()
+	b.announce(declined(app, "once"))
+	if err := b.relay.Drain(t.Context()); err != nil {
+		t.Fatalf("draining: %v", err)
+	}
+	// A relay that crashed between publishing and marking publishes again.
+	if _, err := b.db.Pool().Exec(t.Context(), `update outbox set published_at = null`); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.relay.Drain(t.Context()); err != nil {
+		t.Fatalf("draining again: %v", err)
+	}
+	b.announce(declined(app, "after"))
+	b.runRelay()
+	db := dbtest.New(t, "shared")
+	name := "redelivery-" + app.String()
+	b.run(name, db, onDeclined(app, seen))
+	if diff := cmp.Diff([]string{"once", "after"}, seen.wait(t, 2)); diff != "" {
+		t.Errorf("effects (-want +got):\n%s", diff)
+	}
+}
+
+func TestPoisonEventBecomesADeadLetterAndCanBeReplayed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	app, seen := uuid.New(), newRecorder()
+	name := "poison-" + app.String()
+	db := dbtest.New(t, "shared")
+	var broken sync.Map
+	broken.Store("bad", true)
+	var mu sync.Mutex
+	attempts := 0
+	b.runRelay()
+	b.run(name, db, stream.On(
+		func(_ context.Context, tx database.Tx, _ event.Envelope, e event.OfferDeclined) error {
+			if e.ApplicationID != app {
+				return nil
+			}
+			if _, bad := broken.Load(e.Reason); bad {
+				mu.Lock()
+				defer mu.Unlock()
+				attempts++
+				return errors.New("cannot handle this")
+			}
+			seen.add(tx, e.Reason)
+			return nil
+		}))
+	garbage := &kgo.Record{Topic: event.TopicOrigination, Key: []byte(app.String()), Value: []byte("{not an event")}
+	if err := b.producer.ProduceSync(t.Context(), garbage).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	b.announce(declined(app, "bad"), declined(app, "good"))
+	if diff := cmp.Diff([]string{"good"}, seen.wait(t, 1)); diff != "" {
+		t.Fatalf("events behind the poison (-want +got):\n%s", diff)
+	}
+	letters := 0
+	err := stream.DeadLetters(t.Context(), b.seeds, func(letter stream.DeadLetter) error {
+		if letter.Consumer == name {
+			letters++
+		}
+		return nil
+	})
+	if err != nil || letters != 2 {
+		t.Fatalf("dead letters: %d, %v; want 2", letters, err)
+	}
+	mu.Lock()
+	// One try within the chunk may come before the tries by itself.
+	if attempts < stream.HandleAttemptsMax || attempts > stream.HandleAttemptsMax+1 {
+		t.Errorf("the poison was tried %d times, want %d", attempts, stream.HandleAttemptsMax)
+	}
+	mu.Unlock()
+	broken.Delete("bad")
+	if _, err := stream.ReplayDeadLetters(t.Context(), b.seeds, name); err != nil {
+		t.Fatalf("replaying: %v", err)
+	}
+	if diff := cmp.Diff([]string{"good", "bad"}, seen.wait(t, 1)); diff != "" {
+		t.Errorf("after the replay (-want +got):\n%s", diff)
+	}
+}
+
+func TestConsumerGoesOnWhereItStopped(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	app, first, second := uuid.New(), newRecorder(), newRecorder()
+	name := "resume-" + app.String()
+	db := dbtest.New(t, "shared")
+	b.runRelay()
+	stop := b.run(name, db, onDeclined(app, first))
+	b.announce(declined(app, "1"), declined(app, "2"))
+	first.wait(t, 2)
+	stop()
+	b.announce(declined(app, "3"))
+	b.run(name, db, onDeclined(app, second))
+	if diff := cmp.Diff([]string{"3"}, second.wait(t, 1)); diff != "" {
+		t.Errorf("after the restart (-want +got):\n%s", diff)
+	}
+}
+
+func TestManyRelaysKeepTheOrderOfEachAggregate(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	seen := make(map[uuid.UUID]*recorder)
+	var apps []uuid.UUID
+	for range 8 {
+		app := uuid.New()
+		apps = append(apps, app)
+		seen[app] = newRecorder()
+	}
+	b.runRelay()
+	other := &bundle{t: t, relay: stream.NewRelay(b.db, b.producer, slog.New(slog.DiscardHandler), time.Now)}
+	other.runRelay()
+	b.run("relays-"+apps[0].String(), dbtest.New(t, "shared"), stream.On(
+		func(_ context.Context, tx database.Tx, env event.Envelope, e event.OfferDeclined) error {
+			if r, ours := seen[e.ApplicationID]; ours {
+				r.add(tx, string(rune('a'+env.Version)))
+			}
+			return nil
+		}))
+	var wait sync.WaitGroup
+	for _, app := range apps {
+		wait.Go(func() {
+			for range 20 {
+				b.announce(declined(app, "x"))
+			}
+		})
+	}
+	wait.Wait()
+	for _, app := range apps {
+		got := seen[app].wait(t, 20)
+		if !slices.IsSorted(got) {
+			t.Errorf("versions of %s out of order: %q", app, got)
+		}
+	}
+}
