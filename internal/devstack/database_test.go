@@ -292,7 +292,8 @@ func TestFindPostgres(t *testing.T) {
 	}
 	linked := filepath.Join(base, "linked")
 	newest := fake("newest", "18.1", "postgres", "initdb")
-	err := errors.Join(os.Mkdir(linked, 0o755), os.Symlink(filepath.Join(newest, "postgres"), filepath.Join(linked, "postgres")))
+	link := filepath.Join(linked, "postgres")
+	err := errors.Join(os.Mkdir(linked, 0o755), os.Symlink(filepath.Join(newest, "postgres"), link))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,8 @@ func TestNameTellsItsAge(t *testing.T) {
 	if !bornBefore(name, made.Add(time.Second)) {
 		t.Errorf("%s is not older than a second later", name)
 	}
-	for _, other := range []string{name, "tenor_template_core_0011", "postgres", "tenor_t_", "tenor_t_!_x", "tenor_t_abc"} {
+	others := []string{name, "tenor_template_core_0011", "postgres", "tenor_t_", "tenor_t_!_x", "tenor_t_abc"}
+	for _, other := range others {
 		if bornBefore(other, made) {
 			t.Errorf("%s would be dropped", other)
 		}
