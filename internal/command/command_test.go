@@ -1,0 +1,217 @@
+package command_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tenor-lending/tenor/internal/access"
+	"github.com/tenor-lending/tenor/internal/command"
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/database/dbtest"
+)
+
+type outcome struct {
+	ID   uuid.UUID `json:"id"`
+	Text string    `json:"text"`
+}
+
+type bundle struct {
+	t      *testing.T
+	db     *database.DB
+	runner *command.Runner
+	actor  access.Actor
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	db := dbtest.New(t, "shared")
+	return &bundle{
+		t: t, db: db, runner: command.NewRunner(db, time.Now),
+		actor: access.Actor{ID: uuid.New(), Roles: []access.Role{access.Officer}},
+	}
+}
+
+func (b *bundle) key(value string, request any) command.Key {
+	b.t.Helper()
+	key, err := command.NewKey(value, request)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return key
+}
+
+// effect is a change that can be counted: one row of table casefile.
+func effect(ctx context.Context, tx database.Tx) (outcome, error) {
+	id := uuid.New()
+	_, err := tx.Exec(ctx, `
+		insert into casefile (application_id, customer_id, stage, outcome) values ($1, $1, 'INPUT', '')`, id)
+	return outcome{ID: id, Text: "done"}, err
+}
+
+func (b *bundle) effects() int {
+	b.t.Helper()
+	var n int
+	if err := b.db.Pool().QueryRow(b.t.Context(), `select count(*) from casefile`).Scan(&n); err != nil {
+		b.t.Fatal(err)
+	}
+	return n
+}
+
+func (b *bundle) run(c command.Command) (command.Result[outcome], error) {
+	return command.Run(context.Background(), b.runner, c, func(tx database.Tx, _ time.Time) (outcome, error) {
+		return effect(context.Background(), tx)
+	})
+}
+
+func TestSameKeySameRequestGivesTheFirstAnswer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := command.Command{Name: "test", Actor: b.actor, Subject: uuid.New(), Key: b.key("k1", "body")}
+	first, err := b.run(c)
+	if err != nil || first.Replayed {
+		t.Fatalf("first: %+v, %v", first, err)
+	}
+	second, err := b.run(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(command.Result[outcome]{Value: first.Value, Replayed: true}, second); diff != "" {
+		t.Errorf("replay (-want +got):\n%s", diff)
+	}
+	if n := b.effects(); n != 1 {
+		t.Errorf("%d effects, want 1", n)
+	}
+}
+
+func TestKeyIsScopedAndBoundToItsRequest(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := command.Command{Name: "test", Actor: b.actor, Subject: uuid.New(), Key: b.key("k1", "body")}
+	if _, err := b.run(c); err != nil {
+		t.Fatal(err)
+	}
+	other := c
+	other.Key = b.key("k1", "another body")
+	if _, err := b.run(other); !errors.Is(err, command.ErrKeyReused) {
+		t.Errorf("same key, other body: %v, want ErrKeyReused", err)
+	}
+	stranger := c
+	stranger.Actor = access.Actor{ID: uuid.New()}
+	if result, err := b.run(stranger); err != nil || result.Replayed {
+		t.Errorf("same key of another actor: %+v, %v; want its own run", result, err)
+	}
+	elsewhere := c
+	elsewhere.Name = "other-operation"
+	if result, err := b.run(elsewhere); err != nil || result.Replayed {
+		t.Errorf("same key of another operation: %+v, %v; want its own run", result, err)
+	}
+	if n := b.effects(); n != 3 {
+		t.Errorf("%d effects, want 3", n)
+	}
+}
+
+func TestRejectionLeavesNothingAndMayBeTriedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rejected := errors.New("not now")
+	c := command.Command{Name: "test", Actor: b.actor, Subject: uuid.New(), Key: b.key("k1", "body")}
+	_, err := command.Run(t.Context(), b.runner, c, func(tx database.Tx, _ time.Time) (outcome, error) {
+		if _, err := effect(t.Context(), tx); err != nil {
+			return outcome{}, err
+		}
+		return outcome{}, rejected
+	})
+	if !errors.Is(err, rejected) {
+		t.Fatalf("got %v, want the rejection", err)
+	}
+	if n := b.effects(); n != 0 {
+		t.Fatalf("a rejected command left %d effects", n)
+	}
+	if result, err := b.run(c); err != nil || result.Replayed {
+		t.Fatalf("second try: %+v, %v", result, err)
+	}
+}
+
+func TestOfManyAtOnceOneRuns(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := command.Command{Name: "test", Actor: b.actor, Subject: uuid.New(), Key: b.key("k1", "body")}
+	const callers = 16
+	results := make([]command.Result[outcome], callers)
+	errs := make([]error, callers)
+	var wait sync.WaitGroup
+	for i := range callers {
+		wait.Go(func() { results[i], errs[i] = b.run(c) })
+	}
+	wait.Wait()
+	ran := 0
+	for i := range callers {
+		if errs[i] != nil {
+			t.Fatalf("caller %d: %v", i, errs[i])
+		}
+		if !results[i].Replayed {
+			ran++
+		}
+		if diff := cmp.Diff(results[0].Value, results[i].Value); diff != "" {
+			t.Errorf("caller %d got another answer:\n%s", i, diff)
+		}
+	}
+	if ran != 1 || b.effects() != 1 {
+		t.Errorf("%d ran with %d effects, want 1 and 1", ran, b.effects())
+	}
+}
+
+func TestAuditChainNamesTheFirstAlteredRow(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	subject := uuid.New()
+	for range 5 {
+		if _, err := b.run(command.Command{Name: "test", Actor: b.actor, Subject: subject}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	verify := func() (length int64, err error) {
+		err = database.InReadTx(t.Context(), b.db, func(tx database.Tx) error {
+			var err error
+			length, err = command.VerifyAudit(t.Context(), tx, subject)
+			return err
+		})
+		return length, err
+	}
+	if length, err := verify(); err != nil || length != 5 {
+		t.Fatalf("untouched chain: %d, %v", length, err)
+	}
+	for name, tamper := range map[string]string{
+		"action": `update audit set action = 'other' where stream = $1 and seq = 3`,
+		"actor":  `update audit set actor = '{}' where stream = $1 and seq = 3`,
+		"time":   `update audit set recorded_at = recorded_at + interval '1 microsecond' where stream = $1 and seq = 3`,
+		"gone":   `delete from audit where stream = $1 and seq = 3`,
+	} {
+		tx, err := b.db.Pool().Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), tamper, subject); err != nil {
+			t.Fatal(err)
+		}
+		if length, err := command.VerifyAudit(t.Context(), readOnly{tx}, subject); !errors.Is(err, command.ErrTampered) || length != 2 {
+			t.Errorf("%s: verified %d rows, %v; want 2 and ErrTampered", name, length, err)
+		}
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// readOnly lets a driver transaction that will be rolled back stand in for a Tx.
+type readOnly struct{ pgx.Tx }
+
+// AfterCommit implements database.Tx; nothing is committed here.
+func (readOnly) AfterCommit(func()) {}
