@@ -77,6 +77,7 @@ var layers = map[string][]string{
 	"internal/database/sqllint":    {},
 	"internal/stream/streamtest":   {"internal/database", "internal/event", "internal/stream", "internal/devstack"},
 	"internal/httpapi/httpapitest": platform,
+	"internal/privacy/privacytest": {"internal/database"},
 	"internal/houserules":          {},
 	"internal/tools/vulndb":        {},
 

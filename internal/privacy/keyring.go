@@ -3,6 +3,9 @@ package privacy
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -28,6 +31,7 @@ var (
 type Keyring struct {
 	current string
 	keys    map[string]cipher.AEAD
+	index   []byte
 	random  io.Reader
 }
 
@@ -52,8 +56,28 @@ func NewKeyring(spec string, random io.Reader) (*Keyring, error) {
 		if ring.current == "" {
 			ring.current = id
 		}
+		if ring.index, err = hkdf.Key(sha256.New, key, nil, indexPurpose, KeyBytes); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrKey, err)
+		}
 	}
 	return ring, nil
+}
+
+// indexPurpose keeps the key of indexes apart from the key that encrypts.
+const indexPurpose = "tenor blind index v1"
+
+// Index returns a keyed fingerprint of value in hex (HMAC-SHA256), by which
+// equal values can be found without being stored or guessed. place keeps the
+// indexes of different columns apart.
+//
+// It is made with the oldest key of the ring, so that putting a new key in
+// front changes no index; retiring the oldest key means to index again.
+func (k *Keyring) Index(value []byte, place string) string {
+	mac := hmac.New(sha256.New, k.index)
+	mac.Write([]byte(place)) // a hash.Hash never fails
+	mac.Write([]byte{0})     // ends the place: places hold no zero byte
+	mac.Write(value)
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 func newAEAD(key []byte) (cipher.AEAD, error) {
