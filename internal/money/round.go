@@ -57,12 +57,12 @@ func Round(d *apd.Decimal, currency Currency, mode Rounding) (Amount, error) {
 	if _, err := ctx.Quantize(&rounded, d, -int32(currency.Exponent())); err != nil {
 		return Amount{}, fmt.Errorf("%w: %s", ErrOverflow, d)
 	}
-	if !rounded.Coeff.IsInt64() {
+	coefficient := rounded.Coeff.MathBigInt()
+	if rounded.Negative {
+		coefficient.Neg(coefficient) // before the check: the negative range is the larger one
+	}
+	if !coefficient.IsInt64() {
 		return Amount{}, fmt.Errorf("%w: %s", ErrOverflow, d)
 	}
-	minor := rounded.Coeff.Int64()
-	if rounded.Negative {
-		minor = -minor
-	}
-	return New(minor, currency), nil
+	return New(coefficient.Int64(), currency), nil
 }

@@ -1,0 +1,76 @@
+package config_test
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/tenor-lending/tenor/internal/config"
+)
+
+func TestEveryFaultIsReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, _, err := config.Load([]string{
+		"TENOR_DATABASE_URL=mysql://x", "TENOR_DATABASE_MAX_CONNS=many", "TENOR_KAFKA_SEEDS=localhost",
+		"TENOR_LOG_FORMAT=xml", "TENOR_TYPO=1", "TENOR_IDENTITY_ACCESS_TTL=48h", "TENOR_GATEWAY_TLS_CERT=/nowhere.pem",
+		"TENOR_CLOSE_OF_DAY_ZONE=Mars/Olympus", "TENOR_PAYOUT_FAIL_PERCENT=101", "HOME=/ignored",
+	}, []string{"--port-offset=-1", "--log-level", "loud"}, io.Discard)
+	if err == nil {
+		t.Fatal("no fault was found")
+	}
+	for _, name := range []string{
+		"DATABASE_URL", "DatabaseMaxConns", "KAFKA_SEEDS", "LOG_FORMAT", "TENOR_TYPO", "IDENTITY_ACCESS_TTL",
+		"GATEWAY_TLS_CERT", "CLOSE_OF_DAY_ZONE", "PAYOUT_FAIL_PERCENT", "PORT_OFFSET", "LOG_LEVEL",
+	} {
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is not reported in:\n%v", name, err)
+		}
+	}
+}
+
+func TestFlagsOverrideTheEnvironment(t *testing.T) {
+	t.Parallel()
+	cfg, rest, err := config.Load(
+		[]string{"TENOR_PORT_OFFSET=1", "TENOR_KAFKA_SEEDS=a:1,b:2", "TENOR_LOG_LEVEL="},
+		[]string{"--port-offset", "100", "kyc", "risk"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.PortOffset != 100 || len(cfg.KafkaSeeds) != 2 || cfg.LogLevel != "info" {
+		t.Errorf("got %d, %v, %q", cfg.PortOffset, cfg.KafkaSeeds, cfg.LogLevel)
+	}
+	if strings.Join(rest, " ") != "kyc risk" {
+		t.Errorf("rest %v", rest)
+	}
+}
+
+func TestHelpIsNoFault(t *testing.T) {
+	t.Parallel()
+	var usage strings.Builder
+	_, _, err := config.Load(nil, []string{"--help"}, &usage)
+	if !errors.Is(err, flag.ErrHelp) || !strings.Contains(usage.String(), "TENOR_DATABASE_URL") {
+		t.Errorf("%v; usage:\n%s", err, usage.String())
+	}
+}
+
+func TestEachDatabaseHasItsDSN(t *testing.T) {
+	t.Parallel()
+	cfg, _, err := config.Load([]string{
+		"TENOR_DATABASE_URL=postgres://u:p@h:5432/postgres?sslmode=disable",
+		"TENOR_DATABASE_URLS=core=postgres://core@elsewhere/x; kyc = postgres://k@h/y",
+	}, nil, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"risk": "postgres://u:p@h:5432/risk?sslmode=disable",
+		"core": "postgres://core@elsewhere/x",
+		"kyc":  "postgres://k@h/y",
+	} {
+		if got, err := cfg.DatabaseDSN(name); err != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, want)
+		}
+	}
+}
