@@ -81,9 +81,10 @@ var layers = map[string][]string{
 	"internal/houserules":          {},
 	"internal/tools/vulndb":        {},
 
-	"bench": append([]string{"servicing"}, stage...),
+	"bench": append([]string{"servicing", "internal/client"}, stage...),
 	"cmd/tenor": append([]string{
-		"servicing/", "ledger/", "origination/", "notification", "identity", "gateway", "internal/devstack", "migrations",
+		"servicing/", "ledger/", "origination/", "notification", "identity", "gateway", "internal/client", "internal/devstack",
+		"migrations",
 	}, stage...),
 }
 
