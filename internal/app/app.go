@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tenor-lending/tenor/internal/blob"
 	"github.com/tenor-lending/tenor/internal/command"
 	"github.com/tenor-lending/tenor/internal/config"
 	"github.com/tenor-lending/tenor/internal/database"
@@ -53,6 +54,8 @@ type Env struct {
 	NewID func() uuid.UUID
 	// Keyring encrypts personal data.
 	Keyring *privacy.Keyring
+	// Blobs stores files; it opens with its first use.
+	Blobs *blob.Store
 	// Metrics registers metrics; they carry the label service.
 	Metrics prometheus.Registerer
 	// Services is the whole table of roles, for the gateway.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
+	"github.com/tenor-lending/tenor/internal/blob"
 	"github.com/tenor-lending/tenor/internal/command"
 	"github.com/tenor-lending/tenor/internal/config"
 	"github.com/tenor-lending/tenor/internal/database"
@@ -64,6 +66,7 @@ type process struct {
 	databases map[string]*database.DB
 	relays    map[string]*stream.Relay
 	producer  *kgo.Client
+	blobs     *blob.Store
 	services  []*running
 }
 
@@ -82,7 +85,7 @@ type running struct {
 // committed, close. It returns nil after a clean stop that ctx asked for.
 func Run(ctx context.Context, o Options) error {
 	p := &process{Options: o, registry: prometheus.NewRegistry(), databases: map[string]*database.DB{},
-		relays: map[string]*stream.Relay{}}
+		relays: map[string]*stream.Relay{}, blobs: blob.New(o.Config.BlobURL, o.Keyring, rand.Reader)}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.metrics = stream.NewMetrics(p.registry)
 	defer p.close()
@@ -159,6 +162,7 @@ func (p *process) add(ctx context.Context, service Service) error {
 func (p *process) env(ctx context.Context, service Service) (*Env, error) {
 	env := &Env{
 		Config: p.Config, Log: p.Log.With("service", service.Name), Now: p.Now, NewID: p.NewID, Keyring: p.Keyring,
+		Blobs:    p.blobs,
 		Metrics:  prometheus.WrapRegistererWith(prometheus.Labels{"service": service.Name}, p.registry),
 		Services: p.All, OpenAPI: p.OpenAPI,
 	}
@@ -382,6 +386,9 @@ func (p *process) close() {
 	}
 	if p.producer != nil {
 		p.producer.Close()
+	}
+	if err := p.blobs.Close(); err != nil {
+		p.Log.Warn("blob store did not close cleanly", "error", err)
 	}
 	for _, db := range p.databases {
 		db.Close()

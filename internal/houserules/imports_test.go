@@ -12,7 +12,7 @@ import (
 var platform = []string{
 	"internal/access", "internal/app", "internal/blob", "internal/casefile", "internal/command", "internal/config",
 	"internal/database", "internal/event", "internal/groupcommit", "internal/httpapi", "internal/money",
-	"internal/privacy", "internal/stream", "internal/telemetry",
+	"internal/privacy", "internal/stream", "internal/telemetry", "internal/upload",
 }
 
 // stage is what a service of origination may import: never another service, and
@@ -58,6 +58,7 @@ var layers = map[string][]string{
 	"internal/config":      {},
 	"internal/blob":        {},
 	"internal/event":       {"internal/money"},
+	"internal/upload":      {"internal/blob", "internal/database", "internal/httpapi"},
 	"internal/database":    {"migrations"},
 	"internal/telemetry":   {"internal/config"},
 	"internal/privacy":     {"internal/database"},

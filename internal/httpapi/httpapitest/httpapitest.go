@@ -23,6 +23,7 @@ import (
 
 	"github.com/tenor-lending/tenor/internal/access"
 	"github.com/tenor-lending/tenor/internal/app"
+	"github.com/tenor-lending/tenor/internal/blob"
 	"github.com/tenor-lending/tenor/internal/command"
 	"github.com/tenor-lending/tenor/internal/config"
 	"github.com/tenor-lending/tenor/internal/database"
@@ -48,7 +49,7 @@ func Env(t testing.TB, name string, db *database.DB) *app.Env {
 	}
 	env := &app.Env{
 		Config: cfg, Log: slog.New(slog.DiscardHandler), Now: time.Now, NewID: uuid.New, Keyring: keyring,
-		Metrics: prometheus.NewRegistry(),
+		Metrics: prometheus.NewRegistry(), Blobs: blob.New(cfg.BlobURL, keyring, rand.Reader),
 	}
 	if db != nil {
 		env.DB = db
