@@ -118,7 +118,9 @@ func validDate(d civil.Date) bool {
 // AddMonths returns the date months later on day anchor of the month, or on its
 // last day when the month is shorter. The caller keeps the anchor, so that a
 // loan due on the 31st is due on 28 February and then on 31 March again.
-func AddMonths(d civil.Date, months, anchor int) civil.Date { return addMonths(d, months, anchor, false) }
+func AddMonths(d civil.Date, months, anchor int) civil.Date {
+	return addMonths(d, months, anchor, false)
+}
 
 // DaysInMonth returns the length of a month.
 func DaysInMonth(year int, month time.Month) int { return daysInMonth(year, month) }

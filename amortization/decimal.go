@@ -1,8 +1,10 @@
 package amortization
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 
@@ -110,7 +112,30 @@ func (d Decimal) Sign() int {
 func (d Decimal) Equal(other Decimal) bool { return d == other }
 
 // Cmp compares d and other: -1, 0 or +1.
-func (d Decimal) Cmp(other Decimal) int { return d.Apd().Cmp(other.Apd()) }
+func (d Decimal) Cmp(other Decimal) int {
+	if d.scale == other.scale {
+		return cmp.Compare(d.coef, other.coef)
+	}
+	if d.Sign() != other.Sign() {
+		return cmp.Compare(d.Sign(), other.Sign())
+	}
+	high, low := d.magnitude(max(d.scale, other.scale))
+	otherHigh, otherLow := other.magnitude(max(d.scale, other.scale))
+	size := cmp.Compare(high, otherHigh)
+	if size == 0 {
+		size = cmp.Compare(low, otherLow)
+	}
+	return size * d.Sign()
+}
+
+// magnitude returns |d|·10^scale as 128 bits: at most 18 digits and 18 zeros.
+func (d Decimal) magnitude(scale uint8) (high, low uint64) {
+	return bits.Mul64(uint64(max(d.coef, -d.coef)), uint64(powersOfTen[scale-d.scale]))
+}
+
+// atScale returns the coefficient of d at a scale of at least its own; the
+// caller knows that it fits.
+func (d Decimal) atScale(scale uint8) int64 { return d.coef * powersOfTen[scale-d.scale] }
 
 // Apd returns d as a new arbitrary-precision decimal.
 func (d Decimal) Apd() *apd.Decimal { return apd.New(d.coef, -int32(d.scale)) }

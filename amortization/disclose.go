@@ -121,7 +121,7 @@ func (e *engine) chargesByPayee(s *Schedule) (lender, third money.Amount, err er
 		if err := alone.fees(); err != nil {
 			return money.Amount{}, money.Amount{}, err
 		}
-		sums[fee.Payee] += alone.totals[3]
+		sums[fee.Payee] += alone.upfront
 		for k := range alone.rows {
 			sums[fee.Payee] += alone.rows[k].Fees.Minor()
 		}

@@ -20,13 +20,9 @@ func (e *engine) fees() error {
 		if err != nil {
 			return err
 		}
-		if e.totals[3], err = addChecked(e.totals[3], amount); err != nil {
+		if e.upfront, err = addChecked(e.upfront, amount); err != nil {
 			return err
 		}
-	}
-	if e.totals[3] >= e.terms.Principal.Minor() {
-		return fault("fees", RuleRange, "the deductions of %s leave nothing of the principal",
-			money.New(e.totals[3], e.cur))
 	}
 	return nil
 }
@@ -34,7 +30,7 @@ func (e *engine) fees() error {
 func (e *engine) feeInRows(fee *Fee, field string) error {
 	for k := range e.rows {
 		row := &e.rows[k]
-		if fee.When == OnDate && row.Due.Before(fee.Due) {
+		if row.Kind == DownPayment || (fee.When == OnDate && row.Due.Before(fee.Due)) {
 			continue
 		}
 		base := e.terms.Principal.Minor()

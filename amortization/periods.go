@@ -1,6 +1,8 @@
 package amortization
 
 import (
+	"slices"
+
 	"cloud.google.com/go/civil"
 )
 
@@ -14,91 +16,260 @@ type segment struct {
 
 // period is the time between two due dates.
 type period struct {
-	from, due civil.Date
-	segments  []segment
+	from, due civil.Date // as shown, moved to business days
+	start     civil.Date // interest runs from here
+	end       civil.Date // to here
+	low, high int        // its segments
 }
 
-// dueDates returns the due dates after start, unmoved by any calendar.
-func (t *Terms) dueDates() []civil.Date {
-	dates := make([]civil.Date, t.Instalments)
-	first := t.FirstDueDate
-	if first.IsZero() {
-		first = t.step(t.DisbursementDate, t.DisbursementDate.Day, 1)
+// rateFrom is a rate from a day on, at the engine's scale.
+type rateFrom struct {
+	day  dayNumber
+	coef int64
+}
+
+// layout fills the periods and their segments.
+func (e *engine) layout() error {
+	e.grid = newGrid(&e.terms)
+	e.loadRates()
+	e.loadCuts()
+	if err := e.loadDates(); err != nil {
+		return err
 	}
-	for k := range dates {
-		dates[k] = t.step(first, first.Day, k)
-	}
-	if t.FirstDueDate.IsZero() && (t.Frequency.Unit == Month || t.Frequency.Unit == Year) {
-		for k := range dates { // the anchor is the day of disbursement, which the first month may not have
-			dates[k] = t.step(t.DisbursementDate, t.DisbursementDate.Day, k+1)
+	last := e.periods[len(e.periods)-1].end
+	for i := range e.terms.Tranches {
+		if !e.terms.Tranches[i].Date.Before(last) {
+			return fault("tranches", RuleDate, "the tranche of %s is not before the last due date %s",
+				e.terms.Tranches[i].Date, last)
 		}
 	}
-	return dates
-}
-
-// step returns the date k periods after start, on the anchor day of the month.
-func (t *Terms) step(start civil.Date, anchor, k int) civil.Date {
-	n := k * t.Frequency.Every
-	switch t.Frequency.Unit {
-	case Day:
-		return addDays(start, n)
-	case Week:
-		return addDays(start, 7*n)
-	case Year:
-		return addMonths(start, 12*n, anchor, false)
+	in := dayCountInput{maturity: last, calendar: e.business}
+	perYear := e.terms.perYear()
+	in.perYear = max(1, int(perYear.Num/perYear.Den))
+	for k := range e.periods {
+		e.cut(&e.periods[k], &in)
 	}
-	return addMonths(start, n, anchor, false)
+	return nil
 }
 
-// perYear returns the number of periods in a year as a fraction.
-func (t *Terms) perYear() Fraction {
-	every := int64(t.Frequency.Every)
-	switch t.Frequency.Unit {
-	case Day:
-		return Fraction{365, every}
-	case Week:
-		return Fraction{52, every}
-	case Year:
-		return Fraction{1, every}
-	}
-	return Fraction{12, every}
-}
-
-// periods lays out the periods of normalised, valid terms.
-func (t *Terms) periods() ([]period, error) {
-	var business *businessDays
+// loadDates fills the dates of the periods: the grid, without what lies in a
+// paused window, moved to business days.
+func (e *engine) loadDates() error {
+	t := &e.terms
 	if t.Calendar != nil {
-		business = t.Calendar.compile()
+		e.business = t.Calendar.compile()
 	}
-	dates := t.dueDates()
-	if !validDate(dates[len(dates)-1]) {
-		return nil, fault("instalments", RuleDate, "the last due date is after the year %d", yearMax)
-	}
-	periods := make([]period, len(dates))
-	segments := make([]segment, len(dates))
-	from := t.DisbursementDate
-	in := dayCountInput{maturity: dates[len(dates)-1], calendar: business}
-	in.perYear = max(1, int(t.perYear().Num/t.perYear().Den))
-	for k, due := range dates {
-		if business != nil {
-			moved, ok := business.adjust(toDay(due), t.BusinessDayRule)
+	shown, start := e.firstDay(), e.firstDay()
+	for index := 0; len(e.periods) < e.count; index++ {
+		end := e.grid.at(index)
+		if end.Year > yearMax {
+			return fault("instalments", RuleDate, "the last due date is after the year %d", yearMax)
+		}
+		if t.paused(end) {
+			continue
+		}
+		due := end
+		if e.business != nil && t.BusinessDayRule != Unadjusted {
+			moved, ok := e.business.adjust(toDay(end), t.BusinessDayRule)
 			if !ok {
-				return nil, fault("calendar", RuleContradiction, "no business day near %s", due)
+				return fault("calendar", RuleContradiction, "no business day near %s", end)
 			}
 			due = moved.date()
+			if !t.KeepInterestDates {
+				end = due
+			}
 		}
-		if !from.Before(due) {
-			return nil, fault("business_day_rule", RuleDate, "instalment %d would be due on %s, not after %s", k+1, due, from)
+		if !shown.Before(due) || !start.Before(end) {
+			return fault("business_day_rule", RuleDate, "instalment %d would be due on %s, not after %s",
+				len(e.periods)+1, due, shown)
 		}
-		in.periodDays = daysBetween(from, due)
-		fraction := t.DayCount.fraction(from, due, &in)
-		if t.InterestBasis == ByPeriod {
-			perYear := t.perYear()
-			fraction = Fraction{perYear.Den, perYear.Num}
-		}
-		segments[k] = segment{rate: t.AnnualRatePercent.coef, num: fraction.Num, den: fraction.Den}
-		periods[k] = period{from: from, due: due, segments: segments[k : k+1 : k+1]}
-		from = due
+		e.periods = append(e.periods, period{from: shown, due: due, start: start, end: end})
+		shown, start = due, end
 	}
-	return periods, nil
+	return nil
+}
+
+// firstDay returns the day from which the first period runs: the disbursement,
+// or the end of a broken period that is charged on its own.
+func (e *engine) firstDay() civil.Date {
+	if e.brokenDays() {
+		return e.grid.at(-1)
+	}
+	return e.terms.DisbursementDate
+}
+
+// paused reports whether a due date lies in a paused window.
+func (t *Terms) paused(due civil.Date) bool {
+	for i := range t.Windows {
+		w := &t.Windows[i]
+		if w.Kind == PausedWindow && !due.Before(w.From) && due.Before(w.To) {
+			return true
+		}
+	}
+	return false
+}
+
+// loadRates brings every rate to one scale.
+func (e *engine) loadRates() {
+	t := &e.terms
+	steps := t.RateSteps
+	if t.Index != nil {
+		steps = t.Index.steps()
+	}
+	e.scale = t.AnnualRatePercent.scale
+	for i := range steps {
+		e.scale = max(e.scale, steps[i].AnnualRatePercent.scale)
+	}
+	e.rates = append(e.rates, rateFrom{day: toDay(t.DisbursementDate), coef: t.AnnualRatePercent.atScale(e.scale)})
+	for i := range steps {
+		step := rateFrom{day: toDay(steps[i].From), coef: steps[i].AnnualRatePercent.atScale(e.scale)}
+		if step.day <= e.rates[0].day {
+			e.rates[0].coef = step.coef
+			continue
+		}
+		e.rates = append(e.rates, step)
+	}
+}
+
+// steps returns the rates that follow from the fixings.
+func (x *IndexedRate) steps() []RateStep {
+	steps := slices.Clone(x.Fixings)
+	for i := range steps {
+		rate := &steps[i].AnnualRatePercent
+		sum := Decimal{coef: rate.atScale(RateDecimalsMax) + x.MarginPercent.atScale(RateDecimalsMax), scale: RateDecimalsMax}
+		*rate = sum.trimmed()
+		if x.FloorPercent != nil && rate.Cmp(*x.FloorPercent) < 0 {
+			*rate = *x.FloorPercent
+		}
+		if x.CapPercent != nil && rate.Cmp(*x.CapPercent) > 0 {
+			*rate = *x.CapPercent
+		}
+	}
+	return steps
+}
+
+// loadCuts lists the days on which a rate, the balance or an interest-free
+// window changes.
+func (e *engine) loadCuts() {
+	t := &e.terms
+	for _, r := range e.rates[1:] {
+		e.cuts = append(e.cuts, r.day)
+	}
+	for i := range t.Tranches {
+		e.cuts = append(e.cuts, toDay(t.Tranches[i].Date))
+	}
+	for i := range t.Windows {
+		if t.Windows[i].Kind == InterestFreeWindow {
+			e.cuts = append(e.cuts, toDay(t.Windows[i].From), toDay(t.Windows[i].To))
+		}
+	}
+	if len(e.cuts) > 1 {
+		slices.Sort(e.cuts)
+		e.cuts = slices.Compact(e.cuts)
+	}
+}
+
+// cut divides a period into segments. Each is weighed by the difference of the
+// day counts from the start of the period, so that the weights add up to the
+// day count of the whole.
+func (e *engine) cut(p *period, in *dayCountInput) {
+	p.low = len(e.segments)
+	dc := e.terms.DayCount
+	if dc == ActualActualICMA && e.terms.InterestBasis == ByDayCount {
+		e.cutICMA(p, in)
+		return
+	}
+	if len(e.cuts) == 0 {
+		whole := e.weigh(p.start, p.start, p.end, p, in)
+		e.segments = append(e.segments, segment{rate: e.rates[0].coef, num: whole.Num, den: whole.Den})
+		p.high = len(e.segments)
+		return
+	}
+	from := p.start
+	for {
+		to := e.nextCut(from, p.end)
+		e.segment(from, to, e.weigh(p.start, from, to, p, in))
+		if to == p.end {
+			break
+		}
+		from = to
+	}
+	p.high = len(e.segments)
+}
+
+// cutICMA cuts at the regular dates as well: a long first period is several
+// regular ones and a rest (ICMA rule 251.1).
+func (e *engine) cutICMA(p *period, in *dayCountInput) {
+	first := p.start == e.periods[0].start && e.terms.BusinessDayRule == Unadjusted
+	from := p.start
+	for from != p.end {
+		low, high := p.start, p.end
+		if first {
+			index := 0
+			for high = e.grid.at(0); high.After(p.end); index-- {
+				high = e.grid.at(index - 1)
+			}
+			for low = e.grid.at(index - 1); low.After(from); index-- {
+				high, low = low, e.grid.at(index-2)
+			}
+		}
+		in.periodDays = daysBetween(low, high)
+		to := e.nextCut(from, high)
+		e.segment(from, to, ActualActualICMA.fraction(from, to, in))
+		from = to
+	}
+	p.high = len(e.segments)
+}
+
+func (e *engine) nextCut(from, end civil.Date) civil.Date {
+	at, found := slices.BinarySearch(e.cuts, toDay(from))
+	if found {
+		at++
+	}
+	if at < len(e.cuts) && e.cuts[at] < toDay(end) {
+		return e.cuts[at].date()
+	}
+	return end
+}
+
+// weigh returns the part of a year of a span inside a period.
+func (e *engine) weigh(start, from, to civil.Date, p *period, in *dayCountInput) Fraction {
+	if e.terms.InterestBasis == ByPeriod {
+		perYear := e.terms.perYear()
+		if from == start && to == p.end {
+			return Fraction{perYear.Den, perYear.Num}
+		}
+		days := int64(daysBetween(start, p.end))
+		return Fraction{int64(daysBetween(from, to)) * perYear.Den, perYear.Num * days}
+	}
+	dc := e.terms.DayCount
+	if from == start || dc == ActualActualAFB {
+		return dc.fraction(from, to, in)
+	}
+	whole, before := dc.fraction(start, to, in), dc.fraction(start, from, in)
+	return Fraction{whole.Num - before.Num, whole.Den}
+}
+
+// segment appends a segment with the rate and the disbursement of its first day.
+func (e *engine) segment(from, to civil.Date, weight Fraction) {
+	day := toDay(from)
+	s := segment{num: weight.Num, den: weight.Den}
+	for i := range e.rates {
+		if e.rates[i].day <= day {
+			s.rate = e.rates[i].coef
+		}
+	}
+	t := &e.terms
+	for i := range t.Windows {
+		w := &t.Windows[i]
+		if w.Kind == InterestFreeWindow && !from.Before(w.From) && from.Before(w.To) {
+			s.num = 0
+		}
+	}
+	for i := range t.Tranches {
+		if t.Tranches[i].Date == from {
+			s.drawn = t.Tranches[i].Amount.Minor()
+		}
+	}
+	e.segments = append(e.segments, s)
 }

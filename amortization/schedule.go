@@ -6,17 +6,31 @@ import (
 	"encoding/json"
 	"hash"
 	"strconv"
+	"sync"
 
 	"cloud.google.com/go/civil"
 
 	"github.com/tenor-lending/tenor/internal/money"
 )
 
+// Kind says what a row of a schedule is.
+type Kind string
+
+// The kinds of row.
+const (
+	// Regular is an instalment.
+	Regular Kind = ""
+	// DownPayment is due on the day of disbursement and bears no interest.
+	DownPayment Kind = "down_payment"
+)
+
 // Instalment is one row of a schedule. Total = Principal + Interest + Fees,
-// and Closing = Opening - Principal.
+// and Closing = Opening + Disbursed + Capitalised - Principal.
 type Instalment struct {
 	// Number counts from 1.
 	Number int `json:"number"`
+	// Kind is Regular for all but the down payment.
+	Kind Kind `json:"kind,omitempty"`
 	// From is the first day of the period, and Due the day of payment, on which the next period starts.
 	From civil.Date `json:"from"`
 	Due  civil.Date `json:"due"`
@@ -31,17 +45,25 @@ type Instalment struct {
 	// Opening and Closing are the principal outstanding at From and after payment.
 	Opening money.Amount `json:"opening"`
 	Closing money.Amount `json:"closing"`
+	// Disbursed is what is paid out within the period, and Capitalised the
+	// interest that becomes principal on Due.
+	Disbursed   money.Amount `json:"disbursed,omitzero"`
+	Capitalised money.Amount `json:"capitalised,omitzero"`
 }
 
 // Totals are the sums over a schedule.
 type Totals struct {
-	// Principal, Interest and Fees are the sums of the columns; Fees are those collected with instalments.
+	// Principal, Interest and Fees are the sums of the columns; Fees are those collected
+	// with instalments. Principal is what was disbursed and Capitalised.
 	Principal money.Amount `json:"principal"`
 	Interest  money.Amount `json:"interest"`
 	Fees      money.Amount `json:"fees"`
-	// UpfrontFees are deducted from the money paid out.
-	UpfrontFees money.Amount `json:"upfront_fees"`
-	// NetDisbursed is what the borrower receives: the principal less UpfrontFees.
+	// Capitalised is the interest that becomes principal.
+	Capitalised money.Amount `json:"capitalised,omitzero"`
+	// UpfrontFees and UpfrontInterest are deducted from the money paid out.
+	UpfrontFees     money.Amount `json:"upfront_fees"`
+	UpfrontInterest money.Amount `json:"upfront_interest,omitzero"`
+	// NetDisbursed is what the borrower receives: the principal less what is deducted.
 	NetDisbursed money.Amount `json:"net_disbursed"`
 	// Total is what the borrower pays in instalments.
 	Total money.Amount `json:"total"`
@@ -61,9 +83,24 @@ func New(t Terms) (*Schedule, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
-	e := &engine{terms: t.normalised()}
-	return e.build()
+	return build(t, false)
 }
+
+// build runs an engine with scratch memory from a pool; reference keeps it off
+// the fast path.
+func build(t Terms, reference bool) (*Schedule, error) {
+	e, ok := engines.Get().(*engine)
+	if !ok {
+		e = new(engine)
+	}
+	e.reset(t.normalised(), reference)
+	s, err := e.build()
+	e.reset(Terms{}, false)
+	engines.Put(e)
+	return s, err
+}
+
+var engines = sync.Pool{New: func() any { return new(engine) }}
 
 // Hash returns the SHA-256 of the terms and rows in a canonical form, in
 // hexadecimal. Two schedules with one hash are the same agreement: an offer is
@@ -86,10 +123,12 @@ func hashRow(h hash.Hash, row *Instalment) {
 	line = append(line, '\n')
 	line = strconv.AppendInt(line, int64(row.Number), 10)
 	line = append(line, ' ')
+	line = append(line, row.Kind...)
 	line = append(line, row.From.String()...)
 	line = append(line, ' ')
 	line = append(line, row.Due.String()...)
-	amounts := [...]money.Amount{row.Principal, row.Interest, row.Fees, row.Total, row.Earned, row.Opening, row.Closing}
+	amounts := [...]money.Amount{row.Principal, row.Interest, row.Fees, row.Total, row.Earned, row.Opening, row.Closing,
+		row.Disbursed, row.Capitalised}
 	for _, a := range amounts {
 		line = append(line, ' ')
 		line = strconv.AppendInt(line, a.Minor(), 10)

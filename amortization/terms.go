@@ -25,6 +25,10 @@ const (
 	EveryMax = 3_660
 	// RateDecimalsMax is the largest number of decimals of a rate.
 	RateDecimalsMax = 10
+	// StepsMax is the largest number of rate steps, fixings, windows or tranches.
+	StepsMax = 1_000
+	// precisionMin and precisionMax bound the significant digits of factors.
+	precisionMin, precisionMax = 9, 34
 	// textMax bounds every name.
 	textMax = 200
 )
@@ -34,83 +38,6 @@ var (
 	rateMin = MustDecimal("-100")
 	rateMax = MustDecimal("10000")
 )
-
-// Method names how a loan is repaid.
-type Method string
-
-// The methods. The zero value means Annuity.
-const (
-	// Annuity repays in equal instalments (EMI): A = P·∏(1+f)/Σ∏(1+f).
-	Annuity Method = "annuity"
-	// EqualPrincipal repays equal parts of the principal, and the interest on the balance.
-	EqualPrincipal Method = "equal_principal"
-	// Flat charges interest on the whole principal for the whole term, in equal parts.
-	Flat Method = "flat"
-	// InterestOnly pays the interest of each period, and the principal with the last instalment.
-	InterestOnly Method = "interest_only"
-	// Bullet pays principal and all interest with the last instalment; the interest bears none itself.
-	Bullet Method = "bullet"
-)
-
-// Unit is the unit of a frequency.
-type Unit string
-
-// The units. The zero value means Month.
-const (
-	// Day is one day.
-	Day Unit = "day"
-	// Week is seven days.
-	Week Unit = "week"
-	// Month is a calendar month, on the day of the month of the anchor.
-	Month Unit = "month"
-	// Year is twelve calendar months.
-	Year Unit = "year"
-)
-
-// Frequency is the distance between due dates: every k units. The zero value
-// is monthly.
-type Frequency struct {
-	// Every is the number of units, 1 to EveryMax; 0 means 1.
-	Every int `json:"every,omitempty"`
-	// Unit is the unit; "" means Month.
-	Unit Unit `json:"unit,omitempty"`
-}
-
-// InterestBasis says how the interest of a period is measured.
-type InterestBasis string
-
-// The interest bases. The zero value means ByDayCount.
-const (
-	// ByDayCount measures each period by the day count.
-	ByDayCount InterestBasis = "day_count"
-	// ByPeriod charges each period the same part of the annual rate (1/12 for a
-	// month), however many days it has.
-	ByPeriod InterestBasis = "period"
-)
-
-// Residual says which instalment takes what rounding leaves over.
-type Residual string
-
-// The residual policies. The zero value means ResidualLast.
-const (
-	// ResidualLast gives it to the last instalment.
-	ResidualLast Residual = "last"
-)
-
-// Rounding is the policy by which calculated values become money. The zero
-// value rounds every amount half-even to the minor unit and lets the last
-// instalment take the residual.
-type Rounding struct {
-	// Mode rounds interest and fees, and instalments unless InstalmentMode is set; "" means HALF_EVEN.
-	Mode money.Rounding `json:"mode,omitempty"`
-	// InstalmentUnit is the multiple, in major units, to which the instalment is
-	// rounded, such as "1" or "0.05"; zero means the minor unit.
-	InstalmentUnit Decimal `json:"instalment_unit,omitzero"`
-	// InstalmentMode rounds the instalment; "" means Mode.
-	InstalmentMode money.Rounding `json:"instalment_mode,omitempty"`
-	// Residual says which instalment takes the residual; "" means ResidualLast.
-	Residual Residual `json:"residual,omitempty"`
-}
 
 // FeeTiming says when a fee is collected.
 type FeeTiming string
@@ -171,13 +98,13 @@ type Fee struct {
 // optional field is a sound default; Principal, Instalments and
 // DisbursementDate are required.
 type Terms struct {
-	// Principal is the amount of the loan, above zero.
+	// Principal is the amount of the loan, above zero, further disbursements included.
 	Principal money.Amount `json:"principal"`
 	// AnnualRatePercent is the nominal annual rate in percent, -100 to 10000.
 	AnnualRatePercent Decimal `json:"annual_rate_percent"`
 	// Method is the repayment method; "" means Annuity.
 	Method Method `json:"method,omitempty"`
-	// Instalments is the number of instalments, 1 to InstalmentsMax.
+	// Instalments is the number of instalments, 1 to InstalmentsMax; 0 for FixedInstalment.
 	Instalments int `json:"instalments"`
 	// Frequency is the distance between due dates; zero means monthly.
 	Frequency Frequency `json:"frequency,omitzero"`
@@ -195,6 +122,38 @@ type Terms struct {
 	Calendar *Calendar `json:"calendar,omitempty"`
 	// BusinessDayRule moves due dates to business days.
 	BusinessDayRule BusinessDayRule `json:"business_day_rule,omitempty"`
+	// KeepInterestDates lets interest run to the due date before it was moved to a business day.
+	KeepInterestDates bool `json:"keep_interest_dates,omitempty"`
+	// MonthEnd says where a due date falls whose day the month does not have.
+	MonthEnd MonthEnd `json:"month_end,omitempty"`
+	// RateSteps change the annual rate at dates, rising.
+	RateSteps []RateStep `json:"rate_steps,omitempty"`
+	// Index replaces AnnualRatePercent, which then is zero, and RateSteps.
+	Index *IndexedRate `json:"index,omitempty"`
+	// ChangePolicy says what rate steps and tranches do to the instalment.
+	ChangePolicy ChangePolicy `json:"change_policy,omitempty"`
+	// BrokenPeriod says how odd days before the first regular period are charged.
+	BrokenPeriod BrokenPeriod `json:"broken_period,omitempty"`
+	// Grace relieves the first instalments.
+	Grace Grace `json:"grace,omitzero"`
+	// Windows are interest-free or paused stretches of days, rising, not overlapping within a kind.
+	Windows []Window `json:"windows,omitempty"`
+	// Tranches are the disbursements after the first, rising by date; together they are less than Principal.
+	Tranches []Tranche `json:"tranches,omitempty"`
+	// DownPaymentPercent of Principal is due on the day of disbursement, in a row of its own.
+	DownPaymentPercent Decimal `json:"down_payment_percent,omitzero"`
+	// Balloon is the part of the principal due with the last instalment; for Method Balloon.
+	Balloon money.Amount `json:"balloon,omitzero"`
+	// Graduation is the growth of the instalment; for Method Graduated.
+	Graduation Graduation `json:"graduation,omitzero"`
+	// Instalment is the amount paid each time; for Method FixedInstalment.
+	Instalment money.Amount `json:"instalment,omitzero"`
+	// PrincipalPlan lists the principal of each instalment; for Method PrincipalPlan.
+	PrincipalPlan []money.Amount `json:"principal_plan,omitempty"`
+	// CompoundInterest lets unpaid interest bear interest from period to period; for Method Bullet.
+	CompoundInterest bool `json:"compound_interest,omitempty"`
+	// AllowNegativeAmortization lets an instalment be smaller than its interest; the rest becomes principal.
+	AllowNegativeAmortization bool `json:"allow_negative_amortization,omitempty"`
 	// Rounding is the rounding policy.
 	Rounding Rounding `json:"rounding,omitzero"`
 	// Fees are the charges beside interest.
@@ -206,6 +165,9 @@ func (t Terms) normalised() Terms {
 	setDefault(&t.Method, Annuity)
 	setDefault(&t.Frequency.Every, 1)
 	setDefault(&t.Frequency.Unit, Month)
+	if t.Frequency.Unit == SemiMonth && len(t.Frequency.DaysOfMonth) == 0 {
+		t.Frequency.DaysOfMonth = []int{1, 16}
+	}
 	setDefault(&t.InterestBasis, ByDayCount)
 	if t.DayCount == "" {
 		t.DayCount = Thirty360
@@ -213,6 +175,9 @@ func (t Terms) normalised() Terms {
 			t.DayCount = Actual365Fixed
 		}
 	}
+	setDefault(&t.MonthEnd, Clamp)
+	setDefault(&t.ChangePolicy, Resize)
+	setDefault(&t.Rounding.Precision, precisionMax)
 	setDefault(&t.Rounding.Mode, money.HalfEven)
 	setDefault(&t.Rounding.InstalmentMode, t.Rounding.Mode)
 	setDefault(&t.Rounding.Residual, ResidualLast)

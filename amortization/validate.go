@@ -20,6 +20,11 @@ func (t Terms) Validate() error {
 	v.dates()
 	v.rounding()
 	v.fees()
+	v.method()
+	v.rates()
+	v.grace()
+	v.windows()
+	v.tranches()
 	return errors.Join(v.faults...)
 }
 
@@ -28,40 +33,60 @@ type validator struct {
 	faults []error
 }
 
-func (v *validator) check(ok bool, field string, rule Rule, format string, args ...any) {
-	if !ok {
-		v.faults = append(v.faults, fault(field, rule, format, args...))
-	}
+func (v *validator) fail(field string, rule Rule, format string, args ...any) {
+	v.faults = append(v.faults, fault(field, rule, format, args...))
 }
 
 // oneOf checks that a name is among those defined.
 func oneOf[T ~string](v *validator, field string, value T, known ...T) {
-	v.check(slices.Contains(known, value), field, RuleUnknown, "%.40q is not one of %v", string(value), known)
+	if !slices.Contains(known, value) { // the clone keeps the list off the heap for good terms
+		v.fail(field, RuleUnknown, "%.40q is not one of %q", string(value), slices.Clone(known))
+	}
 }
 
 func (v *validator) amounts() {
 	t := v.t
 	if t.Principal.Currency().IsZero() {
-		v.check(false, "principal", RuleRequired, "the principal has no currency")
+		v.fail("principal", RuleRequired, "the principal has no currency")
 	}
-	v.check(t.Principal.IsPositive(), "principal", RuleRange, "the principal must be above zero")
+	if !t.Principal.IsPositive() {
+		v.fail("principal", RuleRange, "the principal must be above zero")
+	}
 	v.rate("annual_rate_percent", t.AnnualRatePercent)
-	v.check(t.Instalments >= 1 && t.Instalments <= InstalmentsMax, "instalments", RuleRange,
-		"%d instalments, need 1 to %d", t.Instalments, InstalmentsMax)
+	if t.Method == FixedInstalment {
+		if t.Instalments != 0 {
+			v.fail("instalments", RuleContradiction, "a fixed instalment decides the number of instalments: leave it 0")
+		}
+		return
+	}
+	if t.Instalments < 1 || t.Instalments > InstalmentsMax {
+		v.fail("instalments", RuleRange, "%d instalments, need 1 to %d", t.Instalments, InstalmentsMax)
+	}
 }
 
 func (v *validator) rate(field string, rate Decimal) {
-	v.check(rate.Cmp(rateMin) > 0 && rate.Cmp(rateMax) <= 0, field, RuleRange,
-		"%s %% is not above %s and up to %s", rate, rateMin, rateMax)
-	v.check(rate.scale <= RateDecimalsMax, field, RuleRange, "%s has more than %d decimals", rate, RateDecimalsMax)
+	if rate.Cmp(rateMin) <= 0 || rate.Cmp(rateMax) > 0 {
+		v.fail(field, RuleRange, "%s %% is not above %s and up to %s", rate, rateMin, rateMax)
+	}
+	if rate.scale > RateDecimalsMax {
+		v.fail(field, RuleRange, "%s has more than %d decimals", rate, RateDecimalsMax)
+	}
 }
 
 func (v *validator) names() {
 	t := v.t
-	oneOf(v, "method", t.Method, Annuity, EqualPrincipal, Flat, InterestOnly, Bullet)
-	oneOf(v, "frequency.unit", t.Frequency.Unit, Day, Week, Month, Year)
-	v.check(t.Frequency.Every >= 1 && t.Frequency.Every <= EveryMax, "frequency.every", RuleRange,
-		"every %d, need 1 to %d", t.Frequency.Every, EveryMax)
+	oneOf(v, "method", t.Method, Methods()...)
+	oneOf(v, "frequency.unit", t.Frequency.Unit, Day, Week, Month, Year, SemiMonth)
+	v.daysOfMonth()
+	oneOf(v, "month_end", t.MonthEnd, Clamp, Roll)
+	oneOf(v, "change_policy", t.ChangePolicy, Resize, Level)
+	oneOf(v, "broken_period", t.BrokenPeriod, BrokenNatural, BrokenUpfront, BrokenFirst, BrokenSpread)
+	if t.BrokenPeriod != BrokenNatural && t.FirstDueDate.IsZero() {
+		v.fail("broken_period", RuleContradiction, "without a first due date there are no odd days")
+	}
+	if t.Frequency.Every < 1 || t.Frequency.Every > EveryMax {
+		v.fail("frequency.every", RuleRange, "every %d, need 1 to %d", t.Frequency.Every, EveryMax)
+	}
 	oneOf(v, "interest_basis", t.InterestBasis, ByDayCount, ByPeriod)
 	oneOf(v, "day_count", t.DayCount, DayCounts()...)
 	oneOf(v, "business_day_rule", t.BusinessDayRule, Unadjusted, Following, ModifiedFollowing, Preceding)
@@ -71,13 +96,19 @@ func (v *validator) names() {
 		}
 		return
 	}
-	v.check(t.BusinessDayRule == Unadjusted, "calendar", RuleRequired, "rule %q needs a calendar", t.BusinessDayRule)
-	v.check(t.DayCount != Bus252, "calendar", RuleRequired, "day count %s needs a calendar", t.DayCount)
+	if t.BusinessDayRule != Unadjusted {
+		v.fail("calendar", RuleRequired, "rule %q needs a calendar", t.BusinessDayRule)
+	}
+	if t.DayCount == Bus252 {
+		v.fail("calendar", RuleRequired, "day count %s needs a calendar", t.DayCount)
+	}
 }
 
 func (v *validator) date(field string, d civil.Date) bool {
 	ok := validDate(d)
-	v.check(ok, field, RuleDate, "%v is not a date of the years %d to %d", d, yearMin, yearMax)
+	if !ok {
+		v.fail(field, RuleDate, "%v is not a date of the years %d to %d", d, yearMin, yearMax)
+	}
 	return ok
 }
 
@@ -87,19 +118,34 @@ func (v *validator) dates() {
 		return
 	}
 	if v.date("first_due_date", t.FirstDueDate) {
-		v.check(t.DisbursementDate.Before(t.FirstDueDate), "first_due_date", RuleDate,
-			"the first due date %s is not after the disbursement %s", t.FirstDueDate, t.DisbursementDate)
+		if !t.DisbursementDate.Before(t.FirstDueDate) {
+			v.fail("first_due_date", RuleDate, "the first due date %s is not after the disbursement %s",
+				t.FirstDueDate, t.DisbursementDate)
+		}
 	}
 }
 
 func (v *validator) rounding() {
 	r := &v.t.Rounding
-	v.check(r.Mode.Valid(), "rounding.mode", RuleUnknown, "unknown rounding mode %.40q", string(r.Mode))
-	v.check(r.InstalmentMode.Valid(), "rounding.instalment_mode", RuleUnknown,
-		"unknown rounding mode %.40q", string(r.InstalmentMode))
-	oneOf(v, "rounding.residual", r.Residual, ResidualLast)
-	_, ok := minorUnits(r.InstalmentUnit, v.t.Principal.Currency())
-	v.check(ok, "rounding.instalment_unit", RuleRange, "%s is not a positive number of minor units", r.InstalmentUnit)
+	if !r.Mode.Valid() {
+		v.fail("rounding.mode", RuleUnknown, "unknown rounding mode %.40q", string(r.Mode))
+	}
+	if !r.InstalmentMode.Valid() {
+		v.fail("rounding.instalment_mode", RuleUnknown, "unknown rounding mode %.40q", string(r.InstalmentMode))
+	}
+	oneOf(v, "rounding.residual", r.Residual, ResidualLast, ResidualFirst, ResidualSpread)
+	v.unit("rounding.instalment_unit", r.InstalmentUnit)
+	v.unit("rounding.interest_unit", r.InterestUnit)
+	if r.Precision < precisionMin || r.Precision > precisionMax {
+		v.fail("rounding.precision", RuleRange, "%d digits, need %d to %d", r.Precision, precisionMin, precisionMax)
+	}
+}
+
+func (v *validator) unit(field string, unit Decimal) {
+	_, ok := minorUnits(unit, v.t.Principal.Currency())
+	if !ok {
+		v.fail(field, RuleRange, "%s is not a positive number of minor units", unit)
+	}
 }
 
 // minorUnits converts a multiple in major units to minor units; zero means one.
@@ -113,7 +159,9 @@ func minorUnits(unit Decimal, currency money.Currency) (int64, bool) {
 
 func (v *validator) fees() {
 	t := v.t
-	v.check(len(t.Fees) <= FeesMax, "fees", RuleRange, "%d fees, at most %d", len(t.Fees), FeesMax)
+	if len(t.Fees) > FeesMax {
+		v.fail("fees", RuleRange, "%d fees, at most %d", len(t.Fees), FeesMax)
+	}
 	for i := range t.Fees[:min(len(t.Fees), FeesMax)] {
 		v.fee(fmt.Sprintf("fees[%d]", i), &t.Fees[i])
 	}
@@ -121,28 +169,41 @@ func (v *validator) fees() {
 
 func (v *validator) fee(field string, f *Fee) {
 	t := v.t
-	v.check(f.Name != "" && len(f.Name) <= textMax, field+".name", RuleRequired, "needs 1 to %d characters", textMax)
+	if f.Name == "" || len(f.Name) > textMax {
+		v.fail(field+".name", RuleRequired, "needs 1 to %d characters", textMax)
+	}
 	oneOf(v, field+".basis", f.Basis, OfPrincipal, OfInstalment)
 	oneOf(v, field+".when", f.When, AtDisbursement, EachInstalment, OnDate)
 	oneOf(v, field+".payee", f.Payee, Lender, ThirdParty)
-	v.check(f.Amount.IsZero() != f.Percent.IsZero(), field, RuleContradiction, "give either amount or percent")
-	v.check(!f.Amount.IsNegative(), field+".amount", RuleRange, "%s is negative", f.Amount)
-	v.check(f.Amount.IsZero() || f.Amount.Currency() == t.Principal.Currency(), field+".amount", RuleCurrency,
-		"%s, the principal is in %s", f.Amount, t.Principal.Currency())
+	if f.Amount.IsZero() == f.Percent.IsZero() {
+		v.fail(field, RuleContradiction, "give either amount or percent")
+	}
+	if f.Amount.IsNegative() {
+		v.fail(field+".amount", RuleRange, "%s is negative", f.Amount)
+	}
+	if !f.Amount.IsZero() && f.Amount.Currency() != t.Principal.Currency() {
+		v.fail(field+".amount", RuleCurrency, "%s, the principal is in %s", f.Amount, t.Principal.Currency())
+	}
 	v.percent(field+".percent", f.Percent)
 	v.percent(field+".tax_percent", f.TaxPercent)
-	v.check(f.Basis == OfPrincipal || f.When == EachInstalment, field+".basis", RuleContradiction,
-		"a percentage of the instalment is collected with each instalment")
+	if f.Basis != OfPrincipal && f.When != EachInstalment {
+		v.fail(field+".basis", RuleContradiction, "a percentage of the instalment is collected with each instalment")
+	}
 	if f.When == OnDate {
 		if v.date(field+".due", f.Due) {
-			v.check(!f.Due.Before(t.DisbursementDate), field+".due", RuleDate, "%s is before the disbursement", f.Due)
+			if f.Due.Before(t.DisbursementDate) {
+				v.fail(field+".due", RuleDate, "%s is before the disbursement", f.Due)
+			}
 		}
 		return
 	}
-	v.check(f.Due.IsZero(), field+".due", RuleContradiction, "only a fee on a date has a due date")
+	if !f.Due.IsZero() {
+		v.fail(field+".due", RuleContradiction, "only a fee on a date has a due date")
+	}
 }
 
 func (v *validator) percent(field string, p Decimal) {
-	v.check(p.Sign() >= 0 && p.Cmp(rateMax) <= 0 && p.scale <= RateDecimalsMax, field, RuleRange,
-		"%s is not 0 to %s with at most %d decimals", p, rateMax, RateDecimalsMax)
+	if p.Sign() < 0 || p.Cmp(rateMax) > 0 || p.scale > RateDecimalsMax {
+		v.fail(field, RuleRange, "%s is not 0 to %s with at most %d decimals", p, rateMax, RateDecimalsMax)
+	}
 }
