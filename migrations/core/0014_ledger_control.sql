@@ -1,0 +1,11 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+-- One row that every posting transaction reads: closed_through is the last day
+-- of the closed periods, and account_epoch moves when an account that was open
+-- for posting is closed or opened again, so that accounts may be cached.
+create table if not exists ledger_control (
+    id             bigint not null,
+    closed_through date   not null,
+    account_epoch  bigint not null,
+    constraint ledger_control_pkey primary key (id)
+);
