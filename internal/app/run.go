@@ -219,7 +219,10 @@ func (p *process) listen(ctx context.Context, r *running) error {
 	}
 	r.listener = listener
 	r.server = &http.Server{
-		Handler:           otelhttp.NewHandler(recoverPanics(handler, r.env.Log), r.Name),
+		Handler: otelhttp.NewHandler(recoverPanics(handler, r.env.Log), r.Name,
+			otelhttp.WithSpanNameFormatter(func(service string, request *http.Request) string {
+				return service + " " + request.Method // never the path: it holds ids
+			})),
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
 		ErrorLog: slog.NewLogLogger(r.env.Log.Handler(), slog.LevelDebug),
