@@ -47,7 +47,7 @@ func ownerAccount(dataDir string) (account, error) {
 	if err != nil {
 		return account{}, err
 	}
-	self := uint32(os.Geteuid()) //nolint:gosec // user ids are never negative on Unix
+	self := uint32(os.Geteuid()) // user ids are never negative on Unix
 	switch {
 	case uid == self && self != 0:
 		return account{}, nil
@@ -140,7 +140,7 @@ func reachableDir(ctx context.Context, as account, dirs []string) (string, error
 // makeOwnDir makes the directory, or accepts one that is ours and that nobody
 // else can write to: programs are run from such places, sometimes by root.
 func makeOwnDir(dir string) error {
-	err := os.MkdirAll(dir, 0o755) //nolint:gosec // the database's user must be able to enter
+	err := os.MkdirAll(dir, 0o755) // the database's user must be able to enter
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-func run(t *testing.T, ctx context.Context, opts ExecOptions, command ...string) (code int, said string) {
+func run(ctx context.Context, t *testing.T, opts ExecOptions, command ...string) (code int, said string) {
 	t.Helper()
 	var out bytes.Buffer
 	opts.Stderr = &out
@@ -28,13 +28,13 @@ func TestExecReturnsTheCommandsCode(t *testing.T) {
 		0: `test "$` + DatabaseEnv + `" = postgres://there`,
 		7: "exit 7",
 	} {
-		code, said := run(t, t.Context(), given, "sh", "-c", script)
+		code, said := run(t.Context(), t, given, "sh", "-c", script)
 		if code != want {
 			t.Errorf("%s: exit code %d, want %d: %s", script, code, want, said)
 		}
 	}
 	for _, command := range [][]string{nil, {"/no/such/program"}} {
-		code, said := run(t, t.Context(), given, command...)
+		code, said := run(t.Context(), t, given, command...)
 		if code != ExitFailed || said == "" {
 			t.Errorf("%v: exit code %d, said %q", command, code, said)
 		}
@@ -45,7 +45,7 @@ func TestExecReturnsTheCommandsCode(t *testing.T) {
 func TestExecEndsWhatTheCommandLeaves(t *testing.T) {
 	t.Parallel()
 	pidFile := filepath.Join(t.TempDir(), "pid")
-	code, said := run(t, t.Context(), ExecOptions{NoDatabase: true}, "sh", "-c", "sleep 60 & echo $! > "+pidFile)
+	code, said := run(t.Context(), t, ExecOptions{NoDatabase: true}, "sh", "-c", "sleep 60 & echo $! > "+pidFile)
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, said)
 	}
@@ -57,7 +57,7 @@ func TestExecStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	begin := time.Now()
-	code, _ := run(t, ctx, ExecOptions{NoDatabase: true}, "sleep", "60")
+	code, _ := run(ctx, t, ExecOptions{NoDatabase: true}, "sleep", "60")
 	if code == 0 || time.Since(begin) > childStopWait {
 		t.Errorf("exit code %d after %s, want a failure at once", code, time.Since(begin))
 	}

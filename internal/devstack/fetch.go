@@ -106,5 +106,5 @@ func fetchOnce(ctx context.Context, client *http.Client, url, sum, target string
 	if hex.EncodeToString(got[:]) != sum {
 		return fmt.Errorf("%s: %w", url, errSum)
 	}
-	return os.WriteFile(target, content, 0o644) //nolint:gosec // a public library
+	return os.WriteFile(target, content, 0o644) // a public library
 }

@@ -24,7 +24,7 @@ func keptDir(ctx context.Context, as account, dir, name string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	err = os.MkdirAll(dir, 0o755) //nolint:gosec // the server's user must be able to enter
+	err = os.MkdirAll(dir, 0o755) // the server's user must be able to enter
 	if err != nil {
 		return "", err
 	}
@@ -60,7 +60,7 @@ func keptDir(ctx context.Context, as account, dir, name string) (string, error) 
 }
 
 func makeKept(dir string) (string, error) {
-	err := os.MkdirAll(dir, 0o755) //nolint:gosec // the server's user must be able to enter
+	err := os.MkdirAll(dir, 0o755) // the server's user must be able to enter
 	return dir, err
 }
 

@@ -57,7 +57,7 @@ func installOnce(ctx context.Context, base, name string, fill func(ctx context.C
 		return nil // another process was faster
 	}
 	making := target + ".new"
-	err = errors.Join(os.RemoveAll(making), os.Mkdir(making, 0o755)) //nolint:gosec // the server's user reads it
+	err = errors.Join(os.RemoveAll(making), os.Mkdir(making, 0o755)) // the server's user reads it
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func extractEmbedded(ctx context.Context, into string) error {
 	}
 	library := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
 		Version(embeddedVersion).
-		Port(uint32(port)). //nolint:gosec // a port is at most 65535
+		Port(uint32(port)). // a port is at most 65535
 		BinariesPath(into).RuntimePath(filepath.Join(dummy, "runtime")).DataPath(data).CachePath(cache).
 		BinaryRepositoryURL(mavenBase()).
 		Logger(io.Discard))

@@ -84,8 +84,8 @@ var layers = map[string][]string{
 
 	"bench": append([]string{"servicing", "internal/client"}, stage...),
 	"cmd/tenor": append([]string{
-		"servicing/", "ledger/", "origination/", "notification", "identity", "gateway", "internal/client", "internal/devstack",
-		"migrations",
+		"servicing/", "ledger/", "origination/", "notification", "identity", "gateway", "internal/client",
+		"internal/devstack", "migrations",
 	}, stage...),
 }
 

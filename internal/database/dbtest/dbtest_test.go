@@ -64,7 +64,7 @@ func TestNewIsMigratedAndSerializable(t *testing.T) {
 func TestDatabasesAreIsolatedAndDropped(t *testing.T) {
 	t.Parallel()
 	var first, second string
-	t.Run("made", func(t *testing.T) { //nolint:paralleltest // its end is the thing under test
+	t.Run("made", func(t *testing.T) {
 		first, second = dbtest.DSN(t, "shared"), dbtest.DSN(t, "shared")
 		if first == second {
 			t.Fatal("two tests share a database")

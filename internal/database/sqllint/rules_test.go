@@ -166,7 +166,8 @@ func (l *linter) node(node any) bool {
 func (l *linter) asOf(node any) {
 	clause, ok := node.(tree.AsOfClause)
 	if !ok {
-		clause = *node.(*tree.AsOfClause)
+		pointer, _ := node.(*tree.AsOfClause)
+		clause = *pointer
 	}
 	if clause.Expr != nil {
 		l.fault("as of system time exists on CockroachDB only")
@@ -256,7 +257,8 @@ var functions = []string{
 	"abs", "array_agg", "bool_and", "bool_or", "coalesce", "count", "greatest", "least", "length", "lower", "max",
 	"min", "sum", "unnest", "upper", "row_number", "rank", "lag", "lead", "first_value", "last_value", "octet_length",
 	"jsonb_agg", "jsonb_build_object", "array_length", "cardinality", "string_agg", "any", "all", "exists", "trim",
-	"btrim", "substring", "substr", "left", "right", "concat", "replace", "starts_with", "strpos", "position", "encode", "decode",
+	"btrim", "substring", "substr", "left", "right", "concat", "replace", "starts_with", "strpos", "position",
+	"encode", "decode",
 	"generate_series", "jsonb_array_length", "array_position", "every", "nullif",
 	// about the server itself
 	"version", "current_database", "current_setting",

@@ -90,7 +90,10 @@ func canary(ctx context.Context, scanner, database string) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	module := fmt.Sprintf("module canary\n\ngo 1.24\n\nrequire %s %s\n", canaryModule, canaryVersion)
-	err = os.WriteFile(filepath.Join(dir, "go.mod"), []byte(module), 0o600)
+	program := fmt.Sprintf("package canary\n\nimport _ %q\n", canaryModule)
+	err = errors.Join(
+		os.WriteFile(filepath.Join(dir, "go.mod"), []byte(module), 0o600),
+		os.WriteFile(filepath.Join(dir, "canary.go"), []byte(program), 0o600))
 	if err != nil {
 		return err
 	}
