@@ -56,7 +56,7 @@ var layers = map[string][]string{
 	"internal/money":       {},
 	"internal/access":      {},
 	"internal/config":      {},
-	"internal/blob":        {},
+	"internal/blob":        {"internal/privacy"},
 	"internal/event":       {"internal/money"},
 	"internal/upload":      {"internal/blob", "internal/database", "internal/httpapi"},
 	"internal/database":    {"migrations"},
@@ -72,7 +72,11 @@ var layers = map[string][]string{
 		"internal/event", "internal/httpapi", "internal/privacy", "internal/stream", "internal/telemetry",
 	},
 
+	"internal/client":              {},
+	"internal/eventdoc":            {"internal/event", "internal/money"},
+	"internal/openapidoc":          {"internal/app", "internal/config", "internal/httpapi"},
 	"internal/devstack":            {},
+	"internal/database/pgfault":    {},
 	"internal/devstack/devexec":    {"internal/devstack"},
 	"internal/database/dbtest":     {"internal/database", "internal/devstack", "migrations"},
 	"internal/database/sqllint":    {},
@@ -85,7 +89,7 @@ var layers = map[string][]string{
 	"bench": append([]string{"servicing", "internal/client"}, stage...),
 	"cmd/tenor": append([]string{
 		"servicing/", "ledger/", "origination/", "notification", "identity", "gateway", "internal/client",
-		"internal/devstack", "migrations",
+		"internal/eventdoc", "internal/openapidoc", "internal/devstack", "migrations",
 	}, stage...),
 }
 
