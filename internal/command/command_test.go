@@ -201,7 +201,8 @@ func TestAuditChainNamesTheFirstAlteredRow(t *testing.T) {
 		if _, err := tx.Exec(t.Context(), tamper, subject); err != nil {
 			t.Fatal(err)
 		}
-		if length, err := command.VerifyAudit(t.Context(), readOnly{tx}, subject); !errors.Is(err, command.ErrTampered) || length != 2 {
+		length, err := command.VerifyAudit(t.Context(), readOnly{tx}, subject)
+		if !errors.Is(err, command.ErrTampered) || length != 2 {
 			t.Errorf("%s: verified %d rows, %v; want 2 and ErrTampered", name, length, err)
 		}
 		if err := tx.Rollback(t.Context()); err != nil {

@@ -91,7 +91,8 @@ const stateDuplicateDatabase = "42P04"
 
 func createDatabase(ctx context.Context, conn *pgx.Conn, name string) error {
 	var exists bool
-	err := conn.QueryRow(ctx, `select exists (select 1 from pg_catalog.pg_database where datname = $1)`, name).Scan(&exists)
+	err := conn.QueryRow(ctx, `
+		select exists (select 1 from pg_catalog.pg_database where datname = $1)`, name).Scan(&exists)
 	if err != nil || exists {
 		return err
 	}

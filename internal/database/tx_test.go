@@ -166,7 +166,9 @@ func TestReadTransactionCannotWrite(t *testing.T) {
 func TestDatesAreSQLDates(t *testing.T) {
 	t.Parallel()
 	db := open(t, `create table day (d date primary key)`)
-	want := []civil.Date{{Year: 1969, Month: 2, Day: 28}, {Year: 2024, Month: 2, Day: 29}, {Year: 2100, Month: 12, Day: 31}}
+	want := []civil.Date{
+		{Year: 1969, Month: 2, Day: 28}, {Year: 2024, Month: 2, Day: 29}, {Year: 2100, Month: 12, Day: 31},
+	}
 	var got []civil.Date
 	err := database.InTx(t.Context(), db, func(tx database.Tx) error {
 		_, err := tx.Exec(t.Context(), `insert into day select u.d from unnest($1::date[]) as u (d)`, want)

@@ -138,7 +138,9 @@ func TestSubjectsCannotReadEachOther(t *testing.T) {
 
 func TestBadKeysAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, spec := range []string{"", "a", "a:", "a:00", ":" + keyA[2:], keyA + "," + keyA, "a.b:" + keyA[2:], "a:zz" + keyA[4:]} {
+	for _, spec := range []string{
+		"", "a", "a:", "a:00", ":" + keyA[2:], keyA + "," + keyA, "a.b:" + keyA[2:], "a:zz" + keyA[4:],
+	} {
 		if _, err := privacy.NewKeyring(spec, rand.Reader); !errors.Is(err, privacy.ErrKey) {
 			t.Errorf("%q: %v, want ErrKey", spec, err)
 		}
