@@ -1,0 +1,247 @@
+package ledgerdb
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"cloud.google.com/go/civil"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/ledger"
+)
+
+// insert writes what check left open. Entries come first: an entry that another
+// transaction posted in the meantime is not inserted twice but answered like
+// any replay, and only the lines of those that are new follow.
+func (b *batch) insert(ctx context.Context, tx database.Tx) error {
+	open := b.open()
+	if len(open) > 0 {
+		batchID := b.id(open)
+		fresh, err := b.insertEntries(ctx, tx, batchID, open)
+		if err != nil {
+			return err
+		}
+		if len(fresh) > 0 {
+			if err := b.insertRest(ctx, tx, batchID, fresh); err != nil {
+				return err
+			}
+		}
+	}
+	b.answerRepeats()
+	return nil
+}
+
+// answerRepeats gives items that repeat a key of the same call the answer of
+// the first one.
+func (b *batch) answerRepeats() {
+	for _, it := range b.items {
+		if it.first == nil || it.err != nil {
+			continue
+		}
+		it.err, it.posted = it.first.err, it.first.posted
+		it.posted.Replayed = true
+	}
+}
+
+// id derives the batch's id from its entries: no two batches can share one,
+// since an entry is in one batch only.
+func (b *batch) id(items []*item) uuid.UUID {
+	h := sha256.New()
+	for _, it := range items {
+		h.Write(it.id[:]) // a hash.Hash never fails
+	}
+	return uuid.NewSHA1(uuid.NameSpaceOID, h.Sum(nil))
+}
+
+// entryColumns are the rows to insert, as arrays.
+type entryColumns struct {
+	ids, reverses                                       []uuid.UUID
+	keys, kinds, references, descriptions, by, metadata []string
+	hashes                                              [][]byte
+	effective, booking                                  []civil.Date
+	positions                                           []int64
+}
+
+func columnsOf(items []*item) (entryColumns, error) {
+	var c entryColumns
+	for i, it := range items {
+		e := it.entry
+		metadata, err := encodeMetadata(e.Metadata)
+		if err != nil {
+			return entryColumns{}, err
+		}
+		c.ids = append(c.ids, it.id)
+		c.keys = append(c.keys, e.Key)
+		c.hashes = append(c.hashes, it.hash[:])
+		c.kinds = append(c.kinds, e.Kind)
+		c.effective = append(c.effective, e.EffectiveDate)
+		c.booking = append(c.booking, e.BookingDate)
+		c.references = append(c.references, e.Reference)
+		c.descriptions = append(c.descriptions, e.Description)
+		c.by = append(c.by, e.PostedBy)
+		c.metadata = append(c.metadata, metadata)
+		c.reverses = append(c.reverses, e.Reverses)
+		c.positions = append(c.positions, int64(i))
+	}
+	return c, nil
+}
+
+// insertEntries returns the items that are new.
+func (b *batch) insertEntries(ctx context.Context, tx database.Tx, batchID uuid.UUID, items []*item) ([]*item, error) {
+	c, err := columnsOf(items)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(ctx, `
+		insert into ledger_entry
+		       (id, key, hash, kind, effective_date, booking_date, recorded_at, reference, description, posted_by,
+		        metadata, reverses, batch_id, batch_pos)
+		select u.id, u.key, u.hash, u.kind, u.effective_date, u.booking_date, $12, u.reference, u.description,
+		       u.posted_by, u.metadata::jsonb, nullif(u.reverses, '00000000-0000-0000-0000-000000000000'), $13, u.pos
+		  from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::date[], $6::date[], $7::text[], $8::text[],
+		              $9::text[], $10::text[], $11::uuid[], $14::bigint[])
+		       as u (id, key, hash, kind, effective_date, booking_date, reference, description, posted_by, metadata,
+		             reverses, pos)
+		on conflict (id) do nothing
+		returning id`,
+		c.ids, c.keys, c.hashes, c.kinds, c.effective, c.booking, c.references, c.descriptions, c.by, c.metadata,
+		c.reverses, b.now, batchID, c.positions)
+	if err != nil {
+		return nil, fmt.Errorf("inserting entries: %w", err)
+	}
+	inserted, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("inserting entries: %w", err)
+	}
+	return b.splitFresh(ctx, tx, items, setOf(inserted))
+}
+
+func (b *batch) splitFresh(
+	ctx context.Context, tx database.Tx, items []*item, inserted map[uuid.UUID]bool,
+) ([]*item, error) {
+	var fresh []*item
+	var others []uuid.UUID
+	byID := map[uuid.UUID]*item{}
+	for _, it := range items {
+		if inserted[it.id] {
+			it.posted.ID, it.posted.RecordedAt = it.id, b.now
+			fresh = append(fresh, it)
+			continue
+		}
+		byID[it.id] = it
+		others = append(others, it.id)
+	}
+	err := b.matchStored(ctx, tx, others, byID)
+	if err != nil {
+		return nil, err
+	}
+	for _, it := range byID {
+		if !it.done {
+			return nil, fmt.Errorf("posting entry %q: it neither was inserted nor is there", it.entry.Key)
+		}
+	}
+	return fresh, nil
+}
+
+// insertRest writes lines, totals, reversals and the batch in one round trip.
+func (b *batch) insertRest(ctx context.Context, tx database.Tx, batchID uuid.UUID, fresh []*item) error {
+	var statements pgx.Batch
+	queueLines(&statements, b.now, fresh)
+	b.queueLimits(&statements)
+	queueReversals(&statements, fresh)
+	hash := BatchHash(batchID, b.now, fresh)
+	statements.Queue(`
+		insert into ledger_batch (id, recorded_at, entries, hash) values ($1, $2, $3, $4)`,
+		batchID, b.now, int64(len(fresh)), hash[:])
+	if err := tx.SendBatch(ctx, &statements).Close(); err != nil {
+		return fmt.Errorf("inserting lines: %w", err)
+	}
+	return nil
+}
+
+func queueLines(statements *pgx.Batch, now time.Time, items []*item) {
+	count := 0
+	for _, it := range items {
+		count += len(it.entry.Lines)
+	}
+	accounts, entries := make([]uuid.UUID, 0, count), make([]uuid.UUID, 0, count)
+	effective, booking := make([]civil.Date, 0, count), make([]civil.Date, 0, count)
+	numbers, debits, credits := make([]int64, 0, count), make([]int64, 0, count), make([]int64, 0, count)
+	for _, it := range items {
+		for i, line := range it.entry.Lines {
+			var debit, credit int64
+			if line.Side == ledger.Debit {
+				debit = line.Amount.Minor()
+			} else {
+				credit = line.Amount.Minor()
+			}
+			accounts, entries = append(accounts, line.AccountID), append(entries, it.id)
+			effective, booking = append(effective, it.entry.EffectiveDate), append(booking, it.entry.BookingDate)
+			numbers, debits, credits = append(numbers, int64(i)), append(debits, debit), append(credits, credit)
+		}
+	}
+	statements.Queue(`
+		insert into ledger_line (account_id, effective_date, recorded_at, entry_id, line_no, booking_date, debit, credit)
+		select u.account_id, u.effective_date, $8, u.entry_id, u.line_no, u.booking_date, u.debit, u.credit
+		  from unnest($1::uuid[], $2::date[], $3::uuid[], $4::bigint[], $5::date[], $6::bigint[], $7::bigint[])
+		       as u (account_id, effective_date, entry_id, line_no, booking_date, debit, credit)`,
+		accounts, effective, entries, numbers, booking, debits, credits, now)
+}
+
+// queueLimits adds what this batch posted to the totals that check has locked.
+func (b *batch) queueLimits(statements *pgx.Batch) {
+	var ids []uuid.UUID
+	for id, t := range b.limits {
+		if t.postedDebits > 0 || t.postedCredits > 0 {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	slices.SortFunc(ids, compareIDs)
+	debits, credits := make([]int64, len(ids)), make([]int64, len(ids))
+	for i, id := range ids {
+		debits[i], credits[i] = b.limits[id].postedDebits, b.limits[id].postedCredits
+	}
+	statements.Queue(`
+		update ledger_limit
+		   set debits = ledger_limit.debits + u.debits, credits = ledger_limit.credits + u.credits
+		  from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as u (id, debits, credits)
+		 where ledger_limit.account_id = u.id`, ids, debits, credits)
+}
+
+func queueReversals(statements *pgx.Batch, items []*item) {
+	var targets, by []uuid.UUID
+	for _, it := range items {
+		if it.entry.Reverses != uuid.Nil {
+			targets, by = append(targets, it.entry.Reverses), append(by, it.id)
+		}
+	}
+	if len(targets) == 0 {
+		return
+	}
+	statements.Queue(`
+		insert into ledger_reversal (reverses, entry_id)
+		select u.reverses, u.entry_id from unnest($1::uuid[], $2::uuid[]) as u (reverses, entry_id)
+		 order by u.reverses`, targets, by)
+}
+
+// BatchHash covers the entries of a batch in their order, each by its own hash.
+func BatchHash(id uuid.UUID, recorded time.Time, items []*item) [sha256.Size]byte {
+	b := make([]byte, 0, 64+48*len(items))
+	b = append(b, id[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(recorded.UnixMicro()))
+	b = binary.BigEndian.AppendUint64(b, uint64(len(items)))
+	for _, it := range items {
+		b = append(b, it.id[:]...)
+		b = append(b, it.hash[:]...)
+	}
+	return sha256.Sum256(b)
+}
