@@ -12,6 +12,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/database/dbtest"
 	"github.com/tenor-lending/tenor/internal/event"
+	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/internal/stream/streamtest"
 )
 
@@ -36,7 +37,9 @@ func TestCasefileFollowsTheStage(t *testing.T) {
 		t.Fatalf("before the event: %v, want ErrNotFound", err)
 	}
 	subs := casefile.Subscriptions()
-	streamtest.Deliver(t, db, "test", subs, event.ApplicationCreated{OnApplication: on})
+	streamtest.Deliver(t, db, "test", subs, event.ApplicationCreated{
+		OnApplication: on, Amount: money.New(100, money.MustCurrency("INR")),
+	})
 	for _, c := range []struct {
 		name  string
 		actor access.Actor
