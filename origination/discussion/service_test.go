@@ -1,0 +1,541 @@
+package discussion_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/civil"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/tenor-lending/tenor/amortization"
+	"github.com/tenor-lending/tenor/internal/access"
+	"github.com/tenor-lending/tenor/internal/app"
+	"github.com/tenor-lending/tenor/internal/command"
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/database/dbtest"
+	"github.com/tenor-lending/tenor/internal/event"
+	"github.com/tenor-lending/tenor/internal/httpapi/httpapitest"
+	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/internal/stream"
+	"github.com/tenor-lending/tenor/internal/stream/streamtest"
+	"github.com/tenor-lending/tenor/origination/discussion"
+)
+
+// bench is the service on a database of its own, with one application. Its
+// clock stands still.
+type bench struct {
+	t         *testing.T
+	db        *database.DB
+	component *app.Component
+	server    *httpapitest.Server
+	on        event.OnApplication
+	officer   uuid.UUID
+}
+
+func setup(t *testing.T) *bench {
+	t.Helper()
+	db := dbtest.New(t, "discussion")
+	env := httpapitest.Env(t, "discussion", db)
+	env.Now = func() time.Time { return time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC) }
+	component, err := discussion.New(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &bench{
+		t: t, db: db, component: component, server: httpapitest.New(t, component), officer: uuid.New(),
+		on: event.OnApplication{ApplicationID: uuid.New(), CustomerID: uuid.New()},
+	}
+}
+
+func (b *bench) deliver(events ...event.Event) {
+	b.t.Helper()
+	streamtest.Deliver(b.t, b.db, "discussion", b.component.Subscriptions, events...)
+}
+
+func rupees(minor int64) money.Amount { return money.New(minor, money.MustCurrency("INR")) }
+
+func (b *bench) submit() {
+	b.deliver(
+		event.ApplicationCreated{OnApplication: b.on, Amount: rupees(20_000_00), Instalments: 24},
+		event.ApplicationSubmitted{
+			OnApplication: b.on, Product: "PERSONAL", Amount: rupees(20_000_00), Instalments: 24,
+			MonthlyIncome: rupees(50_000_00), MonthlyObligations: rupees(0),
+		},
+		event.ApplicationStageChanged{OnApplication: b.on, From: event.StageKYC, To: event.StageRisk})
+}
+
+func (b *bench) riskApproved() event.RiskApproved {
+	return event.RiskApproved{OnApplication: b.on, Band: "A", MaxAmount: rupees(20_000_00), DecidedBy: uuid.New()}
+}
+
+func (b *bench) open() {
+	b.submit()
+	b.deliver(b.riskApproved(),
+		event.ApplicationStageChanged{OnApplication: b.on, From: event.StageRisk, To: event.StageDiscussion})
+}
+
+func (b *bench) closeDay(closed, next civil.Date) {
+	b.deliver(event.BusinessDayClosed{BookID: uuid.New(), Book: "main", Closed: closed, Next: next})
+}
+
+func (b *bench) path(step string) string {
+	return "/api/v1/discussion/" + b.on.ApplicationID.String() + "/" + step
+}
+
+func (b *bench) asOfficer() *httpapitest.Client { return b.server.As(b.officer, access.Officer) }
+
+func (b *bench) asOwner() *httpapitest.Client { return b.server.As(b.on.CustomerID, access.Customer) }
+
+type object map[string]any
+
+func inr(amount string) object { return object{"amount": amount, "currency": "INR"} }
+
+// illustration is the central bank's published example of a key facts statement.
+func illustration() object {
+	return object{
+		"principal": inr("20000"), "annual_rate_percent": "15", "instalments": 24, "valid_days": 14,
+		"charges": []object{
+			{"name": "processing fee", "amount": inr("240"), "party": "LENDER"},
+			{"name": "insurance", "amount": inr("160"), "party": "THIRD_PARTY"},
+		},
+	}
+}
+
+func changed(field string, value any) object {
+	body := illustration()
+	body[field] = value
+	return body
+}
+
+type moneyView struct {
+	Amount string `json:"amount"`
+}
+
+type offerView struct {
+	ID           uuid.UUID `json:"id"`
+	Version      int       `json:"version"`
+	Status       string    `json:"status"`
+	ValidUntil   string    `json:"valid_until"`
+	Disbursement string    `json:"disbursement_date"`
+	ScheduleHash string    `json:"schedule_hash"`
+	KeyFacts     struct {
+		NetDisbursed      moneyView `json:"net_disbursed"`
+		Instalment        moneyView `json:"instalment"`
+		TotalInterest     moneyView `json:"total_interest"`
+		TotalCharges      moneyView `json:"total_charges"`
+		LenderCharges     moneyView `json:"lender_charges"`
+		ThirdPartyCharges moneyView `json:"third_party_charges"`
+		TotalPaid         moneyView `json:"total_paid"`
+		APRPercent        string    `json:"apr_percent"`
+		Effective         string    `json:"effective_annual_percent"`
+	} `json:"key_facts"`
+	Schedule []struct {
+		DueDate string    `json:"due_date"`
+		Total   moneyView `json:"total"`
+		Balance moneyView `json:"balance"`
+	} `json:"schedule"`
+}
+
+func (b *bench) offer(body object) offerView {
+	b.t.Helper()
+	var view offerView
+	b.asOfficer().Post(b.path("offer"), body).Want(http.StatusCreated).Into(&view)
+	return view
+}
+
+func (b *bench) current() offerView {
+	b.t.Helper()
+	var view offerView
+	b.asOwner().Get(b.path("offer")).Want(http.StatusOK).Into(&view)
+	return view
+}
+
+func acceptance(o offerView) object { return object{"offer_id": o.ID, "schedule_hash": o.ScheduleHash} }
+
+func TestOfferShowsPublishedKeyFacts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open()
+	o := b.offer(illustration())
+	facts := o.KeyFacts
+	got := []string{
+		facts.NetDisbursed.Amount, facts.Instalment.Amount, facts.TotalCharges.Amount, facts.LenderCharges.Amount,
+		facts.ThirdPartyCharges.Amount, facts.APRPercent, facts.Effective, o.Disbursement, o.ValidUntil, o.Status,
+	}
+	want := []string{
+		"19600.00", "969.73", "400.00", "240.00", "160.00", "17.07", "18.47", "2026-11-23", "2026-12-07", "OPEN",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("key facts (-want +got):\n%s", diff)
+	}
+	last := o.Schedule[len(o.Schedule)-1]
+	if len(o.Schedule) != 24 || o.Schedule[0].DueDate != "2026-12-23" || last.DueDate != "2028-11-23" ||
+		last.Balance.Amount != "0.00" {
+		t.Errorf("schedule of %d rows, last %+v", len(o.Schedule), last)
+	}
+	if diff := cmp.Diff(o, b.current()); diff != "" {
+		t.Errorf("read again (-made +read):\n%s", diff)
+	}
+	made := streamtest.Last[event.OfferMade](t, b.db)
+	if made.OfferID != o.ID || made.Instalment != rupees(969_73) || made.APRPercent != "17.07" ||
+		made.OnApplication != b.on {
+		t.Errorf("event %+v", made)
+	}
+	var terms amortization.Terms
+	if err := json.Unmarshal(made.Terms, &terms); err != nil {
+		t.Fatal(err)
+	}
+	schedule, err := amortization.New(terms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if schedule.Hash() != made.ScheduleHash || made.ScheduleHash != o.ScheduleHash {
+		t.Errorf("terms of the event give %s, offer %s", schedule.Hash(), o.ScheduleHash)
+	}
+}
+
+func TestAccept(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open()
+	o := b.offer(illustration())
+	owner := b.asOwner().WithKey("yes")
+	first := owner.Post(b.path("accept"), acceptance(o)).Want(http.StatusOK)
+	again := owner.Post(b.path("accept"), acceptance(o)).Want(http.StatusOK)
+	if string(first.Body) != string(again.Body) || again.Header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("same key: %s\nfirst: %s", again.Body, first.Body)
+	}
+	accepted := streamtest.Last[event.OfferAccepted](t, b.db)
+	if accepted.OfferID != o.ID || accepted.OfficerID != b.officer || accepted.ScheduleHash != o.ScheduleHash ||
+		accepted.Principal != rupees(20_000_00) || accepted.OnApplication != b.on {
+		t.Errorf("event %+v", accepted)
+	}
+	if diff := cmp.Diff([]string{"offer.made.v1", "offer.accepted.v1"}, streamtest.Types(t, b.db)); diff != "" {
+		t.Errorf("announced (-want +got):\n%s", diff)
+	}
+	if status := b.current().Status; status != "ACCEPTED" {
+		t.Errorf("status %s", status)
+	}
+	for _, answer := range []*httpapitest.Answer{
+		b.asOwner().Post(b.path("accept"), acceptance(o)),
+		b.asOwner().Post(b.path("decline"), object{"reason": "changed my mind"}),
+		b.asOfficer().Post(b.path("offer"), illustration()),
+	} {
+		problem := answer.WantProblem(http.StatusConflict, "wrong-stage")
+		if !strings.Contains(problem.Detail, "ACCEPTED") || !strings.Contains(problem.Detail, "DISCUSSION") {
+			t.Errorf("detail %q names not what happened", problem.Detail)
+		}
+	}
+	err := database.InReadTx(context.Background(), b.db, func(tx database.Tx) error {
+		rows, err := command.VerifyAudit(context.Background(), tx, b.on.ApplicationID)
+		if rows != 3 {
+			t.Errorf("%d audit rows, want opening, offer and acceptance", rows)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDecline(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open()
+	o := b.offer(illustration())
+	b.asOwner().Post(b.path("decline"), object{"offer_id": uuid.New(), "reason": "too dear"}).
+		WantProblem(http.StatusConflict, "offer-not-current")
+	b.asOwner().Post(b.path("decline"), object{"reason": "too dear"}).Want(http.StatusOK)
+	want := event.OfferDeclined{OnApplication: b.on, OfferID: o.ID, Reason: "too dear"}
+	if diff := cmp.Diff(want, streamtest.Last[event.OfferDeclined](t, b.db)); diff != "" {
+		t.Errorf("event (-want +got):\n%s", diff)
+	}
+	b.asOwner().Post(b.path("accept"), acceptance(o)).WantProblem(http.StatusConflict, "wrong-stage")
+}
+
+func TestNewOfferSupersedes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open()
+	first := b.offer(illustration())
+	second := b.offer(changed("annual_rate_percent", "14.5"))
+	if second.Version != 2 || second.ScheduleHash == first.ScheduleHash {
+		t.Errorf("second offer: version %d, hash %s", second.Version, second.ScheduleHash)
+	}
+	b.asOwner().Post(b.path("accept"), acceptance(first)).WantProblem(http.StatusConflict, "offer-not-current")
+	mixed := object{"offer_id": second.ID, "schedule_hash": first.ScheduleHash}
+	b.asOwner().Post(b.path("accept"), mixed).
+		WantProblem(http.StatusUnprocessableEntity, "invalid-value").WantField(t, "body.schedule_hash")
+	if got := b.current(); got.ID != second.ID || got.Status != "OPEN" {
+		t.Errorf("current offer %+v", got)
+	}
+	b.asOwner().Post(b.path("accept"), acceptance(second)).Want(http.StatusOK)
+	var superseded int
+	err := b.db.Pool().QueryRow(context.Background(),
+		`select count(*) from offer where status = 'SUPERSEDED' and closed_at is not null`).Scan(&superseded)
+	if err != nil || superseded != 1 {
+		t.Errorf("%d superseded offers (%v), want 1", superseded, err)
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open()
+	o := b.offer(illustration()) // valid until 2026-12-07
+	lastDay := civil.Date{Year: 2026, Month: 12, Day: 7}
+	b.closeDay(lastDay.AddDays(-1), lastDay)
+	b.deliver(event.BusinessDayClosed{ // another book's calendar is not ours
+		BookID: uuid.New(), Book: "elsewhere", Closed: lastDay.AddDays(8), Next: lastDay.AddDays(9),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.component.Tasks[0].Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	b.asOwner().Post(b.path("accept"), object{"offer_id": o.ID, "schedule_hash": strings.Repeat("0", 64)}).
+		WantProblem(http.StatusUnprocessableEntity, "invalid-value") // still open: only the hash is wrong
+	closing := streamtest.Envelope(t, event.BusinessDayClosed{
+		BookID: uuid.New(), Book: "main", Closed: lastDay, Next: lastDay.AddDays(1),
+	})
+	for range 2 {
+		if err := streamtest.TryDeliver(t, b.db, "discussion", b.component.Subscriptions, closing); err != nil {
+			t.Fatal(err)
+		}
+		// From this commit on it cannot be accepted, whether the expirer has run or not.
+		b.asOwner().Post(b.path("accept"), acceptance(o)).WantProblem(http.StatusConflict, "offer-expired")
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for b.current().Status != "EXPIRED" {
+		if time.Now().After(deadline) {
+			t.Fatal("the offer did not expire")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	want := event.OfferExpired{OnApplication: b.on, OfferID: o.ID}
+	if diff := cmp.Diff(want, streamtest.Last[event.OfferExpired](t, b.db)); diff != "" {
+		t.Errorf("event (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"offer.made.v1", "offer.expired.v1"}, streamtest.Types(t, b.db)); diff != "" {
+		t.Errorf("announced (-want +got):\n%s", diff)
+	}
+	b.asOwner().Post(b.path("decline"), object{"reason": "late"}).WantProblem(http.StatusConflict, "offer-expired")
+	b.asOfficer().Post(b.path("offer"), illustration()).WantProblem(http.StatusConflict, "wrong-stage")
+}
+
+func TestBusinessDateNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open()
+	day := civil.Date{Year: 2027, Month: 1, Day: 15}
+	b.closeDay(day.AddDays(-1), day)
+	b.closeDay(day.AddDays(-5), day.AddDays(-4)) // an old announcement, delivered late
+	o := b.offer(illustration())
+	if o.Disbursement != "2027-01-15" || o.ValidUntil != "2027-01-29" {
+		t.Errorf("disbursement %s, valid until %s", o.Disbursement, o.ValidUntil)
+	}
+	b.asOfficer().Post(b.path("offer"), changed("disbursement_date", "2027-01-14")).
+		WantProblem(http.StatusUnprocessableEntity, "invalid-value").WantField(t, "body.disbursement_date")
+}
+
+func TestOfferDates(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open()
+	body := changed("disbursement_date", "2026-12-01")
+	body["first_due_date"] = "2027-01-05"
+	o := b.offer(body)
+	if o.Disbursement != "2026-12-01" || o.Schedule[0].DueDate != "2027-01-05" || o.Schedule[1].DueDate != "2027-02-05" {
+		t.Errorf("disbursement %s, due %s and %s", o.Disbursement, o.Schedule[0].DueDate, o.Schedule[1].DueDate)
+	}
+}
+
+func TestBadOffersLeaveNoTrace(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open()
+	charge := func(amount object, party string) []object {
+		return []object{{"name": "fee", "amount": amount, "party": party}}
+	}
+	yen := object{"amount": "20000", "currency": "JPY"}
+	tests := map[string]struct {
+		body  object
+		slug  string
+		field string
+	}{
+		"above the maximum":      {changed("principal", inr("20000.01")), "invalid-value", "body.principal"},
+		"zero":                   {changed("principal", inr("0")), "invalid-value", "body.principal"},
+		"negative":               {changed("principal", inr("-20000")), "invalid-value", "body.principal"},
+		"other currency":         {changed("principal", yen), "invalid-value", "body.principal"},
+		"unknown currency":       {changed("principal", object{"amount": "1", "currency": "XXX"}), "validation", "body.principal.currency"},
+		"too many decimals":      {changed("principal", inr("1.001")), "validation", "body.principal.amount"},
+		"number for a string":    {changed("annual_rate_percent", 15), "validation", "body.annual_rate_percent"},
+		"absurd rate":            {changed("annual_rate_percent", "100.01"), "invalid-value", "body.annual_rate_percent"},
+		"negative rate":          {changed("annual_rate_percent", "-1"), "validation", "body.annual_rate_percent"},
+		"rate in words":          {changed("annual_rate_percent", "1e2"), "validation", "body.annual_rate_percent"},
+		"no instalments":         {changed("instalments", 0), "validation", "body.instalments"},
+		"too many instalments":   {changed("instalments", 601), "validation", "body.instalments"},
+		"not valid at all":       {changed("valid_days", 0), "validation", "body.valid_days"},
+		"valid for ever":         {changed("valid_days", 91), "validation", "body.valid_days"},
+		"no such date":           {changed("disbursement_date", "2026-13-01"), "validation", "body.disbursement_date"},
+		"disbursed yesterday":    {changed("disbursement_date", "2026-11-22"), "invalid-value", "body.disbursement_date"},
+		"disbursed in ten years": {changed("disbursement_date", "2036-11-23"), "invalid-value", "body.disbursement_date"},
+		"due before disbursed":   {changed("first_due_date", "2026-11-23"), "invalid-value", "body.first_due_date"},
+		"due in ten years":       {changed("first_due_date", "2036-11-23"), "invalid-value", "body.first_due_date"},
+		"charge of nothing":      {changed("charges", charge(inr("0"), "LENDER")), "invalid-value", "body.charges[0].amount"},
+		"negative charge":        {changed("charges", charge(inr("-1"), "LENDER")), "invalid-value", "body.charges[0].amount"},
+		"charge in yen":          {changed("charges", charge(object{"amount": "1", "currency": "JPY"}, "LENDER")), "invalid-value", "body.charges[0].amount"},
+		"charges take all":       {changed("charges", charge(inr("20000"), "LENDER")), "invalid-value", "body.charges"},
+		"charge for whom":        {changed("charges", charge(inr("1"), "FRIEND")), "validation", "body.charges[0].party"},
+		"unknown field":          {changed("rate", "15"), "validation", "body.rate"},
+		"one paisa, two months":  {object{"principal": inr("0.01"), "annual_rate_percent": "15", "instalments": 2, "valid_days": 1}, "invalid-value", "body.instalments"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b.asOfficer().Post(b.path("offer"), test.body).
+				WantProblem(http.StatusUnprocessableEntity, test.slug).WantField(t, test.field)
+		})
+	}
+	several := changed("principal", inr("30000"))
+	several["annual_rate_percent"] = "999"
+	problem := b.asOfficer().Post(b.path("offer"), several).WantProblem(http.StatusUnprocessableEntity, "invalid-value")
+	problem.WantField(t, "body.principal")
+	problem.WantField(t, "body.annual_rate_percent")
+	b.asOfficer().WithKey("-").Post(b.path("offer"), illustration()).
+		WantProblem(http.StatusBadRequest, "idempotency-key-missing")
+	b.asOwner().Get(b.path("offer")).WantProblem(http.StatusNotFound, "offer-not-found")
+	if types := streamtest.Types(t, b.db); len(types) != 0 {
+		t.Errorf("announced %v", types)
+	}
+	if o := b.offer(illustration()); o.Version != 1 {
+		t.Errorf("first good offer has version %d", o.Version)
+	}
+}
+
+func TestBadAnswersLeaveNoTrace(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open()
+	o := b.offer(illustration())
+	b.asOwner().Post(b.path("accept"), object{"offer_id": o.ID}).
+		WantProblem(http.StatusUnprocessableEntity, "validation")
+	b.asOwner().Post(b.path("accept"), object{"offer_id": o.ID, "schedule_hash": "abc"}).
+		WantProblem(http.StatusUnprocessableEntity, "validation").WantField(t, "body.schedule_hash")
+	b.asOwner().Post(b.path("decline"), object{"reason": ""}).
+		WantProblem(http.StatusUnprocessableEntity, "validation").WantField(t, "body.reason")
+	b.asOwner().Post(b.path("decline"), object{"reason": strings.Repeat("x", 501)}).
+		WantProblem(http.StatusUnprocessableEntity, "validation").WantField(t, "body.reason")
+	if got := b.current(); got.Status != "OPEN" {
+		t.Errorf("status %s", got.Status)
+	}
+}
+
+func TestOutOfOrder(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.asOfficer().Post(b.path("offer"), illustration()).WantProblem(http.StatusNotFound, "application-not-found")
+	b.submit()
+	some := object{"offer_id": uuid.New(), "schedule_hash": strings.Repeat("a", 64)}
+	for _, answer := range []*httpapitest.Answer{
+		b.asOfficer().Post(b.path("offer"), illustration()),
+		b.asOwner().Post(b.path("accept"), some),
+		b.asOwner().Post(b.path("decline"), object{"reason": "no"}),
+	} {
+		problem := answer.WantProblem(http.StatusConflict, "wrong-stage")
+		want := "application is at another stage: it is at RISK_ASSESSMENT, this step needs DISCUSSION"
+		if problem.Detail != want {
+			t.Errorf("detail %q, want %q", problem.Detail, want)
+		}
+	}
+	b.open()
+	b.asOwner().Post(b.path("accept"), some).WantProblem(http.StatusNotFound, "offer-not-found")
+}
+
+func TestOwnership(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open()
+	o := b.offer(illustration())
+	stranger := b.server.As(uuid.New(), access.Customer)
+	stranger.Get(b.path("offer")).WantProblem(http.StatusNotFound, "application-not-found")
+	stranger.Post(b.path("accept"), acceptance(o)).WantProblem(http.StatusNotFound, "application-not-found")
+	stranger.Post(b.path("decline"), object{"reason": "spite"}).WantProblem(http.StatusNotFound, "application-not-found")
+	b.server.Anonymous().Get(b.path("offer")).WantProblem(http.StatusUnauthorized, "unauthenticated")
+	for _, role := range access.Roles {
+		client := b.server.As(uuid.New(), role)
+		want := http.StatusNotFound
+		if slices.Contains(access.Staff, role) {
+			want = http.StatusOK
+		}
+		if got := client.Get(b.path("offer")).Status; got != want {
+			t.Errorf("read as %s: status %d, want %d", role, got, want)
+		}
+		// Nobody answers for the borrower, and only officers make offers.
+		client.Post(b.path("accept"), acceptance(o)).WantProblem(http.StatusNotFound, "application-not-found")
+		if role != access.Officer {
+			client.Post(b.path("offer"), illustration()).WantProblem(http.StatusForbidden, "forbidden")
+		}
+	}
+	if got := b.current(); got.Status != "OPEN" || got.Version != 1 {
+		t.Errorf("offer %+v", got)
+	}
+}
+
+// TestAcceptAgainstNewOffer has the borrower accept while the officer changes
+// the offer: whoever comes first wins, and never do both.
+func TestAcceptAgainstNewOffer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open()
+	o := b.offer(illustration())
+	officer, owner := b.asOfficer(), b.asOwner()
+	var offered, accepted int
+	var wait sync.WaitGroup
+	wait.Go(func() { offered = officer.Post(b.path("offer"), changed("instalments", 12)).Status })
+	wait.Go(func() { accepted = owner.Post(b.path("accept"), acceptance(o)).Status })
+	wait.Wait()
+	current := b.current()
+	switch {
+	case offered == http.StatusCreated && accepted == http.StatusConflict:
+		if current.Status != "OPEN" || current.Version != 2 {
+			t.Errorf("offered, but current is %+v", current)
+		}
+	case offered == http.StatusConflict && accepted == http.StatusOK:
+		if current.Status != "ACCEPTED" || current.ID != o.ID {
+			t.Errorf("accepted, but current is %+v", current)
+		}
+	default:
+		t.Errorf("offer %d, acceptance %d", offered, accepted)
+	}
+}
+
+func TestReplayedEventsHaveOneEffect(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	err := streamtest.TryDeliver(t, b.db, "discussion", b.component.Subscriptions, streamtest.Envelope(t, b.riskApproved()))
+	if !errors.Is(err, stream.ErrNotYet) {
+		t.Errorf("risk approved before submission: %v, want ErrNotYet", err)
+	}
+	b.open()
+	o := b.offer(illustration())
+	b.deliver(b.riskApproved()) // announced again under another id
+	b.submit()
+	b.asOwner().Post(b.path("accept"), acceptance(o)).Want(http.StatusOK)
+	b.deliver(b.riskApproved())
+	if status := b.current().Status; status != "ACCEPTED" {
+		t.Errorf("status %s", status)
+	}
+	b.asOfficer().Post(b.path("offer"), illustration()).WantProblem(http.StatusConflict, "wrong-stage")
+}
