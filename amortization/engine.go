@@ -183,23 +183,24 @@ func (e *engine) drawn(p *period) int64 {
 
 // finish adds up the rows.
 func (e *engine) finish() (*Schedule, error) {
-	var sums [5]int64 // principal, interest, fees, total, capitalised
+	var sum struct{ principal, interest, fees, total, capitalised int64 }
+	overflow := int64(0) // its sign bit collects every overflow
+	add := func(a, b int64) int64 {
+		c := a + b
+		overflow |= (a ^ c) & (b ^ c)
+		return c
+	}
 	for k := range e.rows {
 		row := &e.rows[k]
-		total, err := addChecked(row.Principal.Minor(), row.Interest.Minor())
-		if err != nil {
-			return nil, err
-		}
-		if total, err = addChecked(total, row.Fees.Minor()); err != nil {
-			return nil, err
-		}
-		row.Fees, row.Total = money.New(row.Fees.Minor(), e.cur), money.New(total, e.cur)
-		parts := [5]int64{row.Principal.Minor(), row.Interest.Minor(), row.Fees.Minor(), total, row.Capitalised.Minor()}
-		for i, part := range parts {
-			if sums[i], err = addChecked(sums[i], part); err != nil {
-				return nil, err
-			}
-		}
+		principal, interest, fees := row.Principal.Minor(), row.Interest.Minor(), row.Fees.Minor()
+		total := add(add(principal, interest), fees)
+		row.Fees, row.Total = money.New(fees, e.cur), money.New(total, e.cur)
+		sum.principal, sum.interest = add(sum.principal, principal), add(sum.interest, interest)
+		sum.fees, sum.total = add(sum.fees, fees), add(sum.total, total)
+		sum.capitalised = add(sum.capitalised, row.Capitalised.Minor())
+	}
+	if overflow < 0 {
+		return nil, fault("principal", RuleOverflow, "the sums exceed the range of money")
 	}
 	s := &Schedule{Terms: e.terms, Instalments: e.rows}
 	upfront := int64(0)
@@ -207,9 +208,10 @@ func (e *engine) finish() (*Schedule, error) {
 		upfront = e.broken
 	}
 	s.Totals = Totals{
-		Principal: money.New(sums[0], e.cur), Interest: money.New(sums[1], e.cur), Fees: money.New(sums[2], e.cur),
-		Total: money.New(sums[3], e.cur), Capitalised: money.New(sums[4], e.cur),
-		UpfrontFees: money.New(e.upfront, e.cur), UpfrontInterest: money.New(upfront, e.cur),
+		Principal: money.New(sum.principal, e.cur), Interest: money.New(sum.interest, e.cur),
+		Fees: money.New(sum.fees, e.cur), Total: money.New(sum.total, e.cur),
+		Capitalised: e.orNone(sum.capitalised),
+		UpfrontFees: money.New(e.upfront, e.cur), UpfrontInterest: e.orNone(upfront),
 		NetDisbursed: money.New(e.terms.Principal.Minor()-e.upfront-upfront, e.cur),
 	}
 	if !s.Totals.NetDisbursed.IsPositive() {

@@ -15,40 +15,25 @@ var (
 // iterationsMax bounds a search: bisection alone would need about 130 steps for 34 digits.
 const iterationsMax = 200
 
-// periodicRate solves Σ flows[k]·(1+i)^-k = 0 for the rate i per period, by
-// Newton's method kept inside a bracket that every step shrinks, so that it
-// converges or says why not. flows[0] is what the borrower receives (positive),
-// the others what he pays (negative), in minor units.
-func periodicRate(flows []int64) (*apd.Decimal, error) {
-	value := func(i *apd.Decimal) (*apd.Decimal, *apd.Decimal, error) { return presentValue(flows, i) }
-	return solve(value)
-}
-
-// presentValue returns Σ flows[k]·v^k with v = 1/(1+i), and its derivative in
-// i, by Horner's rule.
-func presentValue(flows []int64, i *apd.Decimal) (*apd.Decimal, *apd.Decimal, error) {
-	c := calc{ctx: exact}
-	v := c.quo(one, c.add(one, i))
-	sum, slope := apd.New(0, 0), apd.New(0, 0)
-	for k := len(flows) - 1; k >= 0; k-- {
-		slope = c.add(c.mul(slope, v), sum)
-		sum = c.add(c.mul(sum, v), apd.New(flows[k], 0))
+// periodicRate solves Σ flows[k]·(1+i)^-k = 0 for the rate i per period.
+func periodicRate(amounts []int64) (*apd.Decimal, error) {
+	flows := make([]flow, len(amounts))
+	for k, amount := range amounts {
+		flows[k] = flow{amount: amount, units: int64(k)}
 	}
-	// dPV/di = dPV/dv · dv/di and dv/di = -v².
-	slope = c.mul(slope, c.mul(v, v))
-	slope.Negative = !slope.Negative
-	return sum, slope, c.err
+	return unitRate(flows)
 }
 
-// solve finds the root of a function that rises from negative to positive
-// between rateLow and rateHigh. value returns the function and its derivative.
+// solve finds a root of a function of the rate between rateLow and rateHigh by
+// Newton's method, kept inside a bracket that every step shrinks, so that it
+// converges or says why not. value returns the function and its derivative.
 func solve(value func(*apd.Decimal) (*apd.Decimal, *apd.Decimal, error)) (*apd.Decimal, error) {
-	low, high, err := bracket(value)
+	low, high, rising, err := bracket(value)
 	if err != nil {
 		return nil, err
 	}
 	c := calc{ctx: exact}
-	tolerance := apd.New(1, -20)
+	tolerance := apd.New(1, -22)
 	i := apd.New(1, -2)
 	if i.Cmp(low) <= 0 || i.Cmp(high) >= 0 {
 		i = c.quo(c.add(low, high), apd.New(2, 0))
@@ -58,19 +43,19 @@ func solve(value func(*apd.Decimal) (*apd.Decimal, *apd.Decimal, error)) (*apd.D
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrNoRate, err)
 		}
-		switch f.Sign() {
-		case 0:
+		if f.Sign() == 0 {
 			return i, nil
-		case -1:
+		}
+		if (f.Sign() < 0) == rising {
 			low = i
-		default:
+		} else {
 			high = i
 		}
-		next := new(apd.Decimal)
+		next := low
 		if slope.Sign() != 0 {
 			next = c.sub(i, c.quo(f, slope))
 		}
-		if slope.Sign() == 0 || next.Cmp(low) <= 0 || next.Cmp(high) >= 0 {
+		if next.Cmp(low) <= 0 || next.Cmp(high) >= 0 {
 			next = c.quo(c.add(low, high), apd.New(2, 0))
 		}
 		step := c.sub(next, i)
@@ -86,24 +71,30 @@ func solve(value func(*apd.Decimal) (*apd.Decimal, *apd.Decimal, error)) (*apd.D
 	return nil, fmt.Errorf("%w: no convergence in %d steps", ErrNoRate, iterationsMax)
 }
 
-// bracket returns two rates between which the function changes from negative
-// to positive.
-func bracket(value func(*apd.Decimal) (*apd.Decimal, *apd.Decimal, error)) (low, high *apd.Decimal, err error) {
-	steps := []*apd.Decimal{rateLow, apd.New(-9, -1), apd.New(-5, -1), apd.New(-1, -1), apd.New(0, 0), apd.New(1, -1),
-		apd.New(1, 0), apd.New(10, 0), apd.New(1_000, 0), rateHigh}
-	for _, at := range steps {
-		f, _, err := value(at)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%w: %w", ErrNoRate, err)
-		}
-		if f.Sign() >= 0 && low != nil {
-			return low, at, nil
-		}
-		if f.Sign() < 0 {
-			low = at
+// bracket returns two rates between which the function changes its sign, the
+// pair nearest to zero from above where there are several.
+func bracket(value func(*apd.Decimal) (*apd.Decimal, *apd.Decimal, error)) (low, high *apd.Decimal, rising bool, err error) {
+	steps := []*apd.Decimal{apd.New(0, 0), apd.New(1, -2), apd.New(1, -1), apd.New(1, 0), apd.New(10, 0), apd.New(1_000, 0),
+		rateHigh}
+	below := []*apd.Decimal{apd.New(0, 0), apd.New(-1, -2), apd.New(-1, -1), apd.New(-5, -1), apd.New(-9, -1), rateLow}
+	for _, side := range [][]*apd.Decimal{steps, below} {
+		sign := 0
+		for k, at := range side {
+			f, _, err := value(at)
+			if err != nil {
+				return nil, nil, false, fmt.Errorf("%w: %w", ErrNoRate, err)
+			}
+			if k > 0 && f.Sign() != sign {
+				low, high, rising = side[k-1], at, f.Sign() > sign
+				if low.Cmp(high) > 0 {
+					low, high, rising = high, low, !rising
+				}
+				return low, high, rising, nil
+			}
+			sign = f.Sign()
 		}
 	}
-	return nil, nil, fmt.Errorf("%w: the flows balance at no rate between %s and %s a period", ErrNoRate, rateLow, rateHigh)
+	return nil, nil, false, fmt.Errorf("%w: the flows balance at no rate between %s and %s a unit", ErrNoRate, rateLow, rateHigh)
 }
 
 // compound returns (1+i)^(num/den) - 1.

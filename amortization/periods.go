@@ -33,6 +33,11 @@ func (e *engine) layout() error {
 	e.grid = newGrid(&e.terms)
 	e.loadRates()
 	e.loadCuts()
+	e.periods = slices.Grow(e.periods, e.count)
+	e.segments = slices.Grow(e.segments, e.count)
+	if e.layoutPlain() {
+		return nil
+	}
 	if err := e.loadDates(); err != nil {
 		return err
 	}

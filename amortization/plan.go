@@ -156,6 +156,9 @@ type walkState struct {
 // last instalment.
 func (p *planner) walk(write bool) (int64, error) {
 	e := p.e
+	if write && p.walkPlain() {
+		return 0, nil
+	}
 	state := walkState{balance: e.opening}
 	for k := range e.periods {
 		if p.resizes && k > 0 {
@@ -212,9 +215,18 @@ func (p *planner) step(k int, state *walkState, write bool) (paid int64, err err
 		row.Opening, row.Closing = money.New(opening, e.cur), money.New(state.balance, e.cur)
 		row.Principal, row.Interest = money.New(principal, e.cur), money.New(interest, e.cur)
 		row.Earned = money.New(earned, e.cur)
-		row.Disbursed, row.Capitalised = money.New(drawn, e.cur), money.New(capitalised, e.cur)
+		row.Disbursed, row.Capitalised = e.orNone(drawn), e.orNone(capitalised)
 	}
 	return principal + interest, nil
+}
+
+// orNone returns an amount, or the zero Amount for nothing: the columns that few
+// schedules have stay empty.
+func (e *engine) orNone(minor int64) money.Amount {
+	if minor == 0 {
+		return money.Amount{}
+	}
+	return money.New(minor, e.cur)
 }
 
 // check refuses rows that no sound schedule has.

@@ -13,16 +13,41 @@ import (
 	"github.com/tenor-lending/tenor/internal/money"
 )
 
-// Kind says what a row of a schedule is.
-type Kind string
+// Kind says what a row of a schedule is. It is a number, so that rows hold no
+// pointer; its text is "" or "down_payment".
+type Kind uint8
 
 // The kinds of row.
 const (
 	// Regular is an instalment.
-	Regular Kind = ""
+	Regular Kind = iota
 	// DownPayment is due on the day of disbursement and bears no interest.
-	DownPayment Kind = "down_payment"
+	DownPayment
 )
+
+var kindNames = [...]string{Regular: "", DownPayment: "down_payment"}
+
+// String returns the name: "" for Regular.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "unknown"
+}
+
+// MarshalText writes the name.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads a name.
+func (k *Kind) UnmarshalText(text []byte) error {
+	for i, name := range kindNames {
+		if name == string(text) {
+			*k = Kind(i)
+			return nil
+		}
+	}
+	return fault("kind", RuleUnknown, "%.40q is not a kind of instalment", text)
+}
 
 // Instalment is one row of a schedule. Total = Principal + Interest + Fees,
 // and Closing = Opening + Disbursed + Capitalised - Principal.
@@ -46,7 +71,7 @@ type Instalment struct {
 	Opening money.Amount `json:"opening"`
 	Closing money.Amount `json:"closing"`
 	// Disbursed is what is paid out within the period, and Capitalised the
-	// interest that becomes principal on Due.
+	// interest that becomes principal on Due; the zero Amount where there is none.
 	Disbursed   money.Amount `json:"disbursed,omitzero"`
 	Capitalised money.Amount `json:"capitalised,omitzero"`
 }
@@ -123,7 +148,7 @@ func hashRow(h hash.Hash, row *Instalment) {
 	line = append(line, '\n')
 	line = strconv.AppendInt(line, int64(row.Number), 10)
 	line = append(line, ' ')
-	line = append(line, row.Kind...)
+	line = append(line, row.Kind.String()...)
 	line = append(line, row.From.String()...)
 	line = append(line, ' ')
 	line = append(line, row.Due.String()...)

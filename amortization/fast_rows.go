@@ -1,0 +1,112 @@
+package amortization
+
+import (
+	"math/bits"
+	"time"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/tenor-lending/tenor/internal/money"
+)
+
+// Most loans are plain: monthly, one rate, one disbursement, no calendar and no
+// relief. The functions below do what layout and walk do, for such loans only.
+
+// layoutPlain fills the periods and segments of a plain loan; ok is false, and
+// nothing is filled, when it is not plain.
+func (e *engine) layoutPlain() (ok bool) {
+	t := &e.terms
+	if e.reference || t.Calendar != nil || len(e.cuts) > 0 || len(t.Windows) > 0 || t.BrokenPeriod != BrokenNatural ||
+		t.DayCount == ActualActualICMA || t.DayCount == Bus252 || t.Frequency.Unit != Month ||
+		len(t.Frequency.DaysOfMonth) > 0 || t.MonthEnd != Clamp || e.grid.at(e.count-1).Year > yearMax {
+		return false
+	}
+	periods, segments := e.periods[:e.count], e.segments[:e.count]
+	from, due := t.DisbursementDate, e.grid.at(0)
+	in := dayCountInput{maturity: e.grid.at(e.count - 1)}
+	perYear, rate := t.perYear(), e.rates[0].coef
+	for k := range periods {
+		var part Fraction
+		switch {
+		case t.InterestBasis == ByPeriod:
+			part = Fraction{perYear.Den, perYear.Num}
+		case t.DayCount == Thirty360 && from.Day == due.Day && from.Day < 31:
+			part = Fraction{int64(360*(due.Year-from.Year) + 30*int(due.Month-from.Month)), 360}
+		default:
+			part = t.DayCount.fraction(from, due, &in)
+		}
+		periods[k] = period{from: from, due: due, start: from, end: due, low: k, high: k + 1}
+		segments[k] = segment{rate: rate, num: part.Num, den: part.Den}
+		from = due
+		due = nextMonths(due, t.Frequency.Every, e.grid.anchor)
+	}
+	e.periods, e.segments = periods, segments
+	return true
+}
+
+// nextMonths is addMonths without divisions for the usual steps.
+func nextMonths(d civil.Date, months, anchor int) civil.Date {
+	if months > 12 {
+		return addMonths(d, months, anchor, false)
+	}
+	d.Month += time.Month(months)
+	if d.Month > 12 {
+		d.Month -= 12
+		d.Year++
+	}
+	d.Day = anchor
+	if anchor > 28 {
+		d.Day = min(anchor, daysInMonth(d.Year, d.Month))
+	}
+	return d
+}
+
+// walkPlain writes the rows of a plain loan with a level instalment; ok is false
+// when it is not plain or a row needs a closer look, and rows may then be
+// written in part: walk writes them again.
+func (p *planner) walkPlain() (ok bool) {
+	e := p.e
+	t := &e.terms
+	if e.reference || p.driver != byTotal || p.weights != nil || p.extra != nil || p.resizes || p.grace != (Grace{}) ||
+		len(t.Tranches) > 0 || e.interestUnit != 1 || t.Rounding.Precision != precisionMax {
+		return false
+	}
+	mode, scale, last := t.Rounding.Mode, e.rateScale(), len(e.periods)-1
+	balance, rows := e.opening, e.rows[len(e.rows)-len(e.periods):]
+	var before segment
+	var weight, divisor uint64
+	for k := range rows {
+		per := &e.periods[k]
+		if per.high != per.low+1 {
+			return false
+		}
+		if s := &e.segments[per.low]; k == 0 || *s != before {
+			before = *s
+			w, fits := mul63(s.rate, s.num)
+			d, fitsToo := mul63(s.den, scale)
+			if !fits || !fitsToo {
+				return false
+			}
+			weight, divisor = w, d
+		}
+		high, low := bits.Mul64(uint64(balance), weight)
+		if high >= divisor>>1 { // the quotient would exceed 63 bits
+			return false
+		}
+		quotient, remainder := bits.Div64(high, low, divisor)
+		interest := roundQuotient(quotient, remainder, divisor, mode)
+		principal := p.total - interest
+		if k == last {
+			principal = balance
+		} else if principal < 0 || principal >= balance {
+			return false
+		}
+		row := &rows[k]
+		row.Number, row.From, row.Due = len(e.rows)-len(e.periods)+k+1, per.from, per.due
+		row.Opening, row.Closing = money.New(balance, e.cur), money.New(balance-principal, e.cur)
+		row.Principal, row.Interest = money.New(principal, e.cur), money.New(interest, e.cur)
+		row.Earned = row.Interest
+		balance -= principal
+	}
+	return true
+}
