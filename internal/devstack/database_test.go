@@ -17,16 +17,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The tests make directories under /tmp and not through t.TempDir: where TMPDIR
-// is closed to others, PostgreSQL could not run in it as root's stand-in.
+// openDir makes a directory under /tmp and not through t.TempDir: where TMPDIR
+// is closed to others, PostgreSQL could not run in it as root's stand-in. It is
+// locked like an instance, so that a sweep removes it should the test be killed.
 func openDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "tenor-devstack-test-")
+	dir, err := os.MkdirTemp("/tmp", instancePrefix+"test-")
 	if err != nil {
 		t.Fatal(err)
 	}
+	inst, err := takeDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inst.ephemeral = true
 	t.Cleanup(func() {
-		err := os.RemoveAll(dir)
+		err := inst.release()
 		if err != nil {
 			t.Errorf("removing %s: %v", dir, err)
 		}
