@@ -41,6 +41,7 @@ const (
 	portOffsetLimit = 50_000
 	accessTTLMin    = time.Minute
 	accessTTLMax    = time.Hour
+	keyTTLMin       = time.Hour
 )
 
 // check returns every fault of the values themselves.
@@ -96,6 +97,18 @@ func (c *Config) checkServices(fault func(name, format string, args ...any)) {
 	}
 	if c.Identity.AccessTTL < accessTTLMin || c.Identity.AccessTTL > accessTTLMax {
 		fault("IDENTITY_ACCESS_TTL", "want %s to %s, got %s", accessTTLMin, accessTTLMax, c.Identity.AccessTTL)
+	}
+	if c.Identity.RefreshTTL < c.Identity.AccessTTL {
+		fault("IDENTITY_REFRESH_TTL", "want at least the life of an access token, got %s", c.Identity.RefreshTTL)
+	}
+	if c.Identity.KeyTTL < keyTTLMin {
+		fault("IDENTITY_KEY_TTL", "want at least %s, got %s", keyTTLMin, c.Identity.KeyTTL)
+	}
+	if c.Gateway.PublicURL != "" && !isURL(c.Gateway.PublicURL, "http", "https") {
+		fault("GATEWAY_PUBLIC_URL", "want http:// or https://")
+	}
+	if c.Gateway.Timeout <= 0 {
+		fault("GATEWAY_TIMEOUT", "want more than 0, got %s", c.Gateway.Timeout)
 	}
 	if (c.Gateway.TLSCert == "") != (c.Gateway.TLSKey == "") {
 		fault("GATEWAY_TLS_CERT", "goes with %sGATEWAY_TLS_KEY", Prefix)

@@ -71,6 +71,7 @@ type Gateway struct {
 	LoginPerMin  int           `env:"LOGIN_PER_MINUTE" envDefault:"60" doc:"logins and registrations a minute from one address"`
 	Timeout      time.Duration `env:"TIMEOUT" envDefault:"30s" doc:"longest wait for a service"`
 	TrustedProxy bool          `env:"TRUSTED_PROXY" envDefault:"false" doc:"believe X-Forwarded-For from a proxy in front"`
+	PublicURL    string        `env:"PUBLIC_URL" doc:"http(s):// URL under which clients know the gateway; default: as this process sees it"`
 }
 
 // Notify configures the notification service.

@@ -26,7 +26,7 @@ type SessionStarted struct {
 func (SessionStarted) Type() string { return "session.started.v1" }
 
 // SessionEnded says that a session and its refresh tokens are void. Reason is
-// LOGOUT, REUSE_DETECTED or DISABLED.
+// LOGOUT, REUSE_DETECTED, DISABLED or SUPERSEDED (too many sessions at once).
 type SessionEnded struct {
 	OnUser
 	FamilyID uuid.UUID `json:"family_id"`
