@@ -65,7 +65,7 @@ func TestNoFloatNearMoney(t *testing.T) {
 // where the program is wired, where it meets the outside, and test helpers.
 var clockTrees = []string{
 	"cmd", "bench", "internal/app", "internal/devstack", "internal/tools", "internal/telemetry", "internal/httpapi",
-	"internal/client", "internal/database/dbtest", "internal/stream/streamtest",
+	"internal/client", "internal/journey", "internal/database/dbtest", "internal/stream/streamtest",
 }
 
 // asking are the functions whose answer differs from run to run.

@@ -32,9 +32,12 @@ var layers = map[string][]string{
 	"ledger":       {"internal/money"},
 	"servicing":    {"amortization", "ledger", "internal/money"},
 
-	"ledger/ledgerdb":      {"ledger", "internal/database", "internal/groupcommit", "internal/money"},
-	"ledger/ledgersvc":     append([]string{"ledger", "ledger/ledgerdb"}, platform...),
-	"servicing/loandb":     {"servicing", "amortization", "ledger", "internal/database", "internal/money"},
+	"ledger/ledgerdb":  {"ledger", "internal/database", "internal/groupcommit", "internal/money"},
+	"ledger/ledgersvc": append([]string{"ledger", "ledger/ledgerdb"}, platform...),
+	"servicing/loandb": {
+		"servicing", "amortization", "ledger", "ledger/ledgerdb", "internal/database", "internal/event", "internal/money",
+		"internal/stream",
+	},
 	"servicing/activation": core,
 	"servicing/repayment":  core,
 	"servicing/closeofday": core,
@@ -77,6 +80,7 @@ var layers = map[string][]string{
 
 	"internal/client":              {},
 	"internal/eventdoc":            {"internal/event", "internal/money"},
+	"internal/journey":             {"internal/client", "internal/money"},
 	"internal/openapidoc":          {"internal/app", "internal/config", "internal/httpapi"},
 	"internal/devstack":            {},
 	"internal/database/pgfault":    {},
@@ -92,7 +96,7 @@ var layers = map[string][]string{
 	"bench": append([]string{"servicing", "internal/client"}, stage...),
 	"cmd/tenor": append([]string{
 		"servicing/", "ledger/", "origination/", "notification", "identity", "gateway", "internal/client",
-		"internal/eventdoc", "internal/openapidoc", "internal/devstack", "migrations",
+		"internal/eventdoc", "internal/journey", "internal/openapidoc", "internal/devstack", "migrations",
 	}, stage...),
 }
 
