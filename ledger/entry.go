@@ -146,7 +146,8 @@ func (l Line) validate(i int) error {
 	case !l.Amount.IsPositive():
 		return RejectLine(AmountNotPositive, i, "amount", "must be above zero")
 	case l.Amount.Minor() > LineAmountMax:
-		return RejectLine(AmountTooLarge, i, "amount", fmt.Sprintf("must be at most %s", NewAmount(LineAmountMax, l.Amount.Currency())))
+		largest := NewAmount(LineAmountMax, l.Amount.Currency())
+		return RejectLine(AmountTooLarge, i, "amount", "must be at most "+largest.String())
 	}
 	return nil
 }

@@ -10,8 +10,13 @@ import (
 	"unicode/utf8"
 )
 
-// ErrRejected matches every *Rejection with errors.Is.
-var ErrRejected = errors.New("rejected by the ledger")
+// Errors of the ledger, for errors.Is.
+var (
+	// ErrRejected matches every *Rejection.
+	ErrRejected = errors.New("rejected by the ledger")
+	// ErrKeyReused means that the key was used before for another entry.
+	ErrKeyReused = errors.New("entry key was used with a different entry")
+)
 
 // RejectionCode says why something was rejected. It is an error, so that
 // errors.Is(err, ledger.LimitExceeded) tells one reason from the others.

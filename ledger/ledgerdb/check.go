@@ -160,7 +160,8 @@ func (b *batch) applyLimits(it *item) error {
 		}
 		lastLine[line.AccountID] = i
 		if !t.add(line) {
-			rejection = ledger.RejectLine(ledger.SumOverflow, i, "amount", "makes the account's total exceed the range of amounts")
+			rejection = ledger.RejectLine(ledger.SumOverflow, i, "amount",
+				"makes the account's total exceed the range of amounts")
 			break
 		}
 	}

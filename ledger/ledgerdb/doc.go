@@ -12,11 +12,6 @@ package ledgerdb
 
 import "errors"
 
-// Errors of the store, for errors.Is. What the ledger's rules reject is a
-// *ledger.Rejection.
-var (
-	// ErrKeyReused means that the key was used before for another entry.
-	ErrKeyReused = errors.New("entry key was used with a different entry")
-	// ErrNotFound means that no such account or entry exists.
-	ErrNotFound = errors.New("not in the ledger")
-)
+// ErrNotFound means that no such account or entry exists. What the ledger's
+// rules reject is a *ledger.Rejection or ledger.ErrKeyReused.
+var ErrNotFound = errors.New("not in the ledger")

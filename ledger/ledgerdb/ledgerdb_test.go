@@ -157,7 +157,7 @@ func TestPostIsIdempotentByKey(t *testing.T) {
 		t.Errorf("second answer (-want +got):\n%s", diff)
 	}
 	other := move("payment/1", day(1), b.cash, b.portfolio, "10.01")
-	if _, err := b.post(noon, other); !errors.Is(err, ledgerdb.ErrKeyReused) {
+	if _, err := b.post(noon, other); !errors.Is(err, ledger.ErrKeyReused) {
 		t.Errorf("another body under the same key: %v, want ErrKeyReused", err)
 	}
 	twice := move("payment/2", day(1), b.cash, b.portfolio, "5.00")

@@ -31,7 +31,7 @@ type Posted struct {
 
 // Post books entries in the caller's transaction, all of them or none. An entry
 // that was posted before with the same content is left as it is and reported as
-// replayed; another content is ErrKeyReused. A *ledger.Rejection names what is
+// replayed; another content is ledger.ErrKeyReused. A *ledger.Rejection names what is
 // wrong with an entry. After an error the transaction must not be committed.
 //
 // now is the instant of recording, the same for the whole transaction.
@@ -67,7 +67,7 @@ type item struct {
 	id     uuid.UUID
 	hash   [32]byte
 	posted Posted
-	err    error // why it is not posted: a *ledger.Rejection or ErrKeyReused
+	err    error // why it is not posted: a *ledger.Rejection or ledger.ErrKeyReused
 	done   bool  // nothing is left to insert: it was rejected or is a replay
 	first  *item // the item of the same call that has the same key, or nil
 }
@@ -110,7 +110,7 @@ func newBatch(now time.Time, entries []ledger.JournalEntry) (*batch, error) {
 		}
 		it.first, it.done = first, true
 		if first.hash != it.hash {
-			it.fail(ErrKeyReused)
+			it.fail(ledger.ErrKeyReused)
 		}
 	}
 	return b, nil
@@ -131,7 +131,9 @@ func (b *batch) open() []*item {
 }
 
 // accountLoader finds accounts in the transaction, all of one snapshot.
-type accountLoader func(ctx context.Context, tx database.Tx, epoch int64, ids []uuid.UUID) (map[uuid.UUID]ledger.Account, error)
+type accountLoader func(
+	ctx context.Context, tx database.Tx, epoch int64, ids []uuid.UUID,
+) (map[uuid.UUID]ledger.Account, error)
 
 func loadAccounts(
 	ctx context.Context, tx database.Tx, _ int64, ids []uuid.UUID,
@@ -203,7 +205,7 @@ type priorRejection struct {
 
 func (p priorRejection) answer(it *item) error {
 	if string(p.hash) != string(it.hash[:]) {
-		return ErrKeyReused
+		return ledger.ErrKeyReused
 	}
 	rejection := p.rejection
 	return &rejection
@@ -262,7 +264,7 @@ func (b *batch) limited(it *item) bool {
 }
 
 // matchStored turns items whose entry is in the journal into replays, or into
-// ErrKeyReused when the stored entry is another one.
+// ledger.ErrKeyReused when the stored entry is another one.
 func (b *batch) matchStored(ctx context.Context, tx database.Tx, ids []uuid.UUID, byID map[uuid.UUID]*item) error {
 	if len(ids) == 0 {
 		return nil
@@ -282,7 +284,7 @@ func (b *batch) matchStored(ctx context.Context, tx database.Tx, ids []uuid.UUID
 		}
 		it := byID[id]
 		if string(hash) != string(it.hash[:]) {
-			it.fail(ErrKeyReused)
+			it.fail(ledger.ErrKeyReused)
 			continue
 		}
 		it.replay(recorded.UTC())

@@ -1,0 +1,92 @@
+package ledgerdb_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/civil"
+	"github.com/google/uuid"
+
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/database/dbtest"
+	"github.com/tenor-lending/tenor/ledger"
+	"github.com/tenor-lending/tenor/ledger/ledgerdb"
+	"github.com/tenor-lending/tenor/ledger/ledgertest"
+)
+
+// store is the ledger in a database as scripts and the model see it.
+type store struct {
+	ctx context.Context
+	db  *database.DB
+}
+
+func (s store) in(fn func(tx database.Tx) error) error { return database.InTx(s.ctx, s.db, fn) }
+
+func (s store) OpenGL(gl ledger.GLAccount) error {
+	return s.in(func(tx database.Tx) error { return ledgerdb.OpenGL(s.ctx, tx, noon, gl) })
+}
+
+func (s store) OpenAccount(a ledger.Account) error {
+	return s.in(func(tx database.Tx) error { return ledgerdb.OpenAccounts(s.ctx, tx, noon, a) })
+}
+
+func (s store) Post(now time.Time, e ledger.JournalEntry) (bool, error) {
+	var replayed bool
+	err := s.in(func(tx database.Tx) error {
+		posted, err := ledgerdb.Post(s.ctx, tx, now, e)
+		if err != nil {
+			return err
+		}
+		replayed = posted[0].Replayed
+		return nil
+	})
+	return replayed, err
+}
+
+func (s store) Balance(id uuid.UUID, effective civil.Date, known time.Time) (ledger.Balance, error) {
+	var balance ledger.Balance
+	err := database.InReadTx(s.ctx, s.db, func(tx database.Tx) error {
+		all, err := ledgerdb.Balances(s.ctx, tx, ledgerdb.At{Effective: effective, Known: known}, id)
+		balance = all[id]
+		return err
+	})
+	return balance, err
+}
+
+func (s store) SetClosed(id uuid.UUID, closed bool) error {
+	return s.in(func(tx database.Tx) error {
+		if closed {
+			return ledgerdb.CloseAccount(s.ctx, tx, id)
+		}
+		return ledgerdb.ReopenAccount(s.ctx, tx, id)
+	})
+}
+
+func (s store) ClosePeriod(now time.Time, through civil.Date) error {
+	return s.in(func(tx database.Tx) error {
+		_, err := ledgerdb.ClosePeriod(s.ctx, tx, now, uuid.New(), through, "test", "month end")
+		return err
+	})
+}
+
+// TestScripts holds the store to the same cases as the model.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("finding scripts: %v, %d files", err, len(files))
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			script, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ledgertest.Run(t, string(script), store{ctx: t.Context(), db: dbtest.New(t, "core")})
+		})
+	}
+}
