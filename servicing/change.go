@@ -18,6 +18,7 @@ type Change struct {
 	// Entries are what the facts mean for the books.
 	Entries []ledger.JournalEntry
 	booked  civil.Date
+	rows    []Instalment // as they were
 }
 
 // Empty reports whether the command had no effect.
@@ -25,7 +26,18 @@ func (c *Change) Empty() bool { return len(c.Facts) == 0 }
 
 // begin starts a change that is booked on the business date.
 func begin(l *Loan, business civil.Date) *Change {
-	return &Change{Loan: l.clone(), Before: l.Version, booked: business}
+	return &Change{Loan: l.clone(), Before: l.Version, booked: business, rows: l.Instalments}
+}
+
+// Touched returns the instalments that differ from before.
+func (c *Change) Touched() []Instalment {
+	var touched []Instalment
+	for i := range c.Loan.Instalments {
+		if i >= len(c.rows) || c.rows[i] != c.Loan.Instalments[i] {
+			touched = append(touched, c.Loan.Instalments[i])
+		}
+	}
+	return touched
 }
 
 // add applies more facts and books them.

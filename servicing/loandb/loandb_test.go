@@ -1,0 +1,185 @@
+package loandb_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"cloud.google.com/go/civil"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/database/dbtest"
+	"github.com/tenor-lending/tenor/internal/event"
+	"github.com/tenor-lending/tenor/servicing"
+	"github.com/tenor-lending/tenor/servicing/loandb"
+	"github.com/tenor-lending/tenor/servicing/servicingtest"
+)
+
+func TestSaveAndLoadThroughAWholeLife(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "core")
+	book := servicingtest.OpenBook(t, db, servicingtest.Date(t, "2026-01-15"))
+	loan := servicingtest.Active(t, db, book, uuid.New(), servicingtest.RBITerms(book.BusinessDate))
+	same := func() {
+		t.Helper()
+		if diff := cmp.Diff(loan, servicingtest.Loan(t, db, loan.ID), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("stored loan (-want +got):\n%s", diff)
+		}
+		servicingtest.TieOut(t, db, loan.ID)
+	}
+	same()
+	step := func(change servicing.Change, err error) {
+		t.Helper()
+		servicingtest.Save(t, db, change, err)
+		loan = change.Loan
+		same()
+	}
+	day := servicingtest.Date(t, "2026-02-16")
+	step(loan.StartDay(day))
+	step(loan.Pay(servicing.Payment{
+		ID: uuid.New(), Kind: servicing.Normal, Amount: servicingtest.INR(50_000), ValueDate: day,
+	}, day))
+	quote, err := loan.PayoffQuote(day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step(loan.Pay(servicing.Payment{ID: uuid.New(), Kind: servicing.Payoff, Amount: quote.Total, ValueDate: day}, day))
+	if loan.Status != servicing.Closed {
+		t.Errorf("status %s", loan.Status)
+	}
+}
+
+func TestOfTwoWritersOneWins(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "core")
+	book := servicingtest.OpenBook(t, db, servicingtest.Date(t, "2026-01-15"))
+	loan := servicingtest.Active(t, db, book, uuid.New(), servicingtest.RBITerms(book.BusinessDate))
+	pay := func() servicing.Change {
+		change, err := loan.Pay(servicing.Payment{
+			ID: uuid.New(), Kind: servicing.Normal, Amount: servicingtest.INR(100), ValueDate: book.BusinessDate,
+		}, book.BusinessDate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return change
+	}
+	first, second := pay(), pay()
+	servicingtest.Save(t, db, first, nil)
+	ctx := context.Background()
+	err := database.InTx(ctx, db, func(tx database.Tx) error {
+		return loandb.Save(ctx, tx, servicingtest.Now, "test", second)
+	})
+	if !errors.Is(err, loandb.ErrStale) {
+		t.Errorf("second writer: %v", err)
+	}
+	if diff := cmp.Diff(first.Loan, servicingtest.Loan(t, db, loan.ID), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("stored loan (-want +got):\n%s", diff)
+	}
+	servicingtest.TieOut(t, db, loan.ID)
+}
+
+func TestNeedingAttentionIsInOrderAndBounded(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "core")
+	book := servicingtest.OpenBook(t, db, servicingtest.Date(t, "2026-01-15"))
+	early := servicingtest.Active(t, db, book, uuid.New(), servicingtest.RBITerms(servicingtest.Date(t, "2026-01-10")))
+	late := servicingtest.Active(t, db, book, uuid.New(), servicingtest.RBITerms(servicingtest.Date(t, "2026-01-15")))
+	servicingtest.Activate(t, db, book, uuid.New(), servicingtest.RBITerms(servicingtest.Date(t, "2026-01-01")))
+	for on, want := range map[string][]loandb.Attention{
+		"2026-02-09": nil,
+		"2026-02-10": {{LoanID: early.ID, On: servicingtest.Date(t, "2026-02-10")}},
+		"2026-02-15": {
+			{LoanID: early.ID, On: servicingtest.Date(t, "2026-02-10")},
+			{LoanID: late.ID, On: servicingtest.Date(t, "2026-02-15")},
+		},
+	} {
+		for limit := 1; limit <= 3; limit++ {
+			var got []loandb.Attention
+			servicingtest.InTx(t, db, func(ctx context.Context, tx database.Tx) error {
+				var err error
+				got, err = loandb.NeedingAttention(ctx, tx, book.ID, servicingtest.Date(t, on), limit)
+				return err
+			})
+			if diff := cmp.Diff(want[:min(limit, len(want))], got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("on %s, at most %d (-want +got):\n%s", on, limit, diff)
+			}
+		}
+	}
+}
+
+func TestBookMovesForwardOnly(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "core")
+	first := servicingtest.Date(t, "2026-01-15")
+	book := servicingtest.OpenBook(t, db, first)
+	again := servicingtest.OpenBook(t, db, servicingtest.Date(t, "2030-01-01"))
+	if diff := cmp.Diff(book, again); diff != "" {
+		t.Errorf("opened again (-want +got):\n%s", diff)
+	}
+	ctx := context.Background()
+	move := func(from, to civil.Date) error {
+		return database.InTx(ctx, db, func(tx database.Tx) error {
+			return loandb.MoveBusinessDate(ctx, tx, book.ID, from, to)
+		})
+	}
+	if err := move(first, first.AddDays(1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []civil.Date{first, first.AddDays(2)} {
+		if err := move(from, first.AddDays(3)); !errors.Is(err, loandb.ErrStale) {
+			t.Errorf("from %s: %v", from, err)
+		}
+	}
+	if err := move(first.AddDays(1), first); !errors.Is(err, loandb.ErrStale) {
+		t.Errorf("backwards: %v", err)
+	}
+	err := database.InTx(ctx, db, func(tx database.Tx) error {
+		_, err := loandb.BookByName(ctx, tx, "other")
+		return err
+	})
+	if !errors.Is(err, loandb.ErrNoBook) {
+		t.Errorf("unknown book: %v", err)
+	}
+	err = database.InTx(ctx, db, func(tx database.Tx) error {
+		_, err := loandb.Find(ctx, tx, uuid.New())
+		return err
+	})
+	if !errors.Is(err, loandb.ErrNotFound) {
+		t.Errorf("unknown loan: %v", err)
+	}
+}
+
+func TestEventsFollowTheFacts(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "core")
+	book := servicingtest.OpenBook(t, db, servicingtest.Date(t, "2026-01-15"))
+	loan := servicingtest.Active(t, db, book, uuid.New(), servicingtest.RBITerms(book.BusinessDate))
+	quote, err := loan.PayoffQuote(book.BusinessDate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payment := servicing.Payment{
+		ID: uuid.New(), Kind: servicing.Payoff, Amount: servicingtest.INR(quote.Total.Minor() + 5),
+		ValueDate: book.BusinessDate,
+	}
+	change, err := loan.Pay(payment, book.BusinessDate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	on, zero := loandb.OnLoan(&loan), servicingtest.INR(0)
+	want := []event.Event{
+		event.PaymentVerified{
+			OnLoan: on, PaymentID: payment.ID, Amount: payment.Amount, ValueDate: book.BusinessDate,
+			Principal: servicingtest.INR(2_000_000), Interest: zero, Fees: zero, Penalties: zero,
+			Overpaid: servicingtest.INR(5),
+		},
+		event.LoanFullyRepaid{OnLoan: on, ValueDate: book.BusinessDate},
+		event.LoanCompleted{OnLoan: on, BusinessDate: book.BusinessDate},
+	}
+	if diff := cmp.Diff(want, loandb.Events(&change)); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
