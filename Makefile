@@ -26,7 +26,7 @@ GOVULNCHECK_VERSION := v1.9.0
 # An archive of the Go vulnerability database, for machines that cannot reach it.
 VULNDB_TGZ  ?= ../shared/data/go-vulndb-20260821.tgz
 
-.PHONY: help build demo up clean test test-race test-kafka cover lint vulncheck check openapi devexec
+.PHONY: help build demo up clean test test-race test-kafka cover lint fmt vulncheck check openapi devexec
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ cover: devexec ## Report coverage; fail where a package of rules is below COVER_
 
 lint: $(BIN)/golangci-lint-$(GOLANGCI_VERSION) ## Check style and house rules with golangci-lint
 	$(BIN)/golangci-lint-$(GOLANGCI_VERSION) run $(PKG)
+
+fmt: $(BIN)/golangci-lint-$(GOLANGCI_VERSION) ## Format the code as lint wants it
+	$(BIN)/golangci-lint-$(GOLANGCI_VERSION) fmt $(PKG)
 
 vulncheck: $(BIN)/govulncheck-$(GOVULNCHECK_VERSION) ## Look for known vulnerabilities that the code reaches
 	@test -f "$(VULNDB_TGZ)" || { echo "vulncheck: NOT RUN: no vulnerability database at $(VULNDB_TGZ)." \
