@@ -121,7 +121,7 @@ func (c *Client) Do(ctx context.Context, method, path, key string, body, out any
 	if key != "" {
 		request.Header.Set("Idempotency-Key", key)
 	}
-	return c.send(request, out)
+	return c.Send(request, out)
 }
 
 // Upload sends a file with form fields as multipart/form-data, with a new
@@ -155,11 +155,13 @@ func (c *Client) Upload(
 	}
 	request.Header.Set("Content-Type", writer.FormDataContentType())
 	request.Header.Set("Idempotency-Key", uuid.NewString())
-	return c.send(request, out)
+	return c.Send(request, out)
 }
 
-func (c *Client) send(request *http.Request, out any) error {
-	if c.token != "" {
+// Send sends a request that the caller made, with the client's token unless it
+// has an Authorization of its own; see Do for out and errors.
+func (c *Client) Send(request *http.Request, out any) error {
+	if c.token != "" && request.Header.Get("Authorization") == "" {
 		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	what := request.Method + " " + request.URL.Path

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -82,8 +83,19 @@ func tokenParser(now func() time.Time) *jwt.Parser {
 // Verify implements Verifier: EdDSA only, typ at+jwt, every claim of RFC 9068
 // present, key found by kid in our own set and nowhere else.
 func (v *TokenVerifier) Verify(ctx context.Context, token string) (access.Actor, error) {
-	return verify(v.parser, v.keys.KeyfuncCtx(ctx), token)
+	actor, err := verify(v.parser, v.keys.KeyfuncCtx(ctx), token)
+	if !errors.Is(err, jwt.ErrTokenUnverifiable) {
+		return actor, err
+	}
+	keys, readErr := v.keys.Storage().KeyReadAll(ctx)
+	if readErr != nil || len(keys) == 0 {
+		return access.Actor{}, fmt.Errorf("%w: %w", errNoKeys, readErr)
+	}
+	return access.Actor{}, err
 }
+
+// errNoKeys means that identity was not reached yet: no token can be judged.
+var errNoKeys = errors.New("no verification keys")
 
 func verify(parser *jwt.Parser, keys jwt.Keyfunc, token string) (access.Actor, error) {
 	if len(token) > tokenBytesMax {

@@ -74,34 +74,48 @@ func DeadLetters(ctx context.Context, seeds []string, fn func(DeadLetter) error)
 		return fmt.Errorf("making Kafka client: %w", err)
 	}
 	defer client.Close()
-	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, event.TopicDeadLetter)
+	left, err := deadLetterEnds(ctx, kadm.NewClient(client))
 	if err != nil {
-		return fmt.Errorf("reading the end of the dead letters: %w", err)
+		return err
 	}
-	left := make(map[int32]int64)
-	ends.Each(func(o kadm.ListedOffset) {
-		if o.Offset > 0 {
-			left[o.Partition] = o.Offset
-		}
-	})
 	for len(left) > 0 {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
 			return fmt.Errorf("reading dead letters: %w", err)
 		}
 		for _, record := range fetches.Records() {
-			if record.Offset >= ends[event.TopicDeadLetter][record.Partition].Offset {
-				continue
+			end, open := left[record.Partition]
+			if !open || record.Offset >= end {
+				continue // it came after the start of this call
 			}
 			if err := fn(deadLetter(record)); err != nil {
 				return err
 			}
-			if record.Offset == ends[event.TopicDeadLetter][record.Partition].Offset-1 {
+			if record.Offset == end-1 {
 				delete(left, record.Partition)
 			}
 		}
 	}
 	return nil
+}
+
+// deadLetterEnds returns the end of each partition that holds anything now.
+func deadLetterEnds(ctx context.Context, admin *kadm.Client) (map[int32]int64, error) {
+	starts, err := admin.ListStartOffsets(ctx, event.TopicDeadLetter)
+	if err != nil {
+		return nil, fmt.Errorf("reading the start of the dead letters: %w", err)
+	}
+	ends, err := admin.ListEndOffsets(ctx, event.TopicDeadLetter)
+	if err != nil {
+		return nil, fmt.Errorf("reading the end of the dead letters: %w", err)
+	}
+	left := make(map[int32]int64)
+	ends.Each(func(o kadm.ListedOffset) {
+		if start, ok := starts.Lookup(o.Topic, o.Partition); ok && o.Offset > start.Offset {
+			left[o.Partition] = o.Offset
+		}
+	})
+	return left, nil
 }
 
 func deadLetter(record *kgo.Record) DeadLetter {
