@@ -89,7 +89,7 @@ func (v *TokenVerifier) Verify(ctx context.Context, token string) (access.Actor,
 	}
 	keys, readErr := v.keys.Storage().KeyReadAll(ctx)
 	if readErr != nil || len(keys) == 0 {
-		return access.Actor{}, fmt.Errorf("%w: %w", errNoKeys, readErr)
+		return access.Actor{}, errors.Join(errNoKeys, readErr)
 	}
 	return access.Actor{}, err
 }
