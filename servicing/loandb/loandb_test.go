@@ -15,32 +15,32 @@ import (
 	"github.com/tenor-lending/tenor/internal/event"
 	"github.com/tenor-lending/tenor/servicing"
 	"github.com/tenor-lending/tenor/servicing/loandb"
-	"github.com/tenor-lending/tenor/servicing/servicingtest"
+	"github.com/tenor-lending/tenor/servicing/loandb/loandbtest"
 )
 
 func TestSaveAndLoadThroughAWholeLife(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t, "core")
-	book := servicingtest.OpenBook(t, db, servicingtest.Date(t, "2026-01-15"))
-	loan := servicingtest.Active(t, db, book, uuid.New(), servicingtest.RBITerms(book.BusinessDate))
+	book := loandbtest.OpenBook(t, db, loandbtest.Date(t, "2026-01-15"))
+	loan := loandbtest.Active(t, db, book, uuid.New(), loandbtest.RBITerms(book.BusinessDate))
 	same := func() {
 		t.Helper()
-		if diff := cmp.Diff(loan, servicingtest.Loan(t, db, loan.ID), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(loan, loandbtest.Loan(t, db, loan.ID), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("stored loan (-want +got):\n%s", diff)
 		}
-		servicingtest.TieOut(t, db, loan.ID)
+		loandbtest.TieOut(t, db, loan.ID)
 	}
 	same()
 	step := func(change servicing.Change, err error) {
 		t.Helper()
-		servicingtest.Save(t, db, change, err)
+		loandbtest.Save(t, db, change, err)
 		loan = change.Loan
 		same()
 	}
-	day := servicingtest.Date(t, "2026-02-16")
+	day := loandbtest.Date(t, "2026-02-16")
 	step(loan.StartDay(day))
 	step(loan.Pay(servicing.Payment{
-		ID: uuid.New(), Kind: servicing.Normal, Amount: servicingtest.INR(50_000), ValueDate: day,
+		ID: uuid.New(), Kind: servicing.Normal, Amount: loandbtest.INR(50_000), ValueDate: day,
 	}, day))
 	quote, err := loan.PayoffQuote(day)
 	if err != nil {
@@ -55,11 +55,11 @@ func TestSaveAndLoadThroughAWholeLife(t *testing.T) {
 func TestOfTwoWritersOneWins(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t, "core")
-	book := servicingtest.OpenBook(t, db, servicingtest.Date(t, "2026-01-15"))
-	loan := servicingtest.Active(t, db, book, uuid.New(), servicingtest.RBITerms(book.BusinessDate))
+	book := loandbtest.OpenBook(t, db, loandbtest.Date(t, "2026-01-15"))
+	loan := loandbtest.Active(t, db, book, uuid.New(), loandbtest.RBITerms(book.BusinessDate))
 	pay := func() servicing.Change {
 		change, err := loan.Pay(servicing.Payment{
-			ID: uuid.New(), Kind: servicing.Normal, Amount: servicingtest.INR(100), ValueDate: book.BusinessDate,
+			ID: uuid.New(), Kind: servicing.Normal, Amount: loandbtest.INR(100), ValueDate: book.BusinessDate,
 		}, book.BusinessDate)
 		if err != nil {
 			t.Fatal(err)
@@ -67,40 +67,40 @@ func TestOfTwoWritersOneWins(t *testing.T) {
 		return change
 	}
 	first, second := pay(), pay()
-	servicingtest.Save(t, db, first, nil)
+	loandbtest.Save(t, db, first, nil)
 	ctx := context.Background()
 	err := database.InTx(ctx, db, func(tx database.Tx) error {
-		return loandb.Save(ctx, tx, servicingtest.Now, "test", second)
+		return loandb.Save(ctx, tx, loandbtest.Now, "test", second)
 	})
 	if !errors.Is(err, loandb.ErrStale) {
 		t.Errorf("second writer: %v", err)
 	}
-	if diff := cmp.Diff(first.Loan, servicingtest.Loan(t, db, loan.ID), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(first.Loan, loandbtest.Loan(t, db, loan.ID), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("stored loan (-want +got):\n%s", diff)
 	}
-	servicingtest.TieOut(t, db, loan.ID)
+	loandbtest.TieOut(t, db, loan.ID)
 }
 
 func TestNeedingAttentionIsInOrderAndBounded(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t, "core")
-	book := servicingtest.OpenBook(t, db, servicingtest.Date(t, "2026-01-15"))
-	early := servicingtest.Active(t, db, book, uuid.New(), servicingtest.RBITerms(servicingtest.Date(t, "2026-01-10")))
-	late := servicingtest.Active(t, db, book, uuid.New(), servicingtest.RBITerms(servicingtest.Date(t, "2026-01-15")))
-	servicingtest.Activate(t, db, book, uuid.New(), servicingtest.RBITerms(servicingtest.Date(t, "2026-01-01")))
+	book := loandbtest.OpenBook(t, db, loandbtest.Date(t, "2026-01-15"))
+	early := loandbtest.Active(t, db, book, uuid.New(), loandbtest.RBITerms(loandbtest.Date(t, "2026-01-10")))
+	late := loandbtest.Active(t, db, book, uuid.New(), loandbtest.RBITerms(loandbtest.Date(t, "2026-01-15")))
+	loandbtest.Activate(t, db, book, uuid.New(), loandbtest.RBITerms(loandbtest.Date(t, "2026-01-01")))
 	for on, want := range map[string][]loandb.Attention{
 		"2026-02-09": nil,
-		"2026-02-10": {{LoanID: early.ID, On: servicingtest.Date(t, "2026-02-10")}},
+		"2026-02-10": {{LoanID: early.ID, On: loandbtest.Date(t, "2026-02-10")}},
 		"2026-02-15": {
-			{LoanID: early.ID, On: servicingtest.Date(t, "2026-02-10")},
-			{LoanID: late.ID, On: servicingtest.Date(t, "2026-02-15")},
+			{LoanID: early.ID, On: loandbtest.Date(t, "2026-02-10")},
+			{LoanID: late.ID, On: loandbtest.Date(t, "2026-02-15")},
 		},
 	} {
 		for limit := 1; limit <= 3; limit++ {
 			var got []loandb.Attention
-			servicingtest.InTx(t, db, func(ctx context.Context, tx database.Tx) error {
+			loandbtest.InTx(t, db, func(ctx context.Context, tx database.Tx) error {
 				var err error
-				got, err = loandb.NeedingAttention(ctx, tx, book.ID, servicingtest.Date(t, on), limit)
+				got, err = loandb.NeedingAttention(ctx, tx, book.ID, loandbtest.Date(t, on), limit)
 				return err
 			})
 			if diff := cmp.Diff(want[:min(limit, len(want))], got, cmpopts.EquateEmpty()); diff != "" {
@@ -113,9 +113,9 @@ func TestNeedingAttentionIsInOrderAndBounded(t *testing.T) {
 func TestBookMovesForwardOnly(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t, "core")
-	first := servicingtest.Date(t, "2026-01-15")
-	book := servicingtest.OpenBook(t, db, first)
-	again := servicingtest.OpenBook(t, db, servicingtest.Date(t, "2030-01-01"))
+	first := loandbtest.Date(t, "2026-01-15")
+	book := loandbtest.OpenBook(t, db, first)
+	again := loandbtest.OpenBook(t, db, loandbtest.Date(t, "2030-01-01"))
 	if diff := cmp.Diff(book, again); diff != "" {
 		t.Errorf("opened again (-want +got):\n%s", diff)
 	}
@@ -155,26 +155,26 @@ func TestBookMovesForwardOnly(t *testing.T) {
 func TestEventsFollowTheFacts(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t, "core")
-	book := servicingtest.OpenBook(t, db, servicingtest.Date(t, "2026-01-15"))
-	loan := servicingtest.Active(t, db, book, uuid.New(), servicingtest.RBITerms(book.BusinessDate))
+	book := loandbtest.OpenBook(t, db, loandbtest.Date(t, "2026-01-15"))
+	loan := loandbtest.Active(t, db, book, uuid.New(), loandbtest.RBITerms(book.BusinessDate))
 	quote, err := loan.PayoffQuote(book.BusinessDate)
 	if err != nil {
 		t.Fatal(err)
 	}
 	payment := servicing.Payment{
-		ID: uuid.New(), Kind: servicing.Payoff, Amount: servicingtest.INR(quote.Total.Minor() + 5),
+		ID: uuid.New(), Kind: servicing.Payoff, Amount: loandbtest.INR(quote.Total.Minor() + 5),
 		ValueDate: book.BusinessDate,
 	}
 	change, err := loan.Pay(payment, book.BusinessDate)
 	if err != nil {
 		t.Fatal(err)
 	}
-	on, zero := loandb.OnLoan(&loan), servicingtest.INR(0)
+	on, zero := loandb.OnLoan(&loan), loandbtest.INR(0)
 	want := []event.Event{
 		event.PaymentVerified{
 			OnLoan: on, PaymentID: payment.ID, Amount: payment.Amount, ValueDate: book.BusinessDate,
-			Principal: servicingtest.INR(2_000_000), Interest: zero, Fees: zero, Penalties: zero,
-			Overpaid: servicingtest.INR(5),
+			Principal: loandbtest.INR(2_000_000), Interest: zero, Fees: zero, Penalties: zero,
+			Overpaid: loandbtest.INR(5),
 		},
 		event.LoanFullyRepaid{OnLoan: on, ValueDate: book.BusinessDate},
 		event.LoanCompleted{OnLoan: on, BusinessDate: book.BusinessDate},

@@ -1,8 +1,8 @@
-// Package servicingtest helps tests of the servicing packages: it makes loans
+// Package loandbtest helps tests of the servicing packages: it makes loans
 // on a real database and proves that the books and the loans agree.
 //
 // It is for tests only.
-package servicingtest
+package loandbtest
 
 import (
 	"context"
