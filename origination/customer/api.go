@@ -62,7 +62,7 @@ type registerInput struct{ Body registerBody }
 type registerOutput struct {
 	Location string `header:"Location" doc:"The new profile"`
 	Body     struct {
-		CustomerID   uuid.UUID `json:"customer_id" format:"uuid" doc:"Names the borrower everywhere"`
+		ID           uuid.UUID `json:"id" format:"uuid" doc:"Names the borrower everywhere: the customer_id of other resources"`
 		RegisteredAt time.Time `json:"registered_at"`
 	}
 }
@@ -89,7 +89,7 @@ func (s *Service) register(ctx context.Context, in *registerInput) (*registerOut
 	}
 	registered := httpapi.Reply(ctx, result)
 	out := &registerOutput{Location: "/api/v1/customers/" + registered.CustomerID.String() + "/profile"}
-	out.Body.CustomerID, out.Body.RegisteredAt = registered.CustomerID, registered.RegisteredAt
+	out.Body.ID, out.Body.RegisteredAt = registered.CustomerID, registered.RegisteredAt
 	return out, nil
 }
 
@@ -159,7 +159,7 @@ type profileInput struct {
 
 type profileOutput struct {
 	Body struct {
-		CustomerID     uuid.UUID     `json:"customer_id" format:"uuid"`
+		ID             uuid.UUID     `json:"id" format:"uuid"`
 		Email          string        `json:"email"`
 		Phone          string        `json:"phone"`
 		Name           string        `json:"full_name"`
@@ -177,7 +177,7 @@ func (s *Service) profile(ctx context.Context, in *profileInput) (*profileOutput
 		return nil, err
 	}
 	out := &profileOutput{}
-	out.Body.CustomerID = profile.CustomerID
+	out.Body.ID = profile.CustomerID
 	out.Body.Email, out.Body.Phone = profile.Email.Reveal(), profile.Phone.Reveal()
 	out.Body.Name, out.Body.DateOfBirth = profile.Name.Reveal(), profile.DateOfBirth
 	out.Body.RegisteredAt = profile.RegisteredAt

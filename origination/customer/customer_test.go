@@ -88,7 +88,7 @@ func with(body map[string]any, path string, value any) map[string]any {
 func (b *bundle) register(body any) uuid.UUID {
 	b.t.Helper()
 	var registered struct {
-		CustomerID uuid.UUID `json:"customer_id"`
+		CustomerID uuid.UUID `json:"id"`
 	}
 	b.server.Anonymous().Post(registerPath, body).Want(http.StatusCreated).Into(&registered)
 	return registered.CustomerID
@@ -115,7 +115,7 @@ func TestRegister(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	var registered struct {
-		CustomerID   uuid.UUID `json:"customer_id"`
+		CustomerID   uuid.UUID `json:"id"`
 		RegisteredAt time.Time `json:"registered_at"`
 	}
 	answer := b.server.Anonymous().Post(registerPath, asha()).Want(http.StatusCreated).Into(&registered)
@@ -245,7 +245,7 @@ func TestRegisterRefuses(t *testing.T) {
 }
 
 type profile struct {
-	CustomerID   uuid.UUID      `json:"customer_id"`
+	CustomerID   uuid.UUID      `json:"id"`
 	Email        string         `json:"email"`
 	Phone        string         `json:"phone"`
 	Name         string         `json:"full_name"`
