@@ -90,6 +90,10 @@ var layers = map[string][]string{
 	"internal/stream/streamtest":   {"internal/database", "internal/event", "internal/stream", "internal/devstack"},
 	"internal/httpapi/httpapitest": platform,
 	"internal/privacy/privacytest": {"internal/database"},
+	"servicing/loandb/loandbtest": {
+		"servicing", "servicing/loandb", "amortization", "ledger", "ledger/ledgerdb", "internal/database",
+		"internal/money",
+	},
 	"internal/houserules":          {},
 	"internal/tools/vulndb":        {},
 

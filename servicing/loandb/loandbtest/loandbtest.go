@@ -6,6 +6,8 @@ package loandbtest
 
 import (
 	"context"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,12 +58,20 @@ func RBITerms(on civil.Date) amortization.Terms {
 	}
 }
 
+// ids counts the ids that newID gave.
+var ids atomic.Int64
+
+// newID returns an id that no other call in this process gets.
+func newID() uuid.UUID {
+	return uuid.NewSHA1(uuid.NameSpaceOID, []byte("loandbtest "+strconv.FormatInt(ids.Add(1), 10)))
+}
+
 // OpenBook opens the book on the business date and returns it.
 func OpenBook(t testing.TB, db *database.DB, on civil.Date) loandb.Book {
 	t.Helper()
 	var book loandb.Book
 	InTx(t, db, func(ctx context.Context, tx database.Tx) error {
-		err := loandb.EnsureBook(ctx, tx, Now, loandb.Book{ID: uuid.New(), Name: BookName, BusinessDate: on})
+		err := loandb.EnsureBook(ctx, tx, Now, loandb.Book{ID: newID(), Name: BookName, BusinessDate: on})
 		if err != nil {
 			return err
 		}
@@ -90,7 +100,7 @@ func Activate(
 		t.Fatalf("terms: %v", err)
 	}
 	change, err := servicing.Activate(servicing.Activation{
-		LoanID: uuid.New(), ApplicationID: uuid.New(), CustomerID: customer, BookID: book.ID, DisbursementID: uuid.New(),
+		LoanID: newID(), ApplicationID: newID(), CustomerID: customer, BookID: book.ID, DisbursementID: newID(),
 		Terms: terms, ScheduleHash: schedule.Hash(), On: book.BusinessDate,
 	})
 	Save(t, db, change, err)
