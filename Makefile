@@ -59,8 +59,9 @@ cover: devexec ## Report coverage; fail where a package of rules is below COVER_
 	@$(BIN)/devexec -- go test -timeout $(TEST_TIME) -coverprofile=coverage.out $(PKG)
 	@go tool cover -func=coverage.out | tail -1
 	@go test -cover $(RULE_PKG) | awk -v min=$(COVER_MIN) '{ print } \
-		/coverage:/ { for (i = 1; i < NF; i++) if ($$i == "coverage:" && $$(i+1) + 0 < min) low = low " " $$2 } \
-		/^FAIL/ { failed = 1 } \
+		/coverage:/ { for (i = 1; i < NF; i++) { if ($$i ~ /\//) name = $$i; \
+			if ($$i == "coverage:" && $$(i+1) + 0 < min) low = low " " name } } \
+		/FAIL/ { failed = 1 } \
 		END { if (low) print "below " min " %:" low; exit (low != "" || failed) }'
 
 lint: $(BIN)/golangci-lint-$(GOLANGCI_VERSION) ## Check style and house rules with golangci-lint
