@@ -94,8 +94,8 @@ var layers = map[string][]string{
 		"servicing", "servicing/loandb", "amortization", "ledger", "ledger/ledgerdb", "internal/database",
 		"internal/money",
 	},
-	"internal/houserules":          {},
-	"internal/tools/vulndb":        {},
+	"internal/houserules":   {},
+	"internal/tools/vulndb": {},
 
 	"bench": append([]string{"servicing", "internal/client"}, stage...),
 	"cmd/tenor": append([]string{
