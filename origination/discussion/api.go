@@ -231,7 +231,7 @@ type declineInput struct {
 	AppID uuid.UUID `path:"appId" format:"uuid" doc:"The application"`
 	Body  struct {
 		OfferID *uuid.UUID `json:"offer_id,omitempty" format:"uuid" doc:"Default: the offer that is open"`
-		Reason  string     `json:"reason" minLength:"1" maxLength:"500" example:"Found a better rate"`
+		Reason  string     `json:"reason" enum:"RATE_TOO_HIGH,CHARGES_TOO_HIGH,AMOUNT_TOO_LOW,TERM_UNSUITABLE,FOUND_BETTER_OFFER,NO_LONGER_NEEDED,OTHER"`
 	}
 }
 

@@ -46,6 +46,13 @@ const (
 	Expired    Status = "EXPIRED"
 )
 
+// DeclineReasons is why a borrower may decline. It is a list because it travels
+// in events, where free text could carry personal data.
+var DeclineReasons = []string{
+	"RATE_TOO_HIGH", "CHARGES_TOO_HIGH", "AMOUNT_TOO_LOW", "TERM_UNSUITABLE", "FOUND_BETTER_OFFER", "NO_LONGER_NEEDED",
+	"OTHER",
+}
+
 // Party says who receives a charge.
 type Party string
 

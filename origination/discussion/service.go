@@ -3,6 +3,7 @@ package discussion
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,7 +131,7 @@ func (s *Service) Accept(
 }
 
 // Decline records that the borrower does not want the loan. offerID may be
-// uuid.Nil for the offer that is open.
+// uuid.Nil for the offer that is open; reason is one of DeclineReasons.
 func (s *Service) Decline(
 	ctx context.Context, actor access.Actor, key command.Key, applicationID, offerID uuid.UUID, reason string,
 ) (command.Result[Offer], error) {
@@ -139,6 +140,9 @@ func (s *Service) Decline(
 		Detail: map[string]any{"offer_id": offerID, "reason": reason},
 	}
 	return command.Run(ctx, s.env.Commands, c, func(tx database.Tx, now time.Time) (Offer, error) {
+		if !slices.Contains(DeclineReasons, reason) {
+			return Offer{}, &FieldError{"reason", "is no known reason"}
+		}
 		file, o, err := s.currentOffer(ctx, tx, actor, applicationID, offerID)
 		if err != nil {
 			return Offer{}, err

@@ -66,7 +66,7 @@ func (b *bench) submit() {
 	b.deliver(
 		event.ApplicationCreated{OnApplication: b.on, Amount: rupees(20_000_00), Instalments: 24},
 		event.ApplicationSubmitted{
-			OnApplication: b.on, Product: "PERSONAL", Amount: rupees(20_000_00), Instalments: 24,
+			OnApplication: b.on, Product: "PERSONAL_LOAN", Amount: rupees(20_000_00), Instalments: 24,
 			MonthlyIncome: rupees(50_000_00), MonthlyObligations: rupees(0),
 		},
 		event.ApplicationStageChanged{OnApplication: b.on, From: event.StageKYC, To: event.StageRisk})
@@ -226,7 +226,7 @@ func TestAccept(t *testing.T) {
 	}
 	for _, answer := range []*httpapitest.Answer{
 		b.asOwner().Post(b.path("accept"), acceptance(o)),
-		b.asOwner().Post(b.path("decline"), object{"reason": "changed my mind"}),
+		b.asOwner().Post(b.path("decline"), object{"reason": "OTHER"}),
 		b.asOfficer().Post(b.path("offer"), illustration()),
 	} {
 		problem := answer.WantProblem(http.StatusConflict, "wrong-stage")
@@ -251,10 +251,10 @@ func TestDecline(t *testing.T) {
 	b := setup(t)
 	b.open()
 	o := b.offer(illustration())
-	b.asOwner().Post(b.path("decline"), object{"offer_id": uuid.New(), "reason": "too dear"}).
+	b.asOwner().Post(b.path("decline"), object{"offer_id": uuid.New(), "reason": "RATE_TOO_HIGH"}).
 		WantProblem(http.StatusConflict, "offer-not-current")
-	b.asOwner().Post(b.path("decline"), object{"reason": "too dear"}).Want(http.StatusOK)
-	want := event.OfferDeclined{OnApplication: b.on, OfferID: o.ID, Reason: "too dear"}
+	b.asOwner().Post(b.path("decline"), object{"reason": "RATE_TOO_HIGH"}).Want(http.StatusOK)
+	want := event.OfferDeclined{OnApplication: b.on, OfferID: o.ID, Reason: "RATE_TOO_HIGH"}
 	if diff := cmp.Diff(want, streamtest.Last[event.OfferDeclined](t, b.db)); diff != "" {
 		t.Errorf("event (-want +got):\n%s", diff)
 	}
@@ -331,7 +331,7 @@ func TestExpiry(t *testing.T) {
 	if diff := cmp.Diff([]string{"offer.made.v1", "offer.expired.v1"}, streamtest.Types(t, b.db)); diff != "" {
 		t.Errorf("announced (-want +got):\n%s", diff)
 	}
-	b.asOwner().Post(b.path("decline"), object{"reason": "late"}).WantProblem(http.StatusConflict, "offer-expired")
+	b.asOwner().Post(b.path("decline"), object{"reason": "OTHER"}).WantProblem(http.StatusConflict, "offer-expired")
 	b.asOfficer().Post(b.path("offer"), illustration()).WantProblem(http.StatusConflict, "wrong-stage")
 }
 
@@ -435,7 +435,7 @@ func TestBadAnswersLeaveNoTrace(t *testing.T) {
 		WantProblem(http.StatusUnprocessableEntity, "validation").WantField(t, "body.schedule_hash")
 	b.asOwner().Post(b.path("decline"), object{"reason": ""}).
 		WantProblem(http.StatusUnprocessableEntity, "validation").WantField(t, "body.reason")
-	b.asOwner().Post(b.path("decline"), object{"reason": strings.Repeat("x", 501)}).
+	b.asOwner().Post(b.path("decline"), object{"reason": "because"}).
 		WantProblem(http.StatusUnprocessableEntity, "validation").WantField(t, "body.reason")
 	if got := b.current(); got.Status != "OPEN" {
 		t.Errorf("status %s", got.Status)
@@ -451,7 +451,7 @@ func TestOutOfOrder(t *testing.T) {
 	for _, answer := range []*httpapitest.Answer{
 		b.asOfficer().Post(b.path("offer"), illustration()),
 		b.asOwner().Post(b.path("accept"), some),
-		b.asOwner().Post(b.path("decline"), object{"reason": "no"}),
+		b.asOwner().Post(b.path("decline"), object{"reason": "OTHER"}),
 	} {
 		problem := answer.WantProblem(http.StatusConflict, "wrong-stage")
 		want := "application is at another stage: it is at RISK_ASSESSMENT, this step needs DISCUSSION"
@@ -463,6 +463,20 @@ func TestOutOfOrder(t *testing.T) {
 	b.asOwner().Post(b.path("accept"), some).WantProblem(http.StatusNotFound, "offer-not-found")
 }
 
+// TestDeclineReasons keeps the list of the rules and that of the API the same.
+func TestDeclineReasons(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open()
+	b.offer(illustration())
+	b.asOwner().Post(b.path("decline"), object{"reason": "because"}).
+		WantProblem(http.StatusUnprocessableEntity, "validation").WantField(t, "body.reason")
+	for _, reason := range discussion.DeclineReasons {
+		b.asOwner().Post(b.path("decline"), object{"reason": reason, "offer_id": uuid.New()}).
+			WantProblem(http.StatusConflict, "offer-not-current")
+	}
+}
+
 func TestOwnership(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -471,7 +485,7 @@ func TestOwnership(t *testing.T) {
 	stranger := b.server.As(uuid.New(), access.Customer)
 	stranger.Get(b.path("offer")).WantProblem(http.StatusNotFound, "application-not-found")
 	stranger.Post(b.path("accept"), acceptance(o)).WantProblem(http.StatusNotFound, "application-not-found")
-	stranger.Post(b.path("decline"), object{"reason": "spite"}).WantProblem(http.StatusNotFound, "application-not-found")
+	stranger.Post(b.path("decline"), object{"reason": "OTHER"}).WantProblem(http.StatusNotFound, "application-not-found")
 	b.server.Anonymous().Get(b.path("offer")).WantProblem(http.StatusUnauthorized, "unauthenticated")
 	for _, role := range access.Roles {
 		client := b.server.As(uuid.New(), role)

@@ -55,7 +55,7 @@ type caseInput struct {
 }
 
 type inputsBody struct {
-	Product            string        `json:"product" example:"PERSONAL"`
+	Product            string        `json:"product" example:"PERSONAL_LOAN"`
 	Amount             httpapi.Money `json:"amount" doc:"Amount applied for"`
 	Instalments        int           `json:"instalments" example:"24"`
 	MonthlyIncome      httpapi.Money `json:"monthly_income"`

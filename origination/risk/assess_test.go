@@ -16,7 +16,7 @@ var (
 	someone   = uuid.MustParse("6f3f64a4-6a52-4d5c-9d0a-0c3a3f7f0b11")
 	someTime  = time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)
 	reference = Inputs{
-		ApplicationID: someone, Product: "PERSONAL", Amount: rupees("20000"), Instalments: 24,
+		ApplicationID: someone, Product: "PERSONAL_LOAN", Amount: rupees("20000"), Instalments: 24,
 		MonthlyIncome: rupees("50000"), MonthlyObligations: rupees("5000"),
 	}
 )
@@ -113,7 +113,7 @@ func TestAssessRefusesUnknownPolicy(t *testing.T) {
 
 func TestAssessUsesReferenceRateOfProduct(t *testing.T) {
 	t.Parallel()
-	for product, want := range map[string]string{"PERSONAL": "15", "HOME": "9", "SOMETHING_ELSE": "18"} {
+	for product, want := range map[string]string{"PERSONAL_LOAN": "15", "MICRO_LOAN": "24", "SOMETHING_ELSE": "18"} {
 		in := reference
 		in.Product = product
 		a, err := Assess(in, policyVersion, someTime)
@@ -166,7 +166,7 @@ func drawInputs(t *rapid.T) Inputs {
 	}
 	return Inputs{
 		ApplicationID: someone,
-		Product:       rapid.SampledFrom([]string{"PERSONAL", "HOME", "VEHICLE", "OTHER"}).Draw(t, "product"),
+		Product:       rapid.SampledFrom([]string{"PERSONAL_LOAN", "MICRO_LOAN", "OTHER"}).Draw(t, "product"),
 		Amount:        amount("amount", 1_000_00, 10_000_000_00), Instalments: rapid.IntRange(1, 120).Draw(t, "instalments"),
 		MonthlyIncome:      amount("income", 0, 1_000_000_00),
 		MonthlyObligations: amount("obligations", 0, 1_000_000_00),

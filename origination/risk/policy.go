@@ -107,11 +107,9 @@ var policies = map[string]policy{
 	"2026-11": {
 		version: "2026-11",
 		referenceRates: map[string]amortization.Decimal{
-			"":         amortization.MustDecimal("18"),
-			"PERSONAL": amortization.MustDecimal("15"),
-			"HOME":     amortization.MustDecimal("9"),
-			"VEHICLE":  amortization.MustDecimal("11"),
-			"BUSINESS": amortization.MustDecimal("16"),
+			"":              amortization.MustDecimal("18"),
+			"PERSONAL_LOAN": amortization.MustDecimal("15"),
+			"MICRO_LOAN":    amortization.MustDecimal("24"),
 		},
 		// Half of household income is the ceiling of the Reserve Bank of India's
 		// Master Direction on microfinance loans, 14 March 2022.

@@ -55,14 +55,14 @@ func amount(minor int64) money.Amount { return money.New(minor, money.MustCurren
 
 func (b *bench) submitted() event.ApplicationSubmitted {
 	return event.ApplicationSubmitted{
-		OnApplication: b.on, Product: "PERSONAL", Amount: amount(20_000_00), Instalments: 24, Purpose: "education",
+		OnApplication: b.on, Product: "PERSONAL_LOAN", Amount: amount(20_000_00), Instalments: 24, Purpose: "education",
 		MonthlyIncome: amount(50_000_00), MonthlyObligations: amount(5_000_00),
 	}
 }
 
 // toKYC brings the application to KYC review, toRisk to its assessment.
 func (b *bench) toKYC() {
-	b.deliver(event.ApplicationCreated{OnApplication: b.on, Product: "PERSONAL", Amount: amount(20_000_00), Instalments: 24},
+	b.deliver(event.ApplicationCreated{OnApplication: b.on, Product: "PERSONAL_LOAN", Amount: amount(20_000_00), Instalments: 24},
 		b.submitted(), event.ApplicationStageChanged{OnApplication: b.on, From: event.StageInput, To: event.StageKYC})
 }
 
