@@ -90,12 +90,7 @@ type limitTotals struct {
 func (b *batch) checkLimits(ctx context.Context, tx database.Tx) error {
 	seen := map[uuid.UUID]bool{}
 	var ids []uuid.UUID
-	var limited []*item
 	for _, it := range b.open() {
-		if !b.limited(it) {
-			continue
-		}
-		limited = append(limited, it)
 		for _, line := range it.entry.Lines {
 			if b.accounts[line.AccountID].Limit != ledger.NoLimit && !seen[line.AccountID] {
 				seen[line.AccountID] = true
@@ -112,10 +107,34 @@ func (b *batch) checkLimits(ctx context.Context, tx database.Tx) error {
 	if err != nil {
 		return err
 	}
-	for _, it := range limited {
-		if err := b.applyLimits(it); err != nil {
+	for _, group := range b.groups {
+		if err := b.applyGroup(group); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// applyGroup applies the entries of a group, or none of them.
+func (b *batch) applyGroup(group []*item) error {
+	before := map[uuid.UUID]limitTotals{}
+	for _, it := range group {
+		if it.done {
+			continue
+		}
+		rejection := b.applyLimits(it, before)
+		if rejection == nil {
+			if err := b.noteBalances(it); err != nil {
+				return err
+			}
+			continue
+		}
+		it.fail(rejection)
+		for id, t := range before {
+			*b.limits[id] = t
+		}
+		b.link()
+		return nil
 	}
 	return nil
 }
@@ -145,11 +164,10 @@ func lockLimits(ctx context.Context, tx database.Tx, ids []uuid.UUID) (map[uuid.
 }
 
 // applyLimits adds the lines of one entry and judges the totals after the last
-// of them: an entry is one step, whatever the order of its lines.
-func (b *batch) applyLimits(it *item) error {
-	before := map[uuid.UUID]limitTotals{}
-	lastLine := map[uuid.UUID]int{}
-	var rejection error
+// of them: an entry is one step, whatever the order of its lines. It keeps what
+// the totals were in before.
+func (b *batch) applyLimits(it *item, before map[uuid.UUID]limitTotals) error {
+	last := map[uuid.UUID]int{}
 	for i, line := range it.entry.Lines {
 		t := b.limits[line.AccountID]
 		if t == nil {
@@ -158,38 +176,33 @@ func (b *batch) applyLimits(it *item) error {
 		if _, ok := before[line.AccountID]; !ok {
 			before[line.AccountID] = *t
 		}
-		lastLine[line.AccountID] = i
+		last[line.AccountID] = i
 		if !t.add(line) {
-			rejection = ledger.RejectLine(ledger.SumOverflow, i, "amount",
+			return ledger.RejectLine(ledger.SumOverflow, i, "amount",
 				"makes the account's total exceed the range of amounts")
-			break
 		}
 	}
 	for i, line := range it.entry.Lines { // in line order: the first account at fault is named
-		if rejection != nil || b.limits[line.AccountID] == nil || lastLine[line.AccountID] != i {
+		if at, ok := last[line.AccountID]; !ok || at != i {
 			continue
 		}
 		if limit := b.accounts[line.AccountID].Limit; !b.limits[line.AccountID].within(limit) {
-			rejection = ledger.RejectLine(ledger.LimitExceeded, i, "amount", "would break the account's limit "+string(limit))
+			return ledger.RejectLine(ledger.LimitExceeded, i, "amount", "would break the account's limit "+string(limit))
 		}
 	}
-	if rejection != nil {
-		for id, t := range before {
-			*b.limits[id] = t
-		}
-		it.fail(rejection)
-		return nil
-	}
-	return b.noteBalances(it, before)
+	return nil
 }
 
-func (b *batch) noteBalances(it *item, touched map[uuid.UUID]limitTotals) error {
+// noteBalances tells the entry the balances that its limited accounts have now.
+func (b *batch) noteBalances(it *item) error {
+	noted := map[uuid.UUID]bool{}
 	for _, line := range it.entry.Lines {
-		if _, ok := touched[line.AccountID]; !ok {
+		t := b.limits[line.AccountID]
+		if t == nil || noted[line.AccountID] {
 			continue
 		}
-		delete(touched, line.AccountID) // once per account, in line order
-		account, t := b.accounts[line.AccountID], b.limits[line.AccountID]
+		noted[line.AccountID] = true
+		account := b.accounts[line.AccountID]
 		balance, err := ledger.NewBalance(line.AccountID, account.NormalSide, account.Currency, t.debits, t.credits)
 		if err != nil {
 			return err

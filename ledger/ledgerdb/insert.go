@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,6 +21,7 @@ import (
 // transaction posted in the meantime is not inserted twice but answered like
 // any replay, and only the lines of those that are new follow.
 func (b *batch) insert(ctx context.Context, tx database.Tx) error {
+	var statements pgx.Batch
 	open := b.open()
 	if len(open) > 0 {
 		batchID := b.id(open)
@@ -28,9 +30,15 @@ func (b *batch) insert(ctx context.Context, tx database.Tx) error {
 			return err
 		}
 		if len(fresh) > 0 {
-			if err := b.insertRest(ctx, tx, batchID, fresh); err != nil {
-				return err
-			}
+			b.queueRest(&statements, batchID, fresh)
+		}
+	}
+	if b.remember {
+		b.queueRejections(&statements)
+	}
+	if statements.Len() > 0 {
+		if err := tx.SendBatch(ctx, &statements).Close(); err != nil {
+			return fmt.Errorf("inserting lines: %w", err)
 		}
 	}
 	b.answerRepeats()
@@ -92,6 +100,18 @@ func columnsOf(items []*item) (entryColumns, error) {
 	return c, nil
 }
 
+// errTorn means that an entry turned out to be refused after others of its
+// group had been inserted: the transaction must be run again, carefully.
+var errTorn = errors.New("an entry was posted differently at the same time")
+
+func (b *batch) torn(conflicting map[uuid.UUID]*item) bool {
+	return slices.ContainsFunc(b.groups, func(group []*item) bool {
+		return len(group) > 1 && slices.ContainsFunc(group, func(it *item) bool {
+			return conflicting[it.id] == it && it.err != nil
+		})
+	})
+}
+
 // insertEntries returns the items that are new.
 func (b *batch) insertEntries(ctx context.Context, tx database.Tx, batchID uuid.UUID, items []*item) ([]*item, error) {
 	c, err := columnsOf(items)
@@ -146,23 +166,47 @@ func (b *batch) splitFresh(
 			return nil, fmt.Errorf("posting entry %q: it neither was inserted nor is there", it.entry.Key)
 		}
 	}
+	if b.torn(byID) {
+		return nil, errTorn
+	}
 	return fresh, nil
 }
 
-// insertRest writes lines, totals, reversals and the batch in one round trip.
-func (b *batch) insertRest(ctx context.Context, tx database.Tx, batchID uuid.UUID, fresh []*item) error {
-	var statements pgx.Batch
-	queueLines(&statements, b.now, fresh)
-	b.queueLimits(&statements)
-	queueReversals(&statements, fresh)
-	hash := BatchHash(batchID, b.now, fresh)
+// queueRest adds lines, totals, reversals and the batch, for one round trip.
+func (b *batch) queueRest(statements *pgx.Batch, batchID uuid.UUID, fresh []*item) {
+	queueLines(statements, b.now, fresh)
+	b.queueLimits(statements)
+	queueReversals(statements, fresh)
+	hash := batchHash(batchID, b.now, fresh)
 	statements.Queue(`
 		insert into ledger_batch (id, recorded_at, entries, hash) values ($1, $2, $3, $4)`,
 		batchID, b.now, int64(len(fresh)), hash[:])
-	if err := tx.SendBatch(ctx, &statements).Close(); err != nil {
-		return fmt.Errorf("inserting lines: %w", err)
+}
+
+// queueRejections keeps the answers that depended on the books.
+func (b *batch) queueRejections(statements *pgx.Batch) {
+	var ids []uuid.UUID
+	var keys, codes, fields, details []string
+	var hashes [][]byte
+	var lines []int64
+	for _, it := range b.items {
+		rejection, ok := ledger.AsRejection(it.err)
+		if !ok || it.old || it.first != nil || rejection.Permanent() {
+			continue
+		}
+		ids, keys, hashes = append(ids, it.id), append(keys, it.entry.Key), append(hashes, it.hash[:])
+		codes, lines = append(codes, string(rejection.Code)), append(lines, int64(rejection.Line))
+		fields, details = append(fields, rejection.Field), append(details, rejection.Detail)
 	}
-	return nil
+	if len(ids) == 0 {
+		return
+	}
+	statements.Queue(`
+		insert into ledger_rejection (entry_id, key, hash, code, line, field, detail, recorded_at)
+		select u.entry_id, u.key, u.hash, u.code, u.line, u.field, u.detail, $8
+		  from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], $6::text[], $7::text[])
+		       as u (entry_id, key, hash, code, line, field, detail)
+		on conflict (entry_id) do nothing`, ids, keys, hashes, codes, lines, fields, details, b.now)
 }
 
 func queueLines(statements *pgx.Batch, now time.Time, items []*item) {
@@ -233,8 +277,8 @@ func queueReversals(statements *pgx.Batch, items []*item) {
 		 order by u.reverses`, targets, by)
 }
 
-// BatchHash covers the entries of a batch in their order, each by its own hash.
-func BatchHash(id uuid.UUID, recorded time.Time, items []*item) [sha256.Size]byte {
+// batchHash covers the entries of a batch in their order, each by its own hash.
+func batchHash(id uuid.UUID, recorded time.Time, items []*item) [sha256.Size]byte {
 	b := make([]byte, 0, 64+48*len(items))
 	b = append(b, id[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(recorded.UnixMicro()))

@@ -2,6 +2,7 @@ package ledgerdb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -38,28 +39,41 @@ type Posted struct {
 func Post(
 	ctx context.Context, tx database.Tx, now time.Time, entries ...ledger.JournalEntry,
 ) ([]Posted, error) {
-	b, err := newBatch(now, entries)
-	if err != nil {
-		return nil, err
+	if len(entries) > BatchEntriesMax {
+		return nil, fmt.Errorf("posting %d entries at once: %w", len(entries),
+			ledger.Reject(ledger.EntryTooLong, "entries", fmt.Sprintf("must be at most %d", BatchEntriesMax)))
 	}
+	b := newBatch(now, [][]ledger.JournalEntry{entries})
 	if err := b.check(ctx, tx, loadAccounts); err != nil {
 		return nil, err
 	}
-	if err := b.firstError(); err != nil {
+	if err := b.groupError(0); err != nil {
 		return nil, err
 	}
-	if err := b.insert(ctx, tx); err != nil {
+	err := b.insert(ctx, tx)
+	if fault := b.groupError(0); fault != nil {
+		return nil, fault
+	}
+	if err != nil {
 		return nil, err
 	}
-	if err := b.firstError(); err != nil {
-		return nil, err
-	}
-	posted := make([]Posted, len(b.items))
-	for i, it := range b.items {
-		posted[i] = it.posted
-	}
-	return posted, nil
+	return b.posted(0), nil
 }
+
+// EntryError says which entry of a call was at fault.
+type EntryError struct {
+	// Index is the entry's place in the call.
+	Index int
+	Key   string
+	// Err is a *ledger.Rejection or ledger.ErrKeyReused.
+	Err error
+}
+
+// Error implements error.
+func (e *EntryError) Error() string { return fmt.Sprintf("posting entry %q: %v", e.Key, e.Err) }
+
+// Unwrap returns the fault itself.
+func (e *EntryError) Unwrap() error { return e.Err }
 
 // item is one entry on its way into the journal.
 type item struct {
@@ -67,10 +81,15 @@ type item struct {
 	id     uuid.UUID
 	hash   [32]byte
 	posted Posted
-	err    error // why it is not posted: a *ledger.Rejection or ledger.ErrKeyReused
+	err    error // why it is not posted: a *ledger.Rejection, ledger.ErrKeyReused or errLinked
 	done   bool  // nothing is left to insert: it was rejected or is a replay
+	old    bool  // err is an answer from the past
 	first  *item // the item of the same call that has the same key, or nil
 }
+
+// errLinked marks an entry that is not posted because another one of its group
+// is not.
+var errLinked = errors.New("another entry of the group was rejected")
 
 func (it *item) fail(err error) { it.err, it.done = err, true }
 
@@ -79,51 +98,85 @@ func (it *item) replay(recorded time.Time) {
 	it.err, it.done = nil, true
 }
 
-// batch is the entries of one call, in the order of the caller.
+// batch is groups of entries in the order of their callers. The entries of a
+// group are posted all or none.
 type batch struct {
 	now      time.Time
 	items    []*item
+	groups   [][]*item
 	accounts map[uuid.UUID]ledger.Account
 	limits   map[uuid.UUID]*limitTotals
+	// remember has rejections kept under their keys for ever.
+	remember bool
+	// careful has every entry looked up before it is inserted.
+	careful bool
 }
 
 // newBatch checks what does not depend on the books.
-func newBatch(now time.Time, entries []ledger.JournalEntry) (*batch, error) {
-	if len(entries) > BatchEntriesMax {
-		return nil, fmt.Errorf("posting %d entries at once: %w", len(entries),
-			ledger.Reject(ledger.EntryTooLong, "entries", fmt.Sprintf("must be at most %d", BatchEntriesMax)))
+func newBatch(now time.Time, groups [][]ledger.JournalEntry) *batch {
+	b := &batch{now: now.UTC().Truncate(time.Microsecond)}
+	seen := make(map[uuid.UUID]*item, len(groups))
+	for _, entries := range groups {
+		group := make([]*item, len(entries))
+		for i, entry := range entries {
+			group[i] = newItem(entry, seen)
+		}
+		b.groups = append(b.groups, group)
+		b.items = append(b.items, group...)
 	}
-	b := &batch{now: now.UTC().Truncate(time.Microsecond), items: make([]*item, len(entries))}
-	seen := make(map[uuid.UUID]*item, len(entries))
-	for i, entry := range entries {
-		it := &item{entry: entry.Normalized()}
-		b.items[i] = it
-		if err := it.entry.Validate(); err != nil {
-			it.fail(err)
-			continue
-		}
-		it.id, it.hash = it.entry.ID(), it.entry.Hash()
-		first := seen[it.id]
-		if first == nil {
-			seen[it.id] = it
-			continue
-		}
-		it.first, it.done = first, true
-		if first.hash != it.hash {
-			it.fail(ledger.ErrKeyReused)
-		}
-	}
-	return b, nil
+	b.link()
+	return b
 }
 
-// firstError returns why the first entry that failed did so.
-func (b *batch) firstError() error {
-	for _, it := range b.items {
-		if it.err != nil {
-			return fmt.Errorf("posting entry %q: %w", it.entry.Key, it.err)
+func newItem(entry ledger.JournalEntry, seen map[uuid.UUID]*item) *item {
+	it := &item{entry: entry.Normalized()}
+	if err := it.entry.Validate(); err != nil {
+		it.fail(err)
+		return it
+	}
+	it.id, it.hash = it.entry.ID(), it.entry.Hash()
+	first := seen[it.id]
+	if first == nil {
+		seen[it.id] = it
+		return it
+	}
+	it.first, it.done = first, true
+	if first.hash != it.hash {
+		it.fail(ledger.ErrKeyReused)
+	}
+	return it
+}
+
+// link gives up the entries whose group has lost one.
+func (b *batch) link() {
+	for _, group := range b.groups {
+		if len(group) < 2 || !slices.ContainsFunc(group, func(it *item) bool { return it.err != nil }) {
+			continue
+		}
+		for _, it := range group {
+			if !it.done {
+				it.fail(errLinked)
+			}
+		}
+	}
+}
+
+// groupError returns why a group is not posted, or nil.
+func (b *batch) groupError(group int) error {
+	for i, it := range b.groups[group] {
+		if it.err != nil && !errors.Is(it.err, errLinked) {
+			return &EntryError{Index: i, Key: it.entry.Key, Err: it.err}
 		}
 	}
 	return nil
+}
+
+func (b *batch) posted(group int) []Posted {
+	posted := make([]Posted, len(b.groups[group]))
+	for i, it := range b.groups[group] {
+		posted[i] = it.posted
+	}
+	return posted
 }
 
 func (b *batch) open() []*item {
@@ -159,6 +212,7 @@ func (b *batch) check(ctx context.Context, tx database.Tx, load accountLoader) e
 	for _, it := range open {
 		if prior, ok := control.rejected[it.id]; ok {
 			it.fail(prior.answer(it))
+			it.old = true
 		} else if err := it.entry.Check(lookup); err != nil {
 			it.fail(err)
 		} else if !it.entry.BookingDate.After(control.closedThrough) {
@@ -169,9 +223,11 @@ func (b *batch) check(ctx context.Context, tx database.Tx, load accountLoader) e
 	if err := b.findReplays(ctx, tx, open); err != nil {
 		return err
 	}
+	b.link()
 	if err := b.checkReversals(ctx, tx); err != nil {
 		return err
 	}
+	b.link()
 	return b.checkLimits(ctx, tx)
 }
 
@@ -248,7 +304,7 @@ func (b *batch) findReplays(ctx context.Context, tx database.Tx, items []*item) 
 	byID := make(map[uuid.UUID]*item)
 	var ids []uuid.UUID
 	for _, it := range items {
-		if it.err != nil || it.entry.Reverses != uuid.Nil || b.limited(it) {
+		if b.careful || it.err != nil || it.entry.Reverses != uuid.Nil || b.limited(it) {
 			byID[it.id] = it
 			ids = append(ids, it.id)
 		}

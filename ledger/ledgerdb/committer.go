@@ -1,0 +1,202 @@
+package ledgerdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/groupcommit"
+	"github.com/tenor-lending/tenor/ledger"
+)
+
+// Limits of a Committer.
+const (
+	// CommitLinesMax bounds the lines of one transaction, unless a single
+	// group has more.
+	CommitLinesMax = 8_000
+	// CommitQueueMax bounds the groups that wait.
+	CommitQueueMax = 20_000
+	commitWorkers  = 2
+	commitTimeout  = 30 * time.Second
+	// accountCacheMax bounds the accounts that a Committer remembers.
+	accountCacheMax = 200_000
+)
+
+// Committer posts entries for callers that have no transaction of their own.
+// Those that call at the same time share one. It is safe for concurrent use.
+type Committer struct {
+	db    *database.DB
+	now   func() time.Time
+	group *groupcommit.Group[[]ledger.JournalEntry, []Posted]
+	cache accountCache
+}
+
+// Result is what became of one entry of PostEach.
+type Result struct {
+	Posted Posted
+	// Err is as in Committer.Post.
+	Err error
+}
+
+// NewCommitter returns a Committer on db with the clock now.
+func NewCommitter(db *database.DB, now func() time.Time) *Committer {
+	c := &Committer{db: db, now: now}
+	c.group = groupcommit.New(groupcommit.Config{
+		WeightMax: CommitLinesMax, QueueMax: CommitQueueMax, Workers: commitWorkers, Timeout: commitTimeout,
+	}, c.commit, lineCount, func(err error) bool { return !database.IsUnavailable(err) })
+	return c
+}
+
+func lineCount(entries []ledger.JournalEntry) int {
+	lines := 0
+	for _, e := range entries {
+		lines += len(e.Lines)
+	}
+	return lines
+}
+
+// Post books entries, all of them or none, and returns when they are durable.
+// A rejection that depends on the books is kept under the entry's key: sent
+// again, the entry is rejected again, whatever the books are by then. Errors
+// are those of the function Post, and the queue's groupcommit.ErrQueueFull,
+// ErrAbandoned and ErrClosed; after ErrAbandoned or database.ErrAmbiguous the
+// same call tells what happened.
+func (c *Committer) Post(ctx context.Context, entries ...ledger.JournalEntry) ([]Posted, error) {
+	if len(entries) > BatchEntriesMax {
+		return nil, fmt.Errorf("posting %d entries at once: %w", len(entries),
+			ledger.Reject(ledger.EntryTooLong, "entries", fmt.Sprintf("must be at most %d", BatchEntriesMax)))
+	}
+	return c.group.Do(ctx, entries)
+}
+
+// PostEach books entries that do not depend on each other and returns what
+// became of each.
+func (c *Committer) PostEach(ctx context.Context, entries []ledger.JournalEntry) []Result {
+	groups := make([][]ledger.JournalEntry, len(entries))
+	for i := range entries {
+		groups[i] = entries[i : i+1]
+	}
+	results := make([]Result, len(entries))
+	for i, r := range c.group.DoAll(ctx, groups) {
+		results[i].Err = r.Err
+		if r.Err == nil {
+			results[i].Posted = r.Value[0]
+		}
+	}
+	return results
+}
+
+// Close waits for the entries that are on their way and takes no more.
+func (c *Committer) Close(ctx context.Context) error { return c.group.Close(ctx) }
+
+// commit posts groups in one transaction.
+func (c *Committer) commit(
+	ctx context.Context, groups [][]ledger.JournalEntry,
+) ([]groupcommit.Result[[]Posted], error) {
+	now := c.now().UTC().Truncate(time.Microsecond)
+	b, err := c.attempt(ctx, now, groups, false)
+	if errors.Is(err, errTorn) {
+		b, err = c.attempt(ctx, now, groups, true)
+	}
+	lost := errors.Is(err, database.ErrAmbiguous)
+	if lost { // the keys tell whether the lost answer was a yes
+		b, err = c.attempt(ctx, now, groups, true)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("committing %d groups of entries: %w", len(groups), err)
+	}
+	results := make([]groupcommit.Result[[]Posted], len(groups))
+	for i := range groups {
+		if err := b.groupError(i); err != nil {
+			results[i].Err = err
+			continue
+		}
+		posted := b.posted(i)
+		for k := range posted {
+			if lost && posted[k].RecordedAt.Equal(now) {
+				posted[k].Replayed = false // it was this very call
+			}
+		}
+		results[i].Value = posted
+	}
+	return results, nil
+}
+
+func (c *Committer) attempt(
+	ctx context.Context, now time.Time, groups [][]ledger.JournalEntry, careful bool,
+) (*batch, error) {
+	var b *batch
+	err := database.InTx(ctx, c.db, func(tx database.Tx) error {
+		b = newBatch(now, groups)
+		b.remember, b.careful = true, careful
+		if err := b.check(ctx, tx, c.cache.load); err != nil {
+			return err
+		}
+		return b.insert(ctx, tx)
+	})
+	return b, err
+}
+
+// accountCache keeps accounts between transactions. An account is fixed but for
+// closed, and whoever changes that moves the epoch, which every posting
+// transaction reads: accounts that were read in a committed transaction at an
+// epoch are true in each transaction that sees the same epoch.
+type accountCache struct {
+	mu       sync.RWMutex
+	epoch    int64
+	accounts map[uuid.UUID]ledger.Account
+}
+
+// load is an accountLoader.
+func (c *accountCache) load(
+	ctx context.Context, tx database.Tx, epoch int64, ids []uuid.UUID,
+) (map[uuid.UUID]ledger.Account, error) {
+	found, missing := c.lookup(epoch, ids)
+	if len(missing) == 0 {
+		return found, nil
+	}
+	read, err := Accounts(ctx, tx, missing...)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(found, read)
+	tx.AfterCommit(func() { c.keep(epoch, read) }) // what is read in vain may never have been
+	return found, nil
+}
+
+func (c *accountCache) lookup(epoch int64, ids []uuid.UUID) (map[uuid.UUID]ledger.Account, []uuid.UUID) {
+	found := make(map[uuid.UUID]ledger.Account, len(ids))
+	var missing []uuid.UUID
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, id := range ids {
+		account, ok := c.accounts[id]
+		if !ok || epoch != c.epoch {
+			missing = append(missing, id)
+			continue
+		}
+		found[id] = account
+	}
+	return found, missing
+}
+
+func (c *accountCache) keep(epoch int64, accounts map[uuid.UUID]ledger.Account) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if epoch < c.epoch {
+		return
+	}
+	if epoch > c.epoch || c.accounts == nil || len(c.accounts)+len(accounts) > accountCacheMax {
+		c.epoch, c.accounts = epoch, make(map[uuid.UUID]ledger.Account, len(accounts))
+	}
+	for id, a := range accounts {
+		a.Metadata = nil // posting does not look at it
+		c.accounts[id] = a
+	}
+}
