@@ -35,17 +35,20 @@ type bundle struct {
 	env       *app.Env
 	component *app.Component
 	server    *httpapitest.Server
+	now       func() time.Time
 }
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
 	db := dbtest.New(t, "application")
-	env := httpapitest.Env(t, "application", db)
-	component, err := application.New(env)
+	b := &bundle{t: t, db: db, env: httpapitest.Env(t, "application", db), now: time.Now}
+	b.env.Now = func() time.Time { return b.now() }
+	component, err := application.New(b.env)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &bundle{t: t, db: db, env: env, component: component, server: httpapitest.New(t, component)}
+	b.component, b.server = component, httpapitest.New(t, component)
+	return b
 }
 
 func inr(text string) map[string]any { return map[string]any{"amount": text, "currency": "INR"} }
@@ -131,13 +134,15 @@ func identified(customer uuid.UUID) event.CustomerKYCSubmitted {
 	return event.CustomerKYCSubmitted{OnCustomer: event.OnCustomer{CustomerID: customer}}
 }
 
-func rupees(text string) money.Amount {
-	amount, err := money.Parse(text, money.MustCurrency("INR"))
+func amount(text, code string) money.Amount {
+	parsed, err := money.Parse(text, money.MustCurrency(code))
 	if err != nil {
 		panic(err)
 	}
-	return amount
+	return parsed
 }
+
+func rupees(text string) money.Amount { return amount(text, "INR") }
 
 func TestApply(t *testing.T) {
 	t.Parallel()

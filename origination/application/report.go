@@ -3,6 +3,7 @@ package application
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -88,7 +89,7 @@ func (s *Service) Dashboard(ctx context.Context) (Dashboard, error) {
 	return board, err
 }
 
-// summarise adds up the tallies, which are in the order of stages by name.
+// summarise adds up the tallies.
 func summarise(tallies []tally) (Dashboard, error) {
 	var board Dashboard
 	stages, ends := map[event.Stage]int64{}, map[event.Outcome]int64{}
@@ -108,6 +109,7 @@ func summarise(tallies []tally) (Dashboard, error) {
 			return Dashboard{}, err
 		}
 	}
+	slices.SortFunc(currencies, func(a, b money.Currency) int { return strings.Compare(a.Code(), b.Code()) })
 	for _, stage := range event.Stages {
 		board.Stages = append(board.Stages, Count[event.Stage]{stage, stages[stage]})
 	}

@@ -91,11 +91,11 @@ func (b *bundle) timeline(id uuid.UUID, size string) timelineTold {
 	}
 }
 
-// deliverAt delivers an event that happened n seconds after the story's begin.
-func (b *bundle) deliverAt(n int, e event.Event) {
+// deliverAt delivers an event that happened at an instant.
+func (b *bundle) deliverAt(at time.Time, e event.Event) {
 	b.t.Helper()
 	env := streamtest.Envelope(b.t, e)
-	env.Time = instant(n)
+	env.Time = at
 	err := streamtest.TryDeliver(b.t, b.db, "application", b.component.Subscriptions, env)
 	if err != nil {
 		b.t.Fatalf("delivering %s: %v", e.Type(), err)
@@ -106,13 +106,13 @@ func (b *bundle) deliverAt(n int, e event.Event) {
 func TestTimeline(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.env.Now = func() time.Time { return instant(0) }
+	b.now = func() time.Time { return instant(0) }
 	customer, loan := uuid.New(), uuid.New()
 	id := b.apply(customer)
-	b.deliverAt(1, identified(customer))
+	b.deliverAt(instant(1), identified(customer))
 	origination, servicing := wholeLife(id, customer, loan)
 	for i, e := range slices.Concat(origination, servicing) {
-		b.deliverAt(i+2, e)
+		b.deliverAt(instant(i+2), e)
 	}
 
 	line := b.timeline(id, "4")
@@ -178,22 +178,22 @@ func TestTimeline(t *testing.T) {
 func TestLateNewsTakesItsPlace(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.env.Now = func() time.Time { return instant(0) }
+	b.now = func() time.Time { return instant(0) }
 	customer := uuid.New()
 	id := b.apply(customer)
 	origination, servicing := wholeLife(id, customer, uuid.New())
 	last := len(origination) - 1
-	b.deliverAt(1, identified(customer))
+	b.deliverAt(instant(1), identified(customer))
 	for i, e := range origination[:last] {
-		b.deliverAt(i+2, e)
+		b.deliverAt(instant(i+2), e)
 	}
-	b.deliverAt(101, servicing[0])
-	b.deliverAt(102, servicing[1])
+	b.deliverAt(instant(101), servicing[0])
+	b.deliverAt(instant(102), servicing[1])
 	if got := b.get(id).Stage; got != "REPAYMENT" {
 		t.Fatalf("at %s, want REPAYMENT", got)
 	}
 	announced := len(streamtest.Types(t, b.db))
-	b.deliverAt(100, origination[last])
+	b.deliverAt(instant(100), origination[last])
 	if got := b.get(id).Stage; got != "REPAYMENT" {
 		t.Errorf("the late signature led to %s", got)
 	}
