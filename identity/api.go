@@ -211,11 +211,6 @@ func (s *Service) discoveryRoutes(api *httpapi.API) {
 	})
 }
 
-// pathID is the path parameter of operations on one account or client.
-type pathID struct {
-	ID uuid.UUID `path:"id" format:"uuid"`
-}
-
 // position is the place in a listing by id.
 type position struct {
 	ID uuid.UUID `json:"id"`

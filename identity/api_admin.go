@@ -114,7 +114,10 @@ func (s *Service) listUsers(ctx context.Context, in *listInput) (*usersOutput, e
 	return out, err
 }
 
-type disableInput struct{ pathID }
+// disableInput names one account or client.
+type disableInput struct {
+	ID uuid.UUID `path:"id" format:"uuid"`
+}
 
 func (s *Service) disableUser(ctx context.Context, in *disableInput) (*userOutput, error) {
 	key, err := httpapi.Key(ctx, in)

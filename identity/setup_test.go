@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,8 +72,16 @@ func setup(t *testing.T) *bundle {
 	if err := b.component.Start(t.Context()); err != nil {
 		t.Fatalf("starting: %v", err)
 	}
-	var api *httpapi.API
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { api.ServeHTTP(w, r) }))
+	serve := func(verifier httpapi.Verifier) *httpapi.API {
+		api := httpapi.New(httpapi.Options{Title: "identity", Version: "test", Verifier: verifier})
+		b.component.Routes(api)
+		return api
+	}
+	var api atomic.Pointer[httpapi.API]
+	api.Store(serve(nil)) // enough to publish the keys
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		api.Load().ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
 	b.url = server.URL
 	verifier, err := httpapi.NewTokenVerifier(t.Context(), server.URL+"/.well-known/jwks.json", b.clock.Now)
@@ -80,8 +89,7 @@ func setup(t *testing.T) *bundle {
 		t.Fatalf("making the verifier: %v", err)
 	}
 	b.verifier = verifier
-	api = httpapi.New(httpapi.Options{Title: "identity", Version: "test", Verifier: verifier})
-	b.component.Routes(api)
+	api.Store(serve(verifier))
 	return b
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -101,6 +102,9 @@ func verify(parser *jwt.Parser, keys jwt.Keyfunc, token string) (access.Actor, e
 	if len(token) > tokenBytesMax {
 		return access.Actor{}, fmt.Errorf("%w: too long", ErrInvalidToken)
 	}
+	if strings.ContainsFunc(token, notTokenRune) { // the decoder would skip line breaks
+		return access.Actor{}, fmt.Errorf("%w: not base64url", ErrInvalidToken)
+	}
 	var claims Claims
 	parsed, err := parser.ParseWithClaims(token, &claims, keys)
 	if err != nil {
@@ -113,6 +117,11 @@ func verify(parser *jwt.Parser, keys jwt.Keyfunc, token string) (access.Actor, e
 	if parsed.Header["typ"] != TokenType {
 		return access.Actor{}, fmt.Errorf("%w: typ is not %s", ErrInvalidToken, TokenType)
 	}
+	// Without a kid every key would be tried; crit asks for extensions that nobody here knows.
+	kid, _ := parsed.Header["kid"].(string)
+	if _, critical := parsed.Header["crit"]; kid == "" || critical {
+		return access.Actor{}, fmt.Errorf("%w: kid is missing or crit is present", ErrInvalidToken)
+	}
 	if claims.ID == "" || claims.ClientID == "" || claims.IssuedAt == nil || len(claims.Roles) == 0 {
 		return access.Actor{}, fmt.Errorf("%w: a required claim is missing", ErrInvalidToken)
 	}
@@ -122,4 +131,9 @@ func verify(parser *jwt.Parser, keys jwt.Keyfunc, token string) (access.Actor, e
 		}
 	}
 	return access.Actor{ID: subject, Roles: claims.Roles}, nil
+}
+
+func notTokenRune(r rune) bool {
+	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	return !letter && r != '-' && r != '_' && r != '.'
 }
