@@ -1,10 +1,14 @@
 package devstack
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -127,5 +131,80 @@ func TestBrokerKeepsRecords(t *testing.T) {
 	_, err = os.Stat(dir)
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%s is still there (%v)", dir, err)
+	}
+}
+
+const crashTopic = "crash"
+
+// produceUntilKilled writes numbered records one after the other and prints the
+// number of each that the broker acknowledged.
+func produceUntilKilled(dir string) int {
+	ctx := context.Background()
+	broker, err := StartBroker(ctx, BrokerOptions{Dir: dir})
+	if err != nil {
+		return ExitFailed
+	}
+	c, err := kgo.NewClient(kgo.SeedBrokers(broker.Seeds...))
+	if err != nil {
+		return ExitFailed
+	}
+	_, err = kadm.NewClient(c).CreateTopic(ctx, 1, 1, nil, crashTopic)
+	for i := 0; err == nil; i++ {
+		record := &kgo.Record{Topic: crashTopic, Value: []byte(strconv.Itoa(i))}
+		err = c.ProduceSync(ctx, record).FirstErr()
+		if err == nil {
+			_, err = fmt.Println(i)
+		}
+	}
+	return ExitFailed
+}
+
+// TestKilledBrokerKeepsAcknowledgedRecords kills a program with the embedded
+// broker in it while it writes.
+func TestKilledBrokerKeepsAcknowledgedRecords(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), ".dev")
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"=broker:"+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = cmd.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const enough = 200
+	acknowledged := -1
+	for lines := bufio.NewScanner(out); acknowledged < enough && lines.Scan(); {
+		acknowledged, err = strconv.Atoi(lines.Text())
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = cmd.Process.Kill()
+	if err != nil || acknowledged < enough {
+		t.Fatalf("%d records acknowledged (%v)", acknowledged+1, err)
+	}
+	_ = cmd.Wait()
+	again, err := StartBroker(t.Context(), BrokerOptions{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = again.Stop() })
+	reader := client(t, again.Seeds, kgo.ConsumeTopics(crashTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for next := 0; next <= acknowledged; {
+		fetches := reader.PollFetches(ctx)
+		if fetches.Err() != nil {
+			t.Fatalf("record %d of %d is lost: %v", next, acknowledged, fetches.Err())
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if string(r.Value) != strconv.Itoa(next) {
+				t.Errorf("record %q, want %d", r.Value, next)
+			}
+			next++
+		})
 	}
 }

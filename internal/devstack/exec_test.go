@@ -63,15 +63,21 @@ func TestExecStopsWithItsContext(t *testing.T) {
 	}
 }
 
-const execChildEnv = "TENOR_DEVSTACK_CHILD"
+// childEnv makes this test program stand for a program that uses the package;
+// its value is the role, and for some roles a directory after a colon.
+const childEnv = "TENOR_DEVSTACK_CHILD"
 
-// TestMain lets this test program stand for devexec.
 func TestMain(m *testing.M) {
-	if os.Getenv(execChildEnv) == "" {
-		os.Exit(m.Run())
+	role, dir, _ := strings.Cut(os.Getenv(childEnv), ":")
+	_ = os.Unsetenv(childEnv)
+	switch role {
+	case "exec":
+		opts := ExecOptions{Database: DatabaseOptions{Dir: dir}, Stderr: os.Stderr}
+		os.Exit(Exec(context.Background(), opts, os.Args[1:]))
+	case "broker":
+		os.Exit(produceUntilKilled(dir))
 	}
-	_ = os.Unsetenv(execChildEnv)
-	os.Exit(Exec(context.Background(), ExecOptions{Stderr: os.Stderr}, os.Args[1:]))
+	os.Exit(m.Run())
 }
 
 // TestKilledExec kills a whole devexec while its command runs: the command and
@@ -80,20 +86,14 @@ func TestKilledExec(t *testing.T) {
 	t.Parallel()
 	tmp := openDir(t)
 	pidFile := filepath.Join(tmp, "pid")
-	env := append(os.Environ(), "TMPDIR="+tmp, DatabaseEnv+"=", execChildEnv+"=1")
+	env := append(os.Environ(), "TMPDIR="+tmp, DatabaseEnv+"=", childEnv+"=exec")
 	cmd := exec.Command(os.Args[0], "sh", "-c", "echo $$ > "+pidFile+"; sleep 60")
 	cmd.Env = env
 	err := cmd.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(databaseReadyWait)
-	for !exists(pidFile) {
-		if time.Now().After(deadline) {
-			t.Fatal("the command does not start")
-		}
-		time.Sleep(readyPoll)
-	}
+	waitFor(t, pidFile)
 	dirs, err := filepath.Glob(filepath.Join(tmp, instancePrefix+"*"))
 	if err != nil || len(dirs) != 1 {
 		t.Fatalf("server directories %v (%v), want one", dirs, err)
@@ -113,6 +113,46 @@ func TestKilledExec(t *testing.T) {
 		t.Errorf("%s is still there", dirs[0])
 	}
 	waitGone(t, pidFile)
+}
+
+// TestKilledExecKeepsData kills a devexec with kept data: what was committed is
+// there when the next one starts, without anybody repairing anything.
+func TestKilledExecKeepsData(t *testing.T) {
+	t.Parallel()
+	tmp := openDir(t)
+	dir, dsnFile := filepath.Join(tmp, ".dev"), filepath.Join(tmp, "dsn")
+	cmd := exec.Command(os.Args[0], "sh", "-c",
+		"echo $"+DatabaseEnv+" > "+dsnFile+".new; mv "+dsnFile+".new "+dsnFile+"; sleep 60")
+	cmd.Env = append(os.Environ(), DatabaseEnv+"=", childEnv+"=exec:"+dir)
+	err := cmd.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, dsnFile)
+	dsn, err := os.ReadFile(dsnFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec1(t, strings.TrimSpace(string(dsn)), "create table kept (id bigint primary key)")
+	err = cmd.Process.Signal(syscall.SIGKILL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	again := startDatabase(t, DatabaseOptions{Dir: dir})
+	exec1(t, again.DSN, "insert into kept (id) values (1)")
+}
+
+// waitFor waits until the file is there.
+func waitFor(t *testing.T, path string) {
+	t.Helper()
+	deadline := time.Now().Add(databaseReadyWait)
+	for !exists(path) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not appear", path)
+		}
+		time.Sleep(readyPoll)
+	}
 }
 
 func exists(path string) bool {
