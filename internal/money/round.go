@@ -64,5 +64,22 @@ func Round(d *apd.Decimal, currency Currency, mode Rounding) (Amount, error) {
 	if !coefficient.IsInt64() {
 		return Amount{}, fmt.Errorf("%w: %s", ErrOverflow, d)
 	}
-	return New(coefficient.Int64(), currency), nil
+	minor := coefficient.Int64()
+	if minor == 0 && !d.IsZero() {
+		minor = awayFromZero(d.Negative, mode)
+	}
+	return New(minor, currency), nil
+}
+
+// awayFromZero returns what a value becomes that Quantize takes for zero. Below
+// a tenth of a unit apd v3.2.3 does so in every mode; from a tenth on, it takes
+// for zero only what these modes do not.
+func awayFromZero(negative bool, mode Rounding) int64 {
+	switch {
+	case negative && (mode == Up || mode == Floor):
+		return -1
+	case !negative && (mode == Up || mode == Ceiling):
+		return 1
+	}
+	return 0
 }
