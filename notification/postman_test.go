@@ -1,0 +1,348 @@
+package notification
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/event"
+)
+
+// fakeSender keeps what it is given, and fails as the test says.
+type fakeSender struct {
+	mu      sync.Mutex
+	letters []Letter
+	fail    error
+	hold    chan struct{} // when not nil, Send waits for it
+}
+
+func (*fakeSender) Name() string { return "fake" }
+
+func (f *fakeSender) Send(_ context.Context, letter Letter) error {
+	f.mu.Lock()
+	f.letters = append(f.letters, letter)
+	fail, hold := f.fail, f.hold
+	f.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
+	return fail
+}
+
+func (f *fakeSender) sent() []Letter {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]Letter(nil), f.letters...)
+}
+
+func (b *bench) withSender(f *fakeSender) {
+	for _, c := range Channels {
+		b.service.senders[c] = f
+	}
+}
+
+func (b *bench) deliverDue() {
+	b.t.Helper()
+	if err := b.service.deliverDue(context.Background()); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func TestDeliveriesReachTheirAddresses(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sender := &fakeSender{}
+	b.withSender(sender)
+	b.owner().Put("/api/v1/notifications/preferences", map[string]any{"channels": []string{"EMAIL", "SMS", "PUSH"}}).Want(200)
+	b.deliver(b.registered(asha))
+	b.deliverDue()
+	b.deliverDue() // nothing is left
+	got := map[Channel]string{}
+	for _, letter := range sender.sent() {
+		got[letter.Channel] = letter.To.Reveal() + ": " + letter.Title.Reveal()
+	}
+	want := map[Channel]string{
+		Email: "asha@example.org: Welcome", SMS: "+911234567890: Welcome",
+		Push: b.customer.CustomerID.String() + ": Welcome",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(sender.sent()) != 3 {
+		t.Errorf("%d letters (-want +got):\n%s", len(sender.sent()), diff)
+	}
+	if diff := cmp.Diff([]string{"EMAIL SENT", "PUSH SENT", "SMS SENT"}, b.states()); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+	if via := b.history().Items[0].Deliveries[0].Via; via != "fake" {
+		t.Errorf("via %q", via)
+	}
+}
+
+func TestFailuresAreTriedAgainUntilGivenUp(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sender := &fakeSender{fail: &SendError{Text: "line is busy", Cause: errors.New("secret of the server")}}
+	b.withSender(sender)
+	b.owner().Put("/api/v1/notifications/preferences", map[string]any{"channels": []string{"EMAIL"}}).Want(200)
+	b.deliver(b.registered(asha))
+	for attempt := 1; attempt <= AttemptsMax; attempt++ {
+		b.deliverDue()
+		b.deliverDue() // not due again yet
+		d := b.history().Items[0].Deliveries[0]
+		state := "PENDING"
+		if attempt == AttemptsMax {
+			state = "FAILED"
+		}
+		if len(sender.sent()) != attempt || d.Attempts != attempt || d.State != state || d.Fault != "line is busy" {
+			t.Fatalf("attempt %d: %d letters, delivery %+v, want %s", attempt, len(sender.sent()), d, state)
+		}
+		b.pass(backoff(attempt))
+	}
+	b.pass(24 * time.Hour)
+	b.deliverDue()
+	if n := len(sender.sent()); n != AttemptsMax {
+		t.Errorf("%d attempts, want %d", n, AttemptsMax)
+	}
+	ids := map[uuid.UUID]bool{}
+	for _, letter := range sender.sent() {
+		ids[letter.ID] = true
+	}
+	if len(ids) != 1 {
+		t.Errorf("attempts of one delivery have %d ids", len(ids))
+	}
+}
+
+func TestRecoveryAfterFailure(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sender := &fakeSender{fail: errors.New("password in the clear")}
+	b.withSender(sender)
+	b.deliver(b.registered(asha))
+	b.deliverDue()
+	if d := b.history().Items[0].Deliveries[0]; d.Fault != "internal fault" || d.State != "PENDING" {
+		t.Errorf("unknown failure is shown as %+v", d)
+	}
+	sender.fail = nil
+	b.pass(backoff(1))
+	b.deliverDue()
+	if diff := cmp.Diff([]string{"EMAIL SENT", "SMS SENT"}, b.states()); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+}
+
+func TestFinalFailures(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sender := &fakeSender{fail: &SendError{Text: "no such mailbox", Final: true}}
+	b.withSender(sender)
+	b.deliver(b.registered(event.Contact{Email: asha.Email})) // and no phone
+	b.deliverDue()
+	if diff := cmp.Diff([]string{"EMAIL FAILED", "SMS FAILED"}, b.states()); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+	got := b.history().Items[0].Deliveries
+	if got[0].Fault != "no such mailbox" || got[1].Fault != "the contact has no such address" || len(sender.sent()) != 1 {
+		t.Errorf("deliveries %+v, %d letters", got, len(sender.sent()))
+	}
+}
+
+func TestContactMayComeLater(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sender := &fakeSender{}
+	b.withSender(sender)
+	b.deliver(event.AgreementGenerated{OnApplication: b.application()})
+	b.deliverDue()
+	if diff := cmp.Diff([]string{"EMAIL PENDING", "SMS PENDING"}, b.states()); diff != "" {
+		t.Errorf("states before the contact (-want +got):\n%s", diff)
+	}
+	b.pass(backoff(1))
+	b.deliver(b.registered(asha))
+	b.deliverDue()
+	if n := len(sender.sent()); n != 4 {
+		t.Errorf("%d letters, want two messages by two channels", n)
+	}
+}
+
+// TestManyPostmen has several processes deliver at once: each letter is sent once.
+func TestManyPostmen(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sender := &fakeSender{}
+	b.withSender(sender)
+	b.deliver(b.registered(asha))
+	const messages = 30
+	for range messages - 1 {
+		b.deliver(event.AgreementGenerated{OnApplication: b.application()})
+	}
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			if err := b.service.deliverDue(context.Background()); err != nil && !errors.Is(err, database.ErrContention) {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	b.deliverDue()
+	counts := map[uuid.UUID]int{}
+	for _, letter := range sender.sent() {
+		counts[letter.ID]++
+		if counts[letter.ID] > 1 {
+			t.Errorf("delivery %s was made twice", letter.ID)
+		}
+	}
+	if len(counts) != 2*messages {
+		t.Errorf("%d letters, want %d", len(counts), 2*messages)
+	}
+}
+
+// TestLeaseOfDeadProcessRunsOut: what a process claimed and never recorded is
+// delivered by another one, and the first can no longer record.
+func TestLeaseOfDeadProcessRunsOut(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sender := &fakeSender{}
+	b.withSender(sender)
+	b.owner().Put("/api/v1/notifications/preferences", map[string]any{"channels": []string{"EMAIL"}}).Want(200)
+	b.deliver(b.registered(asha))
+	ctx, dead := context.Background(), uuid.New()
+	var taken []claimed
+	err := database.InTx(ctx, b.db, func(tx database.Tx) error {
+		var err error
+		taken, err = claimDeliveries(ctx, tx, dead, b.service.now(), b.service.now().Add(leaseFor), claimMax)
+		return err
+	})
+	if err != nil || len(taken) != 1 {
+		t.Fatalf("claimed %d deliveries: %v", len(taken), err)
+	}
+	b.deliverDue()
+	if n := len(sender.sent()); n != 0 {
+		t.Fatalf("%d letters while the lease holds", n)
+	}
+	b.pass(leaseFor)
+	b.deliverDue()
+	if n := len(sender.sent()); n != 1 {
+		t.Fatalf("%d letters after the lease ended, want 1", n)
+	}
+	err = database.InTx(ctx, b.db, func(tx database.Tx) error {
+		recorded, err := recordAttempt(ctx, tx, taken[0].ID, dead, result{State: Failed, Fault: "late"})
+		if recorded {
+			t.Error("a lost lease recorded its result")
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if d := b.history().Items[0].Deliveries[0]; d.State != "SENT" || d.Attempts != 2 {
+		t.Errorf("delivery %+v", d)
+	}
+}
+
+// TestCrashLoopEnds: attempts that never report are counted too.
+func TestCrashLoopEnds(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sender := &fakeSender{}
+	b.withSender(sender)
+	b.owner().Put("/api/v1/notifications/preferences", map[string]any{"channels": []string{"EMAIL"}}).Want(200)
+	b.deliver(b.registered(asha))
+	if _, err := b.db.Pool().Exec(context.Background(), `update delivery set attempts = $1`, AttemptsMax); err != nil {
+		t.Fatal(err)
+	}
+	b.deliverDue()
+	if d := b.history().Items[0].Deliveries[0]; d.State != "FAILED" || d.Fault != "given up" || len(sender.sent()) != 0 {
+		t.Errorf("delivery %+v, %d letters", d, len(sender.sent()))
+	}
+}
+
+func TestQuietHoursDelayAllButUrgentMessages(t *testing.T) {
+	t.Parallel()
+	b := setup(t) // noon in UTC is 17:30 in Kolkata
+	sender := &fakeSender{}
+	b.withSender(sender)
+	b.deliver(b.registered(asha))
+	b.deliverDue()
+	b.owner().Put("/api/v1/notifications/preferences", map[string]any{
+		"channels":    []string{"EMAIL"},
+		"quiet_hours": map[string]string{"from": "17:00", "until": "08:00", "zone": "Asia/Kolkata"},
+	}).Want(200)
+	before := len(sender.sent())
+	b.deliver(event.AgreementGenerated{OnApplication: b.application()})
+	code := b.seal([]byte("493817"), "agreement.code:"+b.customer.CustomerID.String())
+	b.deliver(event.SigningCodeIssued{OnApplication: b.application(), SealedCode: code})
+	b.deliverDue()
+	if got := sender.sent()[before:]; len(got) != 1 || got[0].Title.Reveal() != "Your signing code" {
+		t.Fatalf("%d letters in quiet hours, want the urgent one", len(got))
+	}
+	b.pass(14*time.Hour + 29*time.Minute) // 07:59 in Kolkata
+	b.deliverDue()
+	if n := len(sender.sent()) - before; n != 1 {
+		t.Errorf("%d letters a minute before the quiet ends, want 1", n)
+	}
+	b.pass(time.Minute)
+	b.deliverDue()
+	if n := len(sender.sent()) - before; n != 2 {
+		t.Errorf("%d letters when the quiet has ended, want 2", n)
+	}
+}
+
+func TestQuietHoursAfter(t *testing.T) {
+	t.Parallel()
+	night := QuietHours{From: "22:00", Until: "07:00", Zone: "UTC"}
+	noon := QuietHours{From: "12:00", Until: "13:30", Zone: "Europe/Berlin"} // UTC+1 in November
+	tests := []struct {
+		quiet     QuietHours
+		now, want string
+	}{
+		{QuietHours{}, "2026-11-23T23:00:00Z", "2026-11-23T23:00:00Z"},
+		{night, "2026-11-23T21:59:59Z", "2026-11-23T21:59:59Z"},
+		{night, "2026-11-23T22:00:00Z", "2026-11-24T07:00:00Z"},
+		{night, "2026-12-31T23:30:00Z", "2027-01-01T07:00:00Z"},
+		{night, "2026-11-24T06:59:59Z", "2026-11-24T07:00:00Z"},
+		{night, "2026-11-24T07:00:00Z", "2026-11-24T07:00:00Z"},
+		{noon, "2026-11-23T10:59:00Z", "2026-11-23T10:59:00Z"},
+		{noon, "2026-11-23T11:00:00Z", "2026-11-23T12:30:00Z"},
+		{noon, "2026-11-23T12:30:00Z", "2026-11-23T12:30:00Z"},
+	}
+	for _, test := range tests {
+		now, err := time.Parse(time.RFC3339, test.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := test.quiet.after(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Format(time.RFC3339) != test.want {
+			t.Errorf("%+v at %s: %s, want %s", test.quiet, test.now, got.Format(time.RFC3339), test.want)
+		}
+	}
+}
+
+func TestTaskWakesAndStops(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sender := &fakeSender{}
+	b.withSender(sender)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.component.Tasks[0].Run(ctx) }()
+	b.deliver(b.registered(asha))
+	deadline := time.Now().Add(30 * time.Second)
+	for len(sender.sent()) < 2 {
+		if time.Now().After(deadline) {
+			t.Fatal("the task delivers nothing")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
