@@ -40,6 +40,19 @@ type AgreementUploaded struct {
 // Type implements Event.
 func (AgreementUploaded) Type() string { return "agreement.uploaded.v1" }
 
+// AgreementReturned says that a copy signed by hand was not accepted: the
+// borrower may sign again.
+type AgreementReturned struct {
+	OnApplication
+	AgreementID uuid.UUID `json:"agreement_id"`
+	// SHA256 is the hash of the copy.
+	SHA256 string `json:"sha256"`
+	Reason string `json:"reason"`
+}
+
+// Type implements Event.
+func (AgreementReturned) Type() string { return "agreement.returned.v1" }
+
 // AgreementSigned says that the contract is concluded: the loan may be activated.
 type AgreementSigned struct {
 	OnApplication

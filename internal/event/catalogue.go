@@ -10,7 +10,9 @@ var Catalogue = map[string][]Event{
 	"risk":        {RiskAssessed{}, RiskApproved{}, RiskRejected{}},
 	"discussion":  {OfferMade{}, OfferAccepted{}, OfferDeclined{}, OfferExpired{}},
 	"approval":    {ApprovalRecorded{}, ApprovalGranted{}, ApprovalRejected{}},
-	"agreement":   {AgreementGenerated{}, SigningCodeIssued{}, AgreementUploaded{}, AgreementSigned{}},
+	"agreement": {
+		AgreementGenerated{}, SigningCodeIssued{}, AgreementUploaded{}, AgreementReturned{}, AgreementSigned{},
+	},
 	"activation": {
 		LoanActivated{}, RepaymentScheduleCreated{}, DisbursementInitiated{}, DisbursementCompleted{},
 		DisbursementFailed{},
