@@ -30,6 +30,19 @@ func EnsureBook(ctx context.Context, tx database.Tx, now time.Time, book Book) e
 	return nil
 }
 
+// StartBook opens the book unless it exists; its first business date is the
+// calendar date of now in the IANA time zone.
+func StartBook(ctx context.Context, db *database.DB, id uuid.UUID, name, zone string, now time.Time) error {
+	place, err := time.LoadLocation(zone)
+	if err != nil {
+		return fmt.Errorf("time zone of book %s: %w", name, err)
+	}
+	book := Book{ID: id, Name: name, BusinessDate: civil.DateOf(now.In(place))}
+	return database.InTx(ctx, db, func(tx database.Tx) error {
+		return EnsureBook(ctx, tx, now.UTC().Truncate(time.Microsecond), book)
+	})
+}
+
 // BookByName returns a book, or ErrNoBook.
 func BookByName(ctx context.Context, tx database.Tx, name string) (Book, error) {
 	book := Book{Name: name}

@@ -293,3 +293,12 @@ func insertFacts(ctx context.Context, tx database.Tx, now time.Time, changes []*
 	}
 	return nil
 }
+
+// By names in the journal who caused an entry: a component of the platform by
+// its name, anybody else by id.
+func By(id uuid.UUID, component string) string {
+	if component != "" {
+		return component
+	}
+	return id.String()
+}

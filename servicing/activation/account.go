@@ -1,0 +1,90 @@
+package activation
+
+import (
+	"context"
+
+	"cloud.google.com/go/civil"
+	"github.com/google/uuid"
+
+	"github.com/tenor-lending/tenor/amortization"
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/servicing"
+	"github.com/tenor-lending/tenor/servicing/loandb"
+)
+
+// Account is a loan account as others see it.
+type Account struct {
+	LoanID         uuid.UUID         `json:"loan_id"`
+	ApplicationID  uuid.UUID         `json:"application_id"`
+	CustomerID     uuid.UUID         `json:"customer_id"`
+	Status         servicing.Status  `json:"status"`
+	Principal      money.Amount      `json:"principal"`
+	NetDisbursed   money.Amount      `json:"net_disbursed"`
+	LenderFees     money.Amount      `json:"lender_fees"`
+	ThirdPartyFees money.Amount      `json:"third_party_fees"`
+	Outstanding    servicing.Parts   `json:"outstanding"`
+	Overpaid       money.Amount      `json:"overpaid"`
+	ScheduleHash   string            `json:"schedule_hash"`
+	BusinessDate   civil.Date        `json:"business_date"`
+	ActivatedOn    civil.Date        `json:"activated_on"`
+	DisbursedOn    *civil.Date       `json:"disbursed_on"`
+	RepaidOn       *civil.Date       `json:"repaid_on"`
+	ClosedOn       *civil.Date       `json:"closed_on"`
+	DaysPastDue    int               `json:"days_past_due"`
+	Disbursement   DisbursementState `json:"disbursement"`
+}
+
+// DisbursementState is how far the payout is.
+type DisbursementState struct {
+	ID            uuid.UUID          `json:"id"`
+	Status        DisbursementStatus `json:"status"`
+	Amount        money.Amount       `json:"amount"`
+	Attempts      int                `json:"attempts"`
+	BankReference string             `json:"bank_reference"`
+	Reason        string             `json:"reason"`
+}
+
+// DisbursementStatus is where a payout stands.
+type DisbursementStatus string
+
+// The statuses of a payout.
+const (
+	Initiated DisbursementStatus = "INITIATED"
+	Completed DisbursementStatus = "COMPLETED"
+	Failed    DisbursementStatus = "FAILED"
+)
+
+// Plan is a loan with its signed schedule on a business date.
+type Plan struct {
+	Loan         servicing.Loan
+	Schedule     *amortization.Schedule
+	BusinessDate civil.Date
+}
+
+// account describes a loan with its payout.
+func (s *Service) account(ctx context.Context, tx database.Tx, l servicing.Loan) (Account, error) {
+	payout, err := findDisbursement(ctx, tx, l.Disbursement.ID)
+	if err != nil {
+		return Account{}, err
+	}
+	business, err := loandb.BusinessDate(ctx, tx, l.BookID)
+	if err != nil {
+		return Account{}, err
+	}
+	return Account{
+		LoanID: l.ID, ApplicationID: l.ApplicationID, CustomerID: l.CustomerID, Status: l.Status,
+		Principal: l.Disbursement.Gross, NetDisbursed: l.Disbursement.Net, LenderFees: l.Disbursement.LenderFees,
+		ThirdPartyFees: l.Disbursement.ThirdPartyFees, Outstanding: l.Outstanding(), Overpaid: l.Overpaid,
+		ScheduleHash: l.ScheduleHash, BusinessDate: business, ActivatedOn: l.ActivatedOn,
+		DisbursedOn: optional(l.DisbursedOn), RepaidOn: optional(l.RepaidOn), ClosedOn: optional(l.ClosedOn),
+		DaysPastDue: l.DaysPastDue(business), Disbursement: payout.state(),
+	}, nil
+}
+
+func optional(d civil.Date) *civil.Date {
+	if d.IsZero() {
+		return nil
+	}
+	return &d
+}

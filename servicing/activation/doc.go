@@ -1,0 +1,15 @@
+// Package activation is the service that makes a signed agreement a loan: the
+// loan account, its schedule, and the payout to the borrower.
+//
+// It owns the tables signed_agreement, disbursement and, as the simulated bank
+// behind payouts, simulated_payout. It publishes LoanActivated,
+// RepaymentScheduleCreated, DisbursementInitiated, DisbursementCompleted and
+// DisbursementFailed. It consumes AgreementSigned.
+//
+// The schedule is computed again from the signed terms and must have the hash
+// that was signed. The money is lent on the business date of the activation; if
+// that is not the disbursement date of the terms, due dates and amounts stay as
+// signed, because they are the contract.
+//
+// It must not take payments, nor change a schedule.
+package activation
