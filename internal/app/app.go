@@ -58,6 +58,9 @@ type Env struct {
 	Blobs *blob.Store
 	// Metrics registers metrics; they carry the label service.
 	Metrics prometheus.Registerer
+	// Verifier checks access tokens, for the gateway, which looks at them before
+	// any service does.
+	Verifier httpapi.Verifier
 	// Services is the whole table of roles, for the gateway.
 	Services []Service
 	// OpenAPI is the merged document of all services, for the gateway.

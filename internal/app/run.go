@@ -164,7 +164,7 @@ func (p *process) env(ctx context.Context, service Service) (*Env, error) {
 		Config: p.Config, Log: p.Log.With("service", service.Name), Now: p.Now, NewID: p.NewID, Keyring: p.Keyring,
 		Blobs:    p.blobs,
 		Metrics:  prometheus.WrapRegistererWith(prometheus.Labels{"service": service.Name}, p.registry),
-		Services: p.All, OpenAPI: p.OpenAPI,
+		Verifier: p.verifier, Services: p.All, OpenAPI: p.OpenAPI,
 	}
 	if service.Database == "" {
 		return env, nil

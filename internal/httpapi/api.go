@@ -80,7 +80,7 @@ func (a *API) Mux() *http.ServeMux { return a.mux }
 
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	withRequestID(a.mux).ServeHTTP(w, r)
+	WithRequestID(a.mux).ServeHTTP(w, r)
 }
 
 // Access says who may call an operation. The zero Access admits nobody and

@@ -13,9 +13,9 @@ const HeaderRequestID = "X-Request-Id"
 
 const requestIDMax = 64
 
-// withRequestID keeps the id that a caller gave, or gives one, and sends it
+// WithRequestID keeps the id that a caller gave, or gives one, and sends it
 // back with the headers that every answer has.
-func withRequestID(next http.Handler) http.Handler {
+func WithRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(HeaderRequestID)
 		if id == "" || len(id) > requestIDMax || strings.ContainsFunc(id, notPrintableASCII) {
