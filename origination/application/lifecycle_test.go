@@ -145,6 +145,39 @@ func checkMoves(t *rapid.T, c change) {
 	}
 }
 
+// TestAdvance has the corners: a decision that was overtaken, an early loan.
+func TestAdvance(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		at      event.Stage
+		event   event.Event
+		to      event.Stage
+		outcome event.Outcome
+	}{
+		{event.StageInput, event.DocumentUploaded{}, event.StageInput, ""},
+		{event.StageKYC, event.KYCApproved{}, event.StageRisk, ""},
+		{event.StageRisk, event.KYCApproved{}, event.StageRisk, ""},
+		{event.StageAgreement, event.LoanActivated{}, event.StageActivation, ""},
+		{event.StageAgreement, event.DisbursementCompleted{}, event.StageRepayment, ""},
+		{event.StageRepayment, event.AgreementSigned{}, event.StageRepayment, ""},
+		{event.StageKYC, event.KYCRejected{}, event.StageClosed, event.OutcomeKYCRejected},
+		{event.StageRisk, event.KYCRejected{}, event.StageRisk, ""},
+		{event.StageRepayment, event.RiskRejected{}, event.StageRepayment, ""},
+		{event.StageApproval, event.OfferExpired{}, event.StageApproval, ""},
+		{event.StageActivation, event.ApprovalRejected{}, event.StageActivation, ""},
+		{event.StageRepayment, event.DisbursementFailed{}, event.StageRepayment, ""},
+		{event.StageAgreement, event.LoanCompleted{}, event.StageClosed, event.OutcomeRepaid},
+		{event.StageClosed, event.LoanCompleted{}, event.StageClosed, ""},
+	}
+	for _, tc := range tests {
+		to, outcome, moves := advance(tc.at, steps[tc.event.Type()])
+		if to != tc.to || outcome != tc.outcome || moves != (tc.to != tc.at) {
+			t.Errorf("%s at %s leads to %s %q (moves: %t), want %s %q",
+				tc.event.Type(), tc.at, to, outcome, moves, tc.to, tc.outcome)
+		}
+	}
+}
+
 // TestStepsAreOfSubscribedEvents catches a step that could never happen.
 func TestStepsAreOfSubscribedEvents(t *testing.T) {
 	t.Parallel()
