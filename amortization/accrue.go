@@ -21,6 +21,9 @@ func Accrued(s *Schedule, on civil.Date) (money.Amount, error) {
 	sum := int64(0)
 	for i := range s.Instalments {
 		row := &s.Instalments[i]
+		if on.Before(row.From) {
+			break
+		}
 		if row.Due.After(on) {
 			part, err := s.earnedPart(row, row.From, on)
 			if err != nil {
@@ -47,6 +50,9 @@ func (s *Schedule) checkDay(on civil.Date) error {
 // earnedPart returns the unrounded interest of a row between two days of its
 // period, in minor units: its Earned in proportion to the day count.
 func (s *Schedule) earnedPart(row *Instalment, from, to civil.Date) (*apd.Decimal, error) {
+	if from.Before(row.From) { // odd days whose interest was paid upfront
+		return apd.New(0, 0), nil
+	}
 	num, den := s.weight(row, from, to), s.weight(row, row.From, row.Due)
 	if den == 0 { // the day count sees no day in the period: go by calendar days
 		num, den = int64(daysBetween(from, to)), int64(daysBetween(row.From, row.Due))

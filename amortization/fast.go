@@ -21,7 +21,7 @@ import (
 // accrueFast returns the rounded interest of a period on a balance; ok is false
 // when the figures leave the range of the fast path.
 func (e *engine) accrueFast(balance int64, p *period) (interest int64, ok bool) {
-	if e.reference || e.interestUnit != 1 || balance < 0 {
+	if e.reference || e.interestUnit != 1 || balance < 0 || e.terms.Rounding.Precision != precisionMax {
 		return 0, false
 	}
 	var high, low uint64

@@ -67,7 +67,7 @@ func nextMonths(d civil.Date, months, anchor int) civil.Date {
 func (p *planner) walkPlain() (ok bool) {
 	e := p.e
 	t := &e.terms
-	if e.reference || p.driver != byTotal || p.weights != nil || p.extra != nil || p.resizes || p.grace != (Grace{}) ||
+	if e.reference || p.driver != byTotal || p.weights != nil || p.extra != nil || p.annuities != nil || p.resizes || p.grace != (Grace{}) ||
 		len(t.Tranches) > 0 || e.interestUnit != 1 || t.Rounding.Precision != precisionMax {
 		return false
 	}

@@ -43,9 +43,9 @@ func (e *engine) layout() error {
 	}
 	last := e.periods[len(e.periods)-1].end
 	for i := range e.terms.Tranches {
-		if !e.terms.Tranches[i].Date.Before(last) {
-			return fault("tranches", RuleDate, "the tranche of %s is not before the last due date %s",
-				e.terms.Tranches[i].Date, last)
+		if date := e.terms.Tranches[i].Date; date.Before(e.periods[0].start) || !date.Before(last) {
+			return fault("tranches", RuleDate, "the tranche of %s is not within the periods from %s to %s",
+				date, e.periods[0].start, last)
 		}
 	}
 	in := dayCountInput{maturity: last, calendar: e.business}
@@ -202,26 +202,31 @@ func (e *engine) cut(p *period, in *dayCountInput) {
 	p.high = len(e.segments)
 }
 
-// cutICMA cuts at the regular dates as well: a long first period is several
-// regular ones and a rest (ICMA rule 251.1).
+// cutICMA cuts at the regular dates as well: a long period is several regular
+// ones and a rest, each weighed by its own length (ICMA rule 251.1). A period
+// moved by a calendar is its own regular period.
 func (e *engine) cutICMA(p *period, in *dayCountInput) {
-	first := p.start == e.periods[0].start && e.terms.BusinessDayRule == Unadjusted
-	from := p.start
-	for from != p.end {
-		low, high := p.start, p.end
-		if first {
-			index := 0
-			for high = e.grid.at(0); high.After(p.end); index-- {
-				high = e.grid.at(index - 1)
-			}
-			for low = e.grid.at(index - 1); low.After(from); index-- {
-				high, low = low, e.grid.at(index-2)
-			}
+	regular := []civil.Date{p.end}
+	if e.terms.BusinessDayRule == Unadjusted {
+		index := 0
+		for e.grid.at(index).Before(p.end) {
+			index++
 		}
-		in.periodDays = daysBetween(low, high)
-		to := e.nextCut(from, high)
-		e.segment(from, to, ActualActualICMA.fraction(from, to, in))
-		from = to
+		for regular[len(regular)-1].After(p.start) {
+			index--
+			regular = append(regular, e.grid.at(index))
+		}
+	} else {
+		regular = append(regular, p.start)
+	}
+	from := p.start
+	for i := len(regular) - 1; i > 0; i-- {
+		in.periodDays = daysBetween(regular[i], regular[i-1])
+		for from.Before(regular[i-1]) {
+			to := e.nextCut(from, regular[i-1])
+			e.segment(from, to, ActualActualICMA.fraction(from, to, in))
+			from = to
+		}
 	}
 	p.high = len(e.segments)
 }

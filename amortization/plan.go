@@ -25,10 +25,13 @@ type planner struct {
 	shares  []int64 // principal of each row, where it is not level
 	charge  int64   // total interest, for byBoth
 	charges []int64 // interest of each row, for byBoth
-	extra   []int64 // correction of each row by the residual policy
-	grace   Grace
-	resizes bool // the instalment follows rate changes and disbursements
-	assumed int64
+	extra   []int64 // correction of each row, for ResidualFirst
+	trial   bool    // look for the correction: rows may be unsound meanwhile
+	// annuities and values fit each instalment to the balance, for ResidualSpread.
+	annuities, values []*apd.Decimal
+	grace             Grace
+	resizes           bool // the instalment follows rate changes and disbursements
+	assumed           int64
 }
 
 // prepare chooses the plan of the method.
@@ -182,6 +185,9 @@ func (p *planner) step(k int, state *walkState, write bool) (paid int64, err err
 	if err != nil {
 		return 0, err
 	}
+	if max(magnitude(earned), state.pool, magnitude(state.balance)) > minorMax {
+		return 0, fault("annual_rate_percent", RuleOverflow, "the debt exceeds the range of money in period %d", k+1)
+	}
 	opening, drawn := state.balance, e.drawn(per)
 	balance := opening + drawn
 	interest, capitalised := earned+state.pool, int64(0)
@@ -195,7 +201,10 @@ func (p *planner) step(k int, state *walkState, write bool) (paid int64, err err
 	} else {
 		state.pool = 0
 	}
-	principal := p.principal(k, earned)
+	principal, err := p.principal(k, earned, opening)
+	if err != nil {
+		return 0, err
+	}
 	switch {
 	case last:
 		principal = balance + capitalised
@@ -232,13 +241,16 @@ func (e *engine) orNone(minor int64) money.Amount {
 // check refuses rows that no sound schedule has.
 func (p *planner) check(k int, principal, balance, interest int64) error {
 	n := len(p.e.periods)
+	if p.trial {
+		return nil
+	}
 	if principal < 0 {
 		return fault("method", RuleNegativeAmortization, "instalment %d would not cover its interest of %s",
 			k+1, money.New(interest, p.e.cur))
 	}
 	ends := principal >= balance && p.shares == nil && len(p.e.terms.Tranches) == 0
 	if k < n-1 && (principal > balance || ends) {
-		return fault("rounding.instalment_unit", RuleRange, "the loan would be repaid after %d of %d instalments", k+1, n)
+		return fault("rounding.instalment_unit", RuleRange, "the loan would be repaid after %d of %d instalments; a smaller unit or residual spread keeps the number", k+1, n)
 	}
 	return nil
 }
@@ -275,18 +287,25 @@ func (p *planner) earn(k int, state *walkState) (int64, error) {
 }
 
 // principal returns the planned principal of a row that earns some interest.
-func (p *planner) principal(k int, earned int64) int64 {
+func (p *planner) principal(k int, earned, balance int64) (int64, error) {
 	principal := p.share
 	if p.shares != nil {
 		principal = p.shares[k]
 	}
 	if p.driver == byTotal {
-		principal = p.planned(k) - earned
+		total := p.planned(k)
+		if p.annuities != nil && p.annuities[k] != nil {
+			var err error
+			if total, err = p.fitted(k, balance); err != nil {
+				return 0, err
+			}
+		}
+		principal = total - earned
 	}
 	if p.extra != nil {
 		principal += p.extra[k]
 	}
-	return principal
+	return principal, nil
 }
 
 // planned returns the instalment of a row before the residual policy.

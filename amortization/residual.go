@@ -1,12 +1,16 @@
 package amortization
 
+import (
+	"github.com/cockroachdb/apd/v3"
+)
+
 // settleResidual applies the residual policy: it fills in the corrections of
 // the rows. What rounding leaves over is the difference between the last
 // instalment and the one that was planned for it.
 func (p *planner) settleResidual() error {
 	e := p.e
 	policy, n := e.terms.Rounding.Residual, len(e.periods)
-	if policy == ResidualLast || n < 2 || p.resizes {
+	if policy == ResidualLast || n < 2 {
 		return nil
 	}
 	first := max(p.grace.Principal, 0)
@@ -16,11 +20,13 @@ func (p *planner) settleResidual() error {
 	if first >= n-1 {
 		return nil
 	}
-	p.extra = make([]int64, n)
-	if policy == ResidualFirst {
-		return p.residualFirst(first)
+	if policy == ResidualSpread {
+		return p.residualSpread(first)
 	}
-	return p.residualSpread(first)
+	p.extra, p.trial = make([]int64, n), true
+	err := p.residualFirst(first)
+	p.trial = false
+	return err
 }
 
 // gap returns by how much the last instalment differs from its plan.
@@ -81,45 +87,69 @@ func (p *planner) residualFirst(first int) error {
 	return nil
 }
 
-// residualSpread first shifts every instalment by a share of the gap, and then
-// the latest ones by one unit each.
+// residualSpread sizes every instalment from the balance that is left, so that
+// a rounding error is mended in the next row. With A(k) the value at the start
+// of period k of the payments from k on and V(k) that of 1 at the end,
+// A(k) = (w(k) + A(k+1))/(1+f(k)), the instalment is (balance - balloon·V(k))/A(k).
 func (p *planner) residualSpread(first int) error {
-	n, unit := int64(len(p.e.periods)), p.e.unit
-	gap, err := p.gap()
-	if err != nil {
-		return err
+	e, n := p.e, len(p.e.periods)
+	if p.driver == byPrincipal {
+		return p.spreadShares(first)
 	}
-	rows := n - 1 - int64(first)
-	shift := roundedQuotient(gap, (rows+1)*unit) * unit
-	if gap, err = p.tryCorrection(gap, first, len(p.extra)-1, shift); err != nil {
-		return err
+	c := calc{ctx: e.context()}
+	p.annuities, p.values = make([]*apd.Decimal, n), make([]*apd.Decimal, n)
+	annuity, value := apd.New(0, 0), one
+	for k := n - 1; k >= first; k-- {
+		_, growth := e.grow(&c, k, first, one, true)
+		weight := one
+		if p.weights != nil {
+			weight = c.quo(apd.New(p.weights[k], 0), apd.New(p.weights[first], 0))
+		}
+		annuity, value = c.quo(c.add(weight, annuity), growth), c.quo(value, growth)
+		p.annuities[k], p.values[k] = annuity, value
 	}
-	units := min(magnitude(gap)/unit, rows)
-	if gap < 0 {
-		unit = -unit
+	if c.err != nil {
+		return fault("annual_rate_percent", RuleOverflow, "no level instalment exists: %v", c.err)
 	}
-	_, err = p.tryCorrection(gap, len(p.extra)-1-int(units), len(p.extra)-1, unit)
-	return err
+	return nil
 }
 
-// tryCorrection adds to some rows, keeps the result only if the gap becomes
-// smaller, and returns the gap.
-func (p *planner) tryCorrection(gap int64, low, high int, by int64) (int64, error) {
-	if by == 0 || low >= high {
-		return gap, nil
+// fitted returns the instalment of a row for the balance that is left.
+func (p *planner) fitted(k int, balance int64) (int64, error) {
+	c := calc{ctx: p.e.context()}
+	owed := apd.New(balance, 0)
+	if balloon := p.e.terms.Balloon.Minor(); balloon != 0 {
+		owed = c.sub(owed, c.mul(apd.New(balloon, 0), p.values[k]))
 	}
-	add := func(by int64) {
-		for k := low; k < high; k++ {
-			p.extra[k] += by
+	total := c.quo(owed, p.annuities[k])
+	if p.weights != nil {
+		first := 0
+		for p.annuities[first] == nil {
+			first++
 		}
+		total = c.mul(total, c.quo(apd.New(p.weights[k], 0), apd.New(p.weights[first], 0)))
 	}
-	add(by)
-	changed, err := p.gap()
-	if err == nil && magnitude(changed) < magnitude(gap) {
-		return changed, nil
+	if c.err != nil {
+		return 0, fault("annual_rate_percent", RuleOverflow, "no level instalment exists: %v", c.err)
 	}
-	add(-by)
-	return gap, nil
+	return p.e.roundInstalment(total)
+}
+
+// spreadShares rounds the principal repaid so far, so that no share is off by
+// more than one unit.
+func (p *planner) spreadShares(first int) error {
+	e, n := p.e, len(p.e.periods)
+	c, before := calc{ctx: exact}, int64(0)
+	p.shares = make([]int64, n)
+	for k := first; k < n; k++ {
+		part := c.quo(product(e.opening, int64(k+1-first)), apd.New(int64(n-first), 0))
+		after, err := e.roundInstalment(part)
+		if err != nil {
+			return err
+		}
+		p.shares[k], before = after-before, after
+	}
+	return c.err
 }
 
 func magnitude(v int64) int64 { return max(v, -v) }

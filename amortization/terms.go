@@ -25,8 +25,12 @@ const (
 	EveryMax = 3_660
 	// RateDecimalsMax is the largest number of decimals of a rate.
 	RateDecimalsMax = 10
+	// SpanDaysMax is the largest number of days of a first period or a window.
+	SpanDaysMax = 3_660
 	// StepsMax is the largest number of rate steps, fixings, windows or tranches.
 	StepsMax = 1_000
+	// minorMax bounds every amount in minor units, so that two of them add up safely.
+	minorMax = 1 << 61
 	// precisionMin and precisionMax bound the significant digits of factors.
 	precisionMin, precisionMax = 9, 34
 	// textMax bounds every name.

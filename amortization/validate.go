@@ -52,6 +52,9 @@ func (v *validator) amounts() {
 	if !t.Principal.IsPositive() {
 		v.fail("principal", RuleRange, "the principal must be above zero")
 	}
+	if t.Principal.Minor() > minorMax {
+		v.fail("principal", RuleRange, "%s exceeds the range of money", t.Principal)
+	}
 	v.rate("annual_rate_percent", t.AnnualRatePercent)
 	if t.Method == FixedInstalment {
 		if t.Instalments != 0 {
@@ -121,6 +124,9 @@ func (v *validator) dates() {
 		if !t.DisbursementDate.Before(t.FirstDueDate) {
 			v.fail("first_due_date", RuleDate, "the first due date %s is not after the disbursement %s",
 				t.FirstDueDate, t.DisbursementDate)
+		}
+		if t.FirstDueDate.DaysSince(t.DisbursementDate) > SpanDaysMax {
+			v.fail("first_due_date", RuleRange, "more than %d days after the disbursement", SpanDaysMax)
 		}
 	}
 }

@@ -203,6 +203,9 @@ func (v *validator) windows() {
 		if !w.From.Before(w.To) {
 			v.fail(field+".to", RuleDate, "%s is not after %s", w.To, w.From)
 		}
+		if w.To.DaysSince(w.From) > SpanDaysMax {
+			v.fail(field+".to", RuleRange, "more than %d days after %s", SpanDaysMax, w.From)
+		}
 		if w.From.Before(last[w.Kind]) {
 			v.fail(field+".from", RuleDate, "overlaps the window before")
 		}
@@ -218,6 +221,9 @@ func (v *validator) tranches() {
 	}
 	if len(t.Tranches) > StepsMax {
 		v.fail("tranches", RuleRange, "%d tranches, at most %d", len(t.Tranches), StepsMax)
+	}
+	if t.Rounding.Residual != ResidualLast && (len(t.Tranches) > 0 || len(t.RateSteps) > 0 || t.Index != nil) {
+		v.fail("rounding.residual", RuleContradiction, "rates and tranches that change leave the residual to the last")
 	}
 	if len(t.Tranches) == 0 {
 		return
