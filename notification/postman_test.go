@@ -3,6 +3,7 @@ package notification
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -47,6 +48,11 @@ func (b *bench) withSender(f *fakeSender) {
 	}
 }
 
+func (b *bench) prefer(channels ...string) {
+	b.t.Helper()
+	b.owner().Put("/api/v1/notifications/preferences", map[string]any{"channels": channels}).Want(http.StatusOK)
+}
+
 func (b *bench) deliverDue() {
 	b.t.Helper()
 	if err := b.service.deliverDue(context.Background()); err != nil {
@@ -59,7 +65,7 @@ func TestDeliveriesReachTheirAddresses(t *testing.T) {
 	b := setup(t)
 	sender := &fakeSender{}
 	b.withSender(sender)
-	b.owner().Put("/api/v1/notifications/preferences", map[string]any{"channels": []string{"EMAIL", "SMS", "PUSH"}}).Want(200)
+	b.prefer("EMAIL", "SMS", "PUSH")
 	b.deliver(b.registered(asha))
 	b.deliverDue()
 	b.deliverDue() // nothing is left
@@ -87,7 +93,7 @@ func TestFailuresAreTriedAgainUntilGivenUp(t *testing.T) {
 	b := setup(t)
 	sender := &fakeSender{fail: &SendError{Text: "line is busy", Cause: errors.New("secret of the server")}}
 	b.withSender(sender)
-	b.owner().Put("/api/v1/notifications/preferences", map[string]any{"channels": []string{"EMAIL"}}).Want(200)
+	b.prefer("EMAIL")
 	b.deliver(b.registered(asha))
 	for attempt := 1; attempt <= AttemptsMax; attempt++ {
 		b.deliverDue()
@@ -208,7 +214,7 @@ func TestLeaseOfDeadProcessRunsOut(t *testing.T) {
 	b := setup(t)
 	sender := &fakeSender{}
 	b.withSender(sender)
-	b.owner().Put("/api/v1/notifications/preferences", map[string]any{"channels": []string{"EMAIL"}}).Want(200)
+	b.prefer("EMAIL")
 	b.deliver(b.registered(asha))
 	ctx, dead := context.Background(), uuid.New()
 	var taken []claimed
@@ -250,7 +256,7 @@ func TestCrashLoopEnds(t *testing.T) {
 	b := setup(t)
 	sender := &fakeSender{}
 	b.withSender(sender)
-	b.owner().Put("/api/v1/notifications/preferences", map[string]any{"channels": []string{"EMAIL"}}).Want(200)
+	b.prefer("EMAIL")
 	b.deliver(b.registered(asha))
 	if _, err := b.db.Pool().Exec(context.Background(), `update delivery set attempts = $1`, AttemptsMax); err != nil {
 		t.Fatal(err)
@@ -271,7 +277,7 @@ func TestQuietHoursDelayAllButUrgentMessages(t *testing.T) {
 	b.owner().Put("/api/v1/notifications/preferences", map[string]any{
 		"channels":    []string{"EMAIL"},
 		"quiet_hours": map[string]string{"from": "17:00", "until": "08:00", "zone": "Asia/Kolkata"},
-	}).Want(200)
+	}).Want(http.StatusOK)
 	before := len(sender.sent())
 	b.deliver(event.AgreementGenerated{OnApplication: b.application()})
 	code := b.seal([]byte("493817"), "agreement.code:"+b.customer.CustomerID.String())

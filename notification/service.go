@@ -98,7 +98,9 @@ type page struct {
 }
 
 // inbox returns the actor's messages after a position, newest first.
-func (s *Service) inbox(ctx context.Context, actor access.Actor, unreadOnly bool, after position, limit int) (page, error) {
+func (s *Service) inbox(
+	ctx context.Context, actor access.Actor, unreadOnly bool, after position, limit int,
+) (page, error) {
 	return s.list(ctx, actor, unreadOnly, after, limit, false)
 }
 

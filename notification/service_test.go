@@ -170,6 +170,7 @@ func TestMessages(t *testing.T) {
 		ValidUntil: date(7),
 	}
 	code := b.seal([]byte("493817"), "agreement.code:"+b.customer.CustomerID.String())
+	until := time.Date(2026, 11, 23, 12, 10, 0, 0, time.UTC)
 	tests := []struct {
 		event event.Event
 		body  string // "" for events that say nothing
@@ -187,15 +188,17 @@ func TestMessages(t *testing.T) {
 			"We offer you 20000.00 INR in monthly instalments of 969.73 INR, at an annual percentage rate of 17.07 %. " +
 				"You can accept it until 2026-12-07."},
 		{event.AgreementGenerated{OnApplication: app}, "Please read your loan agreement and sign it."},
-		{event.SigningCodeIssued{OnApplication: app, SealedCode: code, ExpiresAt: time.Date(2026, 11, 23, 12, 10, 0, 0, time.UTC)},
-			"Your code is 493817. It is valid until 12:10 UTC on 2026-11-23. Enter it to sign your agreement, and tell it nobody."},
+		{event.SigningCodeIssued{OnApplication: app, SealedCode: code, ExpiresAt: until},
+			"Your code is 493817. It is valid until 12:10 UTC on 2026-11-23. Enter it to sign your agreement, and tell " +
+				"it nobody."},
 		{event.AgreementUploaded{OnApplication: app},
 			"We look at the copy you uploaded and tell you when it is accepted."},
 		{event.AgreementSigned{OnApplication: app, Offer: offer},
 			"The loan of 20000.00 INR is concluded. We now pay it out."},
 		{event.LoanActivated{OnLoan: loan, Principal: rupees(20_000_00), BusinessDate: date(1)},
 			"Your loan of 20000.00 INR started on 2026-12-01."},
-		{event.RepaymentScheduleCreated{OnLoan: loan, Instalments: 24, FirstDueDate: date(1), LastDueDate: date(2), TotalDue: rupees(23_273_52)},
+		{event.RepaymentScheduleCreated{OnLoan: loan, Instalments: 24, FirstDueDate: date(1), LastDueDate: date(2),
+			TotalDue: rupees(23_273_52)},
 			"You repay 23273.52 INR in 24 instalments, the first on 2026-12-01 and the last on 2026-12-02."},
 		{event.DisbursementCompleted{OnLoan: loan, Amount: rupees(19_600_00), ValueDate: date(1), BankReference: "R1"},
 			"We paid out 19600.00 INR with value date 2026-12-01. Bank reference: R1."},
@@ -203,8 +206,8 @@ func TestMessages(t *testing.T) {
 			"The payout of 19600.00 INR did not reach your account. The loan is cancelled and you owe nothing."},
 		{event.PaymentReceived{OnLoan: loan, Amount: rupees(969_73), ValueDate: date(1)},
 			"Your payment of 969.73 INR with value date 2026-12-01 has been received."},
-		{event.PaymentVerified{OnLoan: loan, Amount: rupees(1_000_00), ValueDate: date(1), Principal: rupees(719_73), Interest: rupees(250_00),
-			Fees: rupees(0), Penalties: rupees(0), Overpaid: rupees(30_27)},
+		{event.PaymentVerified{OnLoan: loan, Amount: rupees(1_000_00), ValueDate: date(1), Principal: rupees(719_73),
+			Interest: rupees(250_00), Fees: rupees(0), Penalties: rupees(0), Overpaid: rupees(30_27)},
 			"Of your payment of 1000.00 INR, 719.73 INR repaid principal, 250.00 INR interest, 0.00 INR fees and " +
 				"0.00 INR penalties; 30.27 INR is overpaid."},
 		{event.PaymentRejected{OnLoan: loan, Amount: rupees(5_00), Reason: "internal wording"},
@@ -216,7 +219,8 @@ func TestMessages(t *testing.T) {
 			"Your loan account was closed on 2026-12-01. Thank you."},
 		{event.SessionEnded{OnUser: event.OnUser{UserID: b.customer.CustomerID}, Reason: "LOGOUT"}, ""},
 		{event.SessionEnded{OnUser: event.OnUser{UserID: b.customer.CustomerID}, Reason: "REUSE_DETECTED"},
-			"We ended one of your sessions because its refresh token was used twice. If that was not you, change your password."},
+			"We ended one of your sessions because its refresh token was used twice. If that was not you, change your " +
+				"password."},
 	}
 	tested := map[string]bool{}
 	want := 0
@@ -298,7 +302,8 @@ func TestForeignSealsAreRefused(t *testing.T) {
 		OnApplication: b.application(), SealedCode: b.seal([]byte("493817"), "agreement.code:"+uuid.NewString()),
 	}
 	for _, e := range []event.Event{elsewhere, stolen} {
-		if err := streamtest.TryDeliver(t, b.db, "notification", b.component.Subscriptions, streamtest.Envelope(t, e)); err == nil {
+		env := streamtest.Envelope(t, e)
+		if err := streamtest.TryDeliver(t, b.db, "notification", b.component.Subscriptions, env); err == nil {
 			t.Errorf("%s with a foreign seal was handled", e.Type())
 		}
 	}
@@ -392,7 +397,9 @@ func TestPages(t *testing.T) {
 	if len(seen) != messages {
 		t.Errorf("%d messages on all pages, want %d", len(seen), messages)
 	}
-	for _, bad := range []string{"?cursor=%21%21", "?cursor=Zm9v", "?limit=0", "?limit=201", "?unread=perhaps", "?page=2"} {
+	for _, bad := range []string{
+		"?cursor=%21%21", "?cursor=Zm9v", "?limit=0", "?limit=201", "?unread=perhaps", "?page=2",
+	} {
 		b.owner().Get("/api/v1/notifications/inbox" + bad).Want(http.StatusUnprocessableEntity)
 	}
 }

@@ -121,6 +121,12 @@ func (c *Config) checkServices(fault func(name, format string, args ...any)) {
 			fault(name, "%v", errors.Unwrap(err))
 		}
 	}
+	if c.Notify.SMTPURL != "" && !isURL(c.Notify.SMTPURL, "smtp", "smtps") {
+		fault("NOTIFY_SMTP_URL", "want smtp://… or smtps://…")
+	}
+	if _, err := mail.ParseAddress(c.Notify.From); err != nil {
+		fault("NOTIFY_FROM", "not an e-mail address")
+	}
 	if c.Gateway.RatePerSec < 1 || c.Gateway.RateBurst < 1 || c.Gateway.LoginPerMin < 1 {
 		fault("GATEWAY_RATE_PER_SECOND", "rates want at least 1")
 	}

@@ -62,7 +62,8 @@ func (b *bench) submitted() event.ApplicationSubmitted {
 
 // toKYC brings the application to KYC review, toRisk to its assessment.
 func (b *bench) toKYC() {
-	b.deliver(event.ApplicationCreated{OnApplication: b.on, Product: "PERSONAL_LOAN", Amount: amount(20_000_00), Instalments: 24},
+	b.deliver(
+		event.ApplicationCreated{OnApplication: b.on, Product: "PERSONAL_LOAN", Amount: amount(20_000_00), Instalments: 24},
 		b.submitted(), event.ApplicationStageChanged{OnApplication: b.on, From: event.StageInput, To: event.StageKYC})
 }
 

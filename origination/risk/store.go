@@ -92,7 +92,10 @@ func insertAssessment(ctx context.Context, tx database.Tx, a Assessment) error {
 	return nil
 }
 
-func findAssessment(ctx context.Context, tx database.Tx, applicationID uuid.UUID) (a Assessment, found bool, err error) {
+// findAssessment returns an application's assessment; found is false if there is none.
+func findAssessment(
+	ctx context.Context, tx database.Tx, applicationID uuid.UUID,
+) (a Assessment, found bool, err error) {
 	var report string
 	err = tx.QueryRow(ctx, `select report from assessment where application_id = $1`, applicationID).Scan(&report)
 	if errors.Is(err, database.ErrNoRows) {
@@ -124,6 +127,7 @@ func insertDecision(ctx context.Context, tx database.Tx, applicationID uuid.UUID
 	return nil
 }
 
+// findDecision returns the decision on an application; found is false if there is none.
 func findDecision(ctx context.Context, tx database.Tx, applicationID uuid.UUID) (d Decision, found bool, err error) {
 	var minor int64
 	var code, reasons string
