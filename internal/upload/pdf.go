@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 )
 
 // What a PDF must not have, by the names (ISO 32000-2) that it takes: scripts,
@@ -99,7 +100,7 @@ func (s *pdfScanner) run() error {
 func (s *pdfScanner) name() error {
 	name := s.token(nil)
 	plain := unescape(name)
-	if what, found := forbiddenNames[plain]; found {
+	if what, found := forbiddenNames[plain]; found && !(plain == "EmbeddedFiles" && s.emptyTree()) {
 		return fmt.Errorf("%w: the PDF has %s", ErrContent, what)
 	}
 	switch plain {
@@ -111,6 +112,17 @@ func (s *pdfScanner) name() error {
 		s.otherCoding = true
 	}
 	return nil
+}
+
+// noFiles is the list of embedded files that some writers put into every
+// document although there are none.
+var noFiles = regexp.MustCompile(`^\s*<<\s*/Names\s*\[\s*\]\s*>>`)
+
+const noFilesMax = 64
+
+func (s *pdfScanner) emptyTree() bool {
+	next, _ := s.in.Peek(noFilesMax) // fewer bytes at the end of the file
+	return noFiles.Match(next)
 }
 
 // keyword reads a word, of which it has the first byte.

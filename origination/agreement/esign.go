@@ -70,8 +70,12 @@ func (s *Service) IssueCode(
 		if count >= CodesPerHourMax {
 			return IssuedCode{}, ErrTooManyCodes
 		}
+		last, _, err := lastCode(ctx, tx, agreement.ID)
+		if err != nil {
+			return IssuedCode{}, err
+		}
 		kept := signingCode{
-			ID: id, AgreementID: agreement.ID, Fingerprint: s.codeFingerprint(code, id), IssuedAt: now,
+			ID: id, AgreementID: agreement.ID, Number: last.Number + 1, Fingerprint: s.codeFingerprint(code, id), IssuedAt: now,
 			ExpiresAt: now.Add(s.config.CodeTTL), AttemptsLeft: CodeAttemptsMax,
 		}
 		if err := insertCode(ctx, tx, kept); err != nil {
@@ -161,24 +165,24 @@ func (s *Service) Sign(
 	return command.Result[View]{Value: *result.Value.View, Replayed: result.Replayed}, nil
 }
 
-// tryCode uses up one attempt with the newest code, all of them if it is right.
+// tryCode uses up one attempt with the last code, all of them if it is right.
 func (s *Service) tryCode(
 	ctx context.Context, tx database.Tx, now time.Time, agreementID uuid.UUID, code string,
 ) (left int64, right bool, err error) {
-	newest, found, err := newestCode(ctx, tx, agreementID)
+	last, found, err := lastCode(ctx, tx, agreementID)
 	if err != nil {
 		return 0, false, err
 	}
-	if !found || newest.AttemptsLeft == 0 || !now.Before(newest.ExpiresAt) {
+	if !found || last.AttemptsLeft == 0 || !now.Before(last.ExpiresAt) {
 		return 0, false, ErrCodeVoid
 	}
-	given := s.codeFingerprint(code, newest.ID)
-	right = subtle.ConstantTimeCompare([]byte(given), []byte(newest.Fingerprint)) == 1
-	left = newest.AttemptsLeft - 1
+	given := s.codeFingerprint(code, last.ID)
+	right = subtle.ConstantTimeCompare([]byte(given), []byte(last.Fingerprint)) == 1
+	left = last.AttemptsLeft - 1
 	if right {
 		left = 0
 	}
-	return left, right, setAttempts(ctx, tx, newest.ID, left)
+	return left, right, setAttempts(ctx, tx, last.ID, left)
 }
 
 // seal signs the document that was presented and concludes the agreement.

@@ -78,16 +78,16 @@ func (s *Service) addCopy(
 		if err != nil {
 			return View{}, err
 		}
-		count, err := countCopies(ctx, tx, agreement.ID)
+		last, _, _, err := lastCopy(ctx, tx, agreement.ID)
 		if err != nil {
 			return View{}, err
 		}
-		if count >= CopiesMax {
+		if last.Number >= CopiesMax {
 			return View{}, ErrTooManyCopies
 		}
 		err = insertCopy(ctx, tx, signedCopy{
-			ID: id, AgreementID: agreement.ID, Size: received.Size, SHA256: received.SHA256, UploadedAt: now,
-			Decision: decisionPending,
+			ID: id, AgreementID: agreement.ID, Number: last.Number + 1, Size: received.Size, SHA256: received.SHA256,
+			UploadedAt: now, Decision: decisionPending,
 		}, received.Ref)
 		if err != nil {
 			return View{}, err
@@ -142,7 +142,7 @@ func (s *Service) decide(
 	if err != nil {
 		return View{}, err
 	}
-	waiting, _, _, err := newestCopy(ctx, tx, agreement.ID)
+	waiting, _, _, err := lastCopy(ctx, tx, agreement.ID)
 	if err != nil {
 		return View{}, err
 	}

@@ -257,7 +257,7 @@ func (s *Service) visible(
 		return View{}, err
 	}
 	view := viewOf(agreement, offer.Offer)
-	last, _, found, err := newestCopy(ctx, tx, agreement.ID)
+	last, _, found, err := lastCopy(ctx, tx, agreement.ID)
 	if err != nil {
 		return View{}, err
 	}
@@ -288,7 +288,7 @@ func (s *Service) Read(
 		case view.Method == MethodESign:
 			version = versionSigned
 		default:
-			last, ref, _, err := newestCopy(ctx, tx, view.ID)
+			last, ref, _, err := lastCopy(ctx, tx, view.ID)
 			copied.Ref, copied.Size, copied.ContentType = ref, last.Size, upload.PDF
 			return err
 		}

@@ -148,6 +148,7 @@ func findContract(ctx context.Context, tx database.Tx, agreementID uuid.UUID, ve
 type signingCode struct {
 	ID           uuid.UUID
 	AgreementID  uuid.UUID
+	Number       int64 // counts from 1 within the agreement
 	Fingerprint  string
 	IssuedAt     time.Time
 	ExpiresAt    time.Time
@@ -156,8 +157,9 @@ type signingCode struct {
 
 func insertCode(ctx context.Context, tx database.Tx, c signingCode) error {
 	_, err := tx.Exec(ctx, `
-		insert into signing_code (id, agreement_id, fingerprint, issued_at, expires_at, attempts_left)
-		values ($1, $2, $3, $4, $5, $6)`, c.ID, c.AgreementID, c.Fingerprint, c.IssuedAt, c.ExpiresAt, c.AttemptsLeft)
+		insert into signing_code (id, agreement_id, number, fingerprint, issued_at, expires_at, attempts_left)
+		values ($1, $2, $3, $4, $5, $6, $7)`,
+		c.ID, c.AgreementID, c.Number, c.Fingerprint, c.IssuedAt, c.ExpiresAt, c.AttemptsLeft)
 	if err != nil {
 		return fmt.Errorf("storing a signing code of %s: %w", c.AgreementID, err)
 	}
@@ -174,13 +176,13 @@ func codesSince(ctx context.Context, tx database.Tx, agreementID uuid.UUID, sinc
 	return count, nil
 }
 
-// newestCode returns the one code that may still count; false means there is none.
-func newestCode(ctx context.Context, tx database.Tx, agreementID uuid.UUID) (signingCode, bool, error) {
+// lastCode returns the one code that may still count; false means there is none.
+func lastCode(ctx context.Context, tx database.Tx, agreementID uuid.UUID) (signingCode, bool, error) {
 	var c signingCode
 	err := tx.QueryRow(ctx, `
-		select id, agreement_id, fingerprint, issued_at, expires_at, attempts_left
-		  from signing_code where agreement_id = $1 order by issued_at desc, id desc limit 1`, agreementID).
-		Scan(&c.ID, &c.AgreementID, &c.Fingerprint, &c.IssuedAt, &c.ExpiresAt, &c.AttemptsLeft)
+		select id, agreement_id, number, fingerprint, issued_at, expires_at, attempts_left
+		  from signing_code where agreement_id = $1 order by number desc limit 1`, agreementID).
+		Scan(&c.ID, &c.AgreementID, &c.Number, &c.Fingerprint, &c.IssuedAt, &c.ExpiresAt, &c.AttemptsLeft)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return signingCode{}, false, nil
 	}
@@ -202,6 +204,7 @@ func setAttempts(ctx context.Context, tx database.Tx, id uuid.UUID, left int64) 
 type signedCopy struct {
 	ID          uuid.UUID
 	AgreementID uuid.UUID
+	Number      int64 // counts from 1 within the agreement
 	Size        int64
 	SHA256      string
 	UploadedAt  time.Time
@@ -211,32 +214,24 @@ type signedCopy struct {
 
 func insertCopy(ctx context.Context, tx database.Tx, c signedCopy, ref blob.Ref) error {
 	_, err := tx.Exec(ctx, `
-		insert into signed_copy (id, agreement_id, size, sha256, blob_key, wrapped_key, uploaded_at, decision, reason,
-		                         reviewed_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, '', null)`,
-		c.ID, c.AgreementID, c.Size, c.SHA256, ref.Key, ref.WrappedKey, c.UploadedAt, c.Decision)
+		insert into signed_copy (id, agreement_id, number, size, sha256, blob_key, wrapped_key, uploaded_at, decision,
+		                         reason, reviewed_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', null)`,
+		c.ID, c.AgreementID, c.Number, c.Size, c.SHA256, ref.Key, ref.WrappedKey, c.UploadedAt, c.Decision)
 	if err != nil {
 		return fmt.Errorf("storing a signed copy of %s: %w", c.AgreementID, err)
 	}
 	return nil
 }
 
-func countCopies(ctx context.Context, tx database.Tx, agreementID uuid.UUID) (int64, error) {
-	var count int64
-	err := tx.QueryRow(ctx, `select count(*) from signed_copy where agreement_id = $1`, agreementID).Scan(&count)
-	if err != nil {
-		return 0, fmt.Errorf("counting signed copies of %s: %w", agreementID, err)
-	}
-	return count, nil
-}
-
-func newestCopy(ctx context.Context, tx database.Tx, agreementID uuid.UUID) (signedCopy, blob.Ref, bool, error) {
+// lastCopy returns the copy that came last; false means there is none.
+func lastCopy(ctx context.Context, tx database.Tx, agreementID uuid.UUID) (signedCopy, blob.Ref, bool, error) {
 	var c signedCopy
 	var ref blob.Ref
 	err := tx.QueryRow(ctx, `
-		select id, agreement_id, size, sha256, uploaded_at, decision, reason, blob_key, wrapped_key
-		  from signed_copy where agreement_id = $1 order by uploaded_at desc, id desc limit 1`, agreementID).
-		Scan(&c.ID, &c.AgreementID, &c.Size, &c.SHA256, &c.UploadedAt, &c.Decision, &c.Reason, &ref.Key, &ref.WrappedKey)
+		select id, agreement_id, number, size, sha256, uploaded_at, decision, reason, blob_key, wrapped_key
+		  from signed_copy where agreement_id = $1 order by number desc limit 1`, agreementID).
+		Scan(&c.ID, &c.AgreementID, &c.Number, &c.Size, &c.SHA256, &c.UploadedAt, &c.Decision, &c.Reason, &ref.Key, &ref.WrappedKey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return signedCopy{}, blob.Ref{}, false, nil
 	}

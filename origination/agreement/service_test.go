@@ -1,0 +1,602 @@
+package agreement_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/civil"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/tenor-lending/tenor/amortization"
+	"github.com/tenor-lending/tenor/internal/access"
+	"github.com/tenor-lending/tenor/internal/app"
+	"github.com/tenor-lending/tenor/internal/blob"
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/database/dbtest"
+	"github.com/tenor-lending/tenor/internal/event"
+	"github.com/tenor-lending/tenor/internal/httpapi/httpapitest"
+	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/internal/stream"
+	"github.com/tenor-lending/tenor/internal/stream/streamtest"
+	"github.com/tenor-lending/tenor/internal/upload/uploadtest"
+	"github.com/tenor-lending/tenor/origination/agreement"
+)
+
+var inr = money.MustCurrency("INR")
+
+// suite is one agreement service with an application whose offer is accepted.
+type suite struct {
+	t        *testing.T
+	db       *database.DB
+	env      *app.Env
+	dir      string
+	now      time.Time
+	server   *httpapitest.Server
+	part     *app.Component
+	on       event.OnApplication
+	offer    event.Offer
+	borrower *httpapitest.Client
+	system   *httpapitest.Client
+	officer  *httpapitest.Client
+}
+
+func newSuite(t *testing.T) *suite {
+	t.Helper()
+	s := &suite{t: t, db: dbtest.New(t, "agreement"), dir: t.TempDir(), now: time.Now().UTC().Truncate(time.Microsecond)}
+	s.env = httpapitest.Env(t, "agreement", s.db)
+	s.env.Blobs = blob.New("file://"+s.dir, s.env.Keyring, rand.Reader)
+	s.env.Now = func() time.Time { return s.now }
+	component, err := agreement.New(s.env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := component.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.part, s.server = component, httpapitest.New(t, component)
+	s.on = event.OnApplication{ApplicationID: uuid.New(), CustomerID: uuid.New()}
+	s.borrower = s.server.As(s.on.CustomerID, access.Customer)
+	s.system = s.server.As(uuid.New(), access.System)
+	s.officer = s.server.As(uuid.New(), access.Officer)
+	s.offer = offerOf(t, 24)
+	s.deliver(
+		event.ApplicationCreated{OnApplication: s.on, Product: "PERSONAL", Amount: money.New(20_000_00, inr), Instalments: 24},
+		event.ApplicationStageChanged{OnApplication: s.on, From: event.StageInput, To: event.StageDiscussion},
+		event.OfferAccepted{OnApplication: s.on, Offer: s.offer, OfficerID: uuid.New()},
+		event.ApplicationStageChanged{OnApplication: s.on, From: event.StageDiscussion, To: event.StageApproval},
+	)
+	return s
+}
+
+// approvedSuite goes on until the agreement is made.
+func approvedSuite(t *testing.T) *suite {
+	t.Helper()
+	s := newSuite(t)
+	s.deliver(
+		event.ApprovalGranted{OnApplication: s.on, OfferID: s.offer.OfferID},
+		event.ApplicationStageChanged{OnApplication: s.on, From: event.StageApproval, To: event.StageAgreement},
+	)
+	return s
+}
+
+func offerOf(t *testing.T, instalments int) event.Offer {
+	t.Helper()
+	terms := amortization.Terms{
+		Principal: money.New(20_000_00, inr), AnnualRatePercent: amortization.MustDecimal("15"), Instalments: instalments,
+		DisbursementDate: civil.Date{Year: 2024, Month: 4, Day: 15},
+		Fees:             []amortization.Fee{{Name: "processing", Amount: money.New(400_00, inr)}},
+	}
+	schedule, err := amortization.New(terms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(terms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return event.Offer{
+		OfferID: uuid.New(), Terms: raw, ScheduleHash: schedule.Hash(), Principal: terms.Principal,
+		Instalment: schedule.Instalments[0].Total, APRPercent: "17.07", ValidUntil: civil.Date{Year: 2024, Month: 5, Day: 1},
+	}
+}
+
+func (s *suite) deliver(events ...event.Event) {
+	s.t.Helper()
+	streamtest.Deliver(s.t, s.db, "agreement", s.part.Subscriptions, events...)
+}
+
+func (s *suite) path(rest string) string {
+	return "/api/v1/agreement/" + s.on.ApplicationID.String() + rest
+}
+
+type view struct {
+	ID           uuid.UUID `json:"id"`
+	Status       string    `json:"status"`
+	ScheduleHash string    `json:"schedule_hash"`
+	SHA256       string    `json:"sha256"`
+	Method       string    `json:"method"`
+	SignedSHA256 string    `json:"signed_sha256"`
+	Certificate  string    `json:"certificate_sha256"`
+	Returned     string    `json:"returned_reason"`
+}
+
+func (s *suite) get() view {
+	s.t.Helper()
+	var v view
+	s.borrower.Get(s.path("")).Want(http.StatusOK).Into(&v)
+	return v
+}
+
+func (s *suite) document(version string) []byte {
+	s.t.Helper()
+	return s.borrower.Get(s.path("/document?version=" + version)).Want(http.StatusOK).Body
+}
+
+// code has a code sent and opens it, as the notification service does.
+func (s *suite) code() string {
+	s.t.Helper()
+	s.borrower.Post(s.path("/esign/code"), nil).Want(http.StatusAccepted)
+	sealed := streamtest.Last[event.SigningCodeIssued](s.t, s.db).SealedCode
+	code, err := s.env.Keyring.Open(sealed, "agreement.code:"+s.on.CustomerID.String())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(code)
+}
+
+func (s *suite) consent(code string) map[string]any {
+	return map[string]any{"code": code, "consent": true, "schedule_hash": s.offer.ScheduleHash}
+}
+
+func (s *suite) send(as *httpapitest.Client, content []byte) *httpapitest.Answer {
+	s.t.Helper()
+	return as.Do(uploadtest.Form{Name: "signed.pdf", Content: content}.Request(s.t, s.server.URL()+s.path("/upload")))
+}
+
+// state is everything that a request may change.
+type state struct {
+	Statuses                                      string
+	Contracts, Copies, Loose, Keys, Events, Audit int64
+	Attempts                                      int64
+	Blobs                                         int
+}
+
+func (s *suite) state() state {
+	s.t.Helper()
+	var at state
+	err := s.db.Pool().QueryRow(s.t.Context(), `
+		select coalesce((select string_agg(status, ',') from agreement), ''), (select count(*) from contract),
+		       (select count(*) from signed_copy), (select count(*) from loose_blob), (select count(*) from idempotency),
+		       (select count(*) from outbox), (select count(*) from audit),
+		       coalesce((select sum(attempts_left)::bigint from signing_code), 0)::bigint`).
+		Scan(&at.Statuses, &at.Contracts, &at.Copies, &at.Loose, &at.Keys, &at.Events, &at.Audit, &at.Attempts)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	err = filepath.WalkDir(s.dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			at.Blobs++
+		}
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return at
+}
+
+func (s *suite) wantState(want state) {
+	s.t.Helper()
+	if diff := cmp.Diff(want, s.state()); diff != "" {
+		s.t.Errorf("state (-want +got):\n%s", diff)
+	}
+}
+
+func sum(content []byte) string {
+	hash := sha256.Sum256(content)
+	return hex.EncodeToString(hash[:])
+}
+
+func TestApprovalMakesTheAgreement(t *testing.T) {
+	t.Parallel()
+	s := newSuite(t)
+	s.borrower.Get(s.path("")).WantProblem(http.StatusNotFound, "agreement-not-found")
+	granted := streamtest.Envelope(t, event.ApprovalGranted{OnApplication: s.on, OfferID: s.offer.OfferID})
+	for range 2 { // delivered twice, made once
+		if err := streamtest.TryDeliver(t, s.db, "agreement", s.part.Subscriptions, granted); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made := s.get()
+	if made.Status != "GENERATED" || made.ScheduleHash != s.offer.ScheduleHash {
+		t.Errorf("made %+v", made)
+	}
+	if got := sum(s.document("current")); got != made.SHA256 {
+		t.Errorf("the document has hash %s, the agreement says %s", got, made.SHA256)
+	}
+	want := event.AgreementGenerated{OnApplication: s.on, AgreementID: made.ID, OfferID: s.offer.OfferID,
+		ScheduleHash: s.offer.ScheduleHash, SHA256: made.SHA256}
+	if diff := cmp.Diff(want, streamtest.Last[event.AgreementGenerated](t, s.db)); diff != "" {
+		t.Errorf("event (-want +got):\n%s", diff)
+	}
+	// Calling it is harmless: the same agreement, no second document or event.
+	for range 2 {
+		var again view
+		s.system.Post(s.path("/generate"), nil).Want(http.StatusOK).Into(&again)
+		if again != made {
+			t.Errorf("generated again: %+v, want %+v", again, made)
+		}
+	}
+	if diff := cmp.Diff([]string{"agreement.generated.v1"}, streamtest.Types(t, s.db)); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnApprovalThatComesFirstWaits(t *testing.T) {
+	t.Parallel()
+	s := newSuite(t)
+	other := event.OnApplication{ApplicationID: uuid.New(), CustomerID: uuid.New()}
+	for name, e := range map[string]event.ApprovalGranted{
+		"before the acceptance": {OnApplication: other, OfferID: uuid.New()},
+		"of another offer":      {OnApplication: s.on, OfferID: uuid.New()},
+	} {
+		err := streamtest.TryDeliver(t, s.db, "agreement", s.part.Subscriptions, streamtest.Envelope(t, e))
+		if !errors.Is(err, stream.ErrNotYet) {
+			t.Errorf("%s: %v, want ErrNotYet", name, err)
+		}
+	}
+}
+
+func TestTermsThatDoNotGiveTheAcceptedScheduleMakeNoAgreement(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*event.Offer){
+		"another hash":     func(o *event.Offer) { o.ScheduleHash = strings.Repeat("0", 64) },
+		"other terms":      func(o *event.Offer) { o.Terms = offerOf(t, 25).Terms },
+		"impossible terms": func(o *event.Offer) { o.Terms = json.RawMessage(`{"instalments":-1}`) },
+		"no terms at all":  func(o *event.Offer) { o.Terms = json.RawMessage(`"x"`) },
+	} {
+		s := newSuite(t)
+		s.on.ApplicationID = uuid.New()
+		change(&s.offer)
+		s.deliver(event.ApplicationStageChanged{OnApplication: s.on, To: event.StageApproval},
+			event.OfferAccepted{OnApplication: s.on, Offer: s.offer, OfficerID: uuid.New()})
+		before := s.state()
+		err := streamtest.TryDeliver(t, s.db, "agreement", s.part.Subscriptions,
+			streamtest.Envelope(t, event.ApprovalGranted{OnApplication: s.on, OfferID: s.offer.OfferID}))
+		if !errors.Is(err, agreement.ErrTerms) {
+			t.Errorf("%s: %v, want ErrTerms", name, err)
+		}
+		s.wantState(before)
+		s.system.Post(s.path("/generate"), nil).WantProblem(http.StatusConflict, "wrong-stage")
+	}
+}
+
+func TestESign(t *testing.T) {
+	t.Parallel()
+	s := approvedSuite(t)
+	presented := s.document("current")
+	code := s.code()
+	signing := s.borrower.WithKey("sign once")
+	var signed view
+	s.now = s.now.Add(9 * time.Minute)
+	signing.Post(s.path("/esign"), s.consent(code)).Want(http.StatusOK).Into(&signed)
+	if signed.Status != "SIGNED" || signed.Method != "ESIGN" || signed != s.get() {
+		t.Errorf("signed %+v, later %+v", signed, s.get())
+	}
+	pdf := s.document("current")
+	info, err := agreement.VerifySignature(pdf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Fingerprint != signed.Certificate || sum(pdf) != signed.SignedSHA256 {
+		t.Errorf("signed by %s with hash %s; the agreement says %+v", info.Fingerprint, sum(pdf), signed)
+	}
+	if !bytes.HasPrefix(pdf, presented) || !bytes.Equal(s.document("original"), presented) {
+		t.Error("what was signed is not what was presented")
+	}
+	want := event.AgreementSigned{OnApplication: s.on, Offer: s.offer, AgreementID: signed.ID, Method: "ESIGN",
+		SHA256: signed.SignedSHA256, SignedAt: s.now}
+	if diff := cmp.Diff(want, streamtest.Last[event.AgreementSigned](t, s.db)); diff != "" {
+		t.Errorf("event (-want +got):\n%s", diff)
+	}
+
+	// The same request again is the first answer; a new one is too late.
+	before := s.state()
+	var again view
+	replay := signing.Post(s.path("/esign"), s.consent(code)).Want(http.StatusOK).Into(&again)
+	if again != signed || replay.Header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("replayed %+v with %v", again, replay.Header)
+	}
+	s.borrower.Post(s.path("/esign"), s.consent(code)).WantProblem(http.StatusConflict, "wrong-state")
+	s.borrower.Post(s.path("/esign/code"), nil).WantProblem(http.StatusConflict, "wrong-state")
+	s.send(s.borrower, uploadtest.PDF("late", "")).WantProblem(http.StatusConflict, "wrong-state")
+	s.officer.Post(s.path("/review"), map[string]string{"decision": "APPROVE"}).
+		WantProblem(http.StatusConflict, "wrong-state")
+	s.wantState(before)
+}
+
+func TestCodesAreKeptSecret(t *testing.T) {
+	t.Parallel()
+	s := approvedSuite(t)
+	code := s.code()
+	wrong := other(code)
+	s.borrower.Post(s.path("/esign"), s.consent(wrong)).WantProblem(http.StatusUnprocessableEntity, "signing-code-wrong")
+	s.borrower.Post(s.path("/esign"), s.consent(code)).Want(http.StatusOK)
+	var rows string
+	err := s.db.Pool().QueryRow(t.Context(), `
+		select coalesce((select string_agg(detail, ' ') from audit), '') ||
+		       coalesce((select string_agg(data, ' ') from outbox), '') ||
+		       coalesce((select string_agg(outcome, ' ') from idempotency), '') ||
+		       coalesce((select string_agg(fingerprint, ' ') from signing_code), '')`).Scan(&rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{code, wrong} {
+		if strings.Contains(rows, `"`+secret+`"`) || strings.Contains(rows, sum([]byte(secret))) {
+			t.Errorf("code %s can be read in the database", secret)
+		}
+	}
+}
+
+// other returns a code that is not the right one.
+func other(code string) string {
+	if code == "000000" {
+		return "000001"
+	}
+	return "000000"
+}
+
+func TestWrongCodesUseUpTheAttempts(t *testing.T) {
+	t.Parallel()
+	s := approvedSuite(t)
+	code := s.code()
+	for left := agreement.CodeAttemptsMax - 1; left >= 0; left-- {
+		key := fmt.Sprint("attempt ", left)
+		for range 2 { // repeated with its key, an attempt counts once
+			problem := s.borrower.WithKey(key).Post(s.path("/esign"), s.consent(other(code))).
+				WantProblem(http.StatusUnprocessableEntity, "signing-code-wrong")
+			if !strings.Contains(problem.Detail, fmt.Sprint(left, " attempts")) {
+				t.Errorf("with %d attempts left: %s", left, problem.Detail)
+			}
+		}
+	}
+	before := s.state()
+	s.borrower.Post(s.path("/esign"), s.consent(code)).WantProblem(http.StatusConflict, "signing-code-void")
+	s.wantState(before)
+	if got := s.get().Status; got != "GENERATED" {
+		t.Errorf("status %s", got)
+	}
+	// A new code works; the one before it is void.
+	fresh := s.code()
+	s.borrower.Post(s.path("/esign"), s.consent(fresh)).Want(http.StatusOK)
+}
+
+func TestCodesExpireAndAreReplaced(t *testing.T) {
+	t.Parallel()
+	s := approvedSuite(t)
+	s.borrower.Post(s.path("/esign"), s.consent("123456")).WantProblem(http.StatusConflict, "signing-code-void")
+	first := s.code()
+	s.now = s.now.Add(s.env.Config.Agreement.CodeTTL)
+	s.borrower.Post(s.path("/esign"), s.consent(first)).WantProblem(http.StatusConflict, "signing-code-void")
+	s.code()
+	s.now = s.now.Add(time.Second)
+	second := s.code()
+	s.borrower.Post(s.path("/esign"), s.consent(first)).WantProblem(http.StatusUnprocessableEntity, "signing-code-wrong")
+	s.borrower.Post(s.path("/esign"), s.consent(second)).Want(http.StatusOK)
+}
+
+func TestCodesAreBounded(t *testing.T) {
+	t.Parallel()
+	s := approvedSuite(t)
+	once := s.borrower.WithKey("only one")
+	for range 3 { // the same request sends one code
+		once.Post(s.path("/esign/code"), nil).Want(http.StatusAccepted)
+	}
+	for range agreement.CodesPerHourMax - 1 {
+		s.now = s.now.Add(time.Minute)
+		s.code()
+	}
+	before := s.state()
+	s.borrower.Post(s.path("/esign/code"), nil).WantProblem(http.StatusTooManyRequests, "too-many-codes")
+	s.wantState(before)
+	s.now = s.now.Add(time.Hour)
+	s.code()
+}
+
+func TestBadConsentLeavesNoTrace(t *testing.T) {
+	t.Parallel()
+	s := approvedSuite(t)
+	code := s.code()
+	with := func(field string, value any) map[string]any {
+		body := s.consent(code)
+		body[field] = value
+		return body
+	}
+	before := s.state()
+	for name, c := range map[string]struct {
+		body   any
+		status int
+		slug   string
+		field  string
+	}{
+		"no consent":       {with("consent", false), 422, "validation", "body.consent"},
+		"letters":          {with("code", "12345x"), 422, "validation", "body.code"},
+		"too short":        {with("code", "12345"), 422, "validation", "body.code"},
+		"a number":         {with("code", 123456), 422, "validation", "body.code"},
+		"an unknown field": {with("admin", true), 422, "validation", "body.admin"},
+		"no hash":          {with("schedule_hash", ""), 422, "validation", "body.schedule_hash"},
+		"other terms":      {with("schedule_hash", strings.Repeat("a", 64)), 409, "terms-differ", ""},
+	} {
+		t.Log(name)
+		problem := s.borrower.Post(s.path("/esign"), c.body).WantProblem(c.status, c.slug)
+		if c.field != "" {
+			problem.WantField(t, c.field)
+		}
+		s.wantState(before)
+	}
+	s.borrower.WithKey("-").Post(s.path("/esign"), s.consent(code)).
+		WantProblem(http.StatusBadRequest, "idempotency-key-missing")
+	s.wantState(before)
+	s.borrower.Post(s.path("/esign"), s.consent(code)).Want(http.StatusOK)
+}
+
+func TestStepsOutOfOrderNameTheStage(t *testing.T) {
+	t.Parallel()
+	s := newSuite(t)
+	steps := func() []*httpapitest.Answer {
+		return []*httpapitest.Answer{
+			s.borrower.Post(s.path("/esign/code"), nil),
+			s.borrower.Post(s.path("/esign"), s.consent("123456")), s.send(s.borrower, uploadtest.PDF("early", "")),
+			s.officer.Post(s.path("/review"), map[string]string{"decision": "APPROVE"}),
+		}
+	}
+	before := s.state()
+	for i, answer := range append(steps(), s.system.Post(s.path("/generate"), nil)) {
+		problem := answer.WantProblem(http.StatusConflict, "wrong-stage")
+		if !strings.Contains(problem.Detail, "APPROVAL") || !strings.Contains(problem.Detail, "AGREEMENT") {
+			t.Errorf("step %d does not name the stages: %s", i, problem.Detail)
+		}
+	}
+	s.wantState(before)
+	s.deliver(event.ApprovalGranted{OnApplication: s.on, OfferID: s.offer.OfferID},
+		event.ApplicationStageChanged{OnApplication: s.on, To: event.StageClosed, Outcome: event.OutcomeExpired})
+	before = s.state()
+	for i, answer := range steps() {
+		problem := answer.WantProblem(http.StatusConflict, "wrong-stage")
+		if !strings.Contains(problem.Detail, "EXPIRED") {
+			t.Errorf("step %d does not name the outcome: %s", i, problem.Detail)
+		}
+	}
+	s.wantState(before)
+}
+
+func TestAgreementsOfOthersDoNotExist(t *testing.T) {
+	t.Parallel()
+	s := approvedSuite(t)
+	stranger, partner := s.server.As(uuid.New(), access.Customer), s.server.As(uuid.New(), access.Partner)
+	before := s.state()
+	for _, client := range []*httpapitest.Client{stranger, partner} {
+		client.Get(s.path("")).WantProblem(http.StatusNotFound, "application-not-found")
+		client.Get(s.path("/document")).WantProblem(http.StatusNotFound, "application-not-found")
+	}
+	for _, client := range []*httpapitest.Client{stranger, partner, s.officer, s.system} {
+		client.Post(s.path("/esign/code"), nil).WantProblem(http.StatusNotFound, "application-not-found")
+		client.Post(s.path("/esign"), s.consent("123456")).WantProblem(http.StatusNotFound, "application-not-found")
+		s.send(client, uploadtest.PDF("x", "")).WantProblem(http.StatusNotFound, "application-not-found")
+	}
+	for _, client := range []*httpapitest.Client{s.borrower, stranger, s.officer} {
+		client.Post(s.path("/generate"), nil).WantProblem(http.StatusForbidden, "forbidden")
+	}
+	for _, client := range []*httpapitest.Client{s.borrower, stranger, s.system} {
+		client.Post(s.path("/review"), map[string]string{"decision": "APPROVE"}).WantProblem(http.StatusForbidden, "forbidden")
+	}
+	missing := "/api/v1/agreement/" + uuid.NewString()
+	s.officer.Get(missing).WantProblem(http.StatusNotFound, "application-not-found")
+	s.system.Post(missing+"/generate", nil).WantProblem(http.StatusNotFound, "application-not-found")
+	s.officer.Post(missing+"/review", map[string]string{"decision": "APPROVE"}).
+		WantProblem(http.StatusNotFound, "application-not-found")
+	s.wantState(before)
+	s.officer.Get(s.path("")).Want(http.StatusOK)
+	s.officer.Get(s.path("/document")).Want(http.StatusOK)
+}
+
+func TestACopySignedByHandIsReviewed(t *testing.T) {
+	t.Parallel()
+	s := approvedSuite(t)
+	scan := uploadtest.PDF("signed by hand, page 1", "")
+	var waiting view
+	upload := s.borrower.WithKey("the copy")
+	s.send(upload, scan).Want(http.StatusOK).Into(&waiting)
+	if waiting.Status != "UNDER_REVIEW" || !bytes.Equal(s.document("current"), scan) {
+		t.Errorf("sent in: %+v", waiting)
+	}
+	if got := streamtest.Last[event.AgreementUploaded](t, s.db); got.SHA256 != sum(scan) {
+		t.Errorf("announced %+v", got)
+	}
+	before := s.state()
+	s.send(upload, scan).Want(http.StatusOK) // replayed: nothing stored twice
+	s.send(upload, uploadtest.PDF("another", "")).WantProblem(http.StatusUnprocessableEntity, "idempotency-key-reused")
+	s.send(s.borrower, scan).WantProblem(http.StatusConflict, "wrong-state")
+	s.borrower.Post(s.path("/esign/code"), nil).WantProblem(http.StatusConflict, "wrong-state")
+	s.officer.Post(s.path("/review"), map[string]string{"decision": "REJECT"}).
+		WantProblem(http.StatusUnprocessableEntity, "validation").WantField(t, "body.reason")
+	s.officer.Post(s.path("/review"), map[string]string{"decision": "MAYBE"}).
+		WantProblem(http.StatusUnprocessableEntity, "validation").WantField(t, "body.decision")
+	s.wantState(before)
+
+	var returned view
+	s.officer.Post(s.path("/review"), map[string]string{"decision": "REJECT", "reason": "page 2 is missing"}).
+		Want(http.StatusOK).Into(&returned)
+	if returned.Status != "GENERATED" || returned.Returned != "page 2 is missing" || returned != s.get() {
+		t.Errorf("returned %+v, later %+v", returned, s.get())
+	}
+	if got := streamtest.Last[event.AgreementReturned](t, s.db); got.Reason != "page 2 is missing" || got.SHA256 != sum(scan) {
+		t.Errorf("announced %+v", got)
+	}
+
+	whole := uploadtest.PDF("signed by hand, both pages", "")
+	s.send(s.borrower, whole).Want(http.StatusOK)
+	var signed view
+	s.officer.Post(s.path("/review"), map[string]string{"decision": "APPROVE"}).Want(http.StatusOK).Into(&signed)
+	if signed.Status != "SIGNED" || signed.Method != "UPLOAD" || signed.SignedSHA256 != sum(whole) || signed.Certificate != "" {
+		t.Errorf("signed %+v", signed)
+	}
+	want := event.AgreementSigned{OnApplication: s.on, Offer: s.offer, AgreementID: signed.ID, Method: "UPLOAD",
+		SHA256: sum(whole), SignedAt: s.now}
+	if diff := cmp.Diff(want, streamtest.Last[event.AgreementSigned](t, s.db)); diff != "" {
+		t.Errorf("event (-want +got):\n%s", diff)
+	}
+	if !bytes.Equal(s.document("current"), whole) || sum(s.document("original")) != signed.SHA256 {
+		t.Error("the documents are not those that were sent and presented")
+	}
+	s.officer.Post(s.path("/review"), map[string]string{"decision": "APPROVE"}).
+		WantProblem(http.StatusConflict, "wrong-state")
+}
+
+// TestTheContractItselfPassesTheUpload: what we make is what borrowers print,
+// sign and send back, at times without printing it.
+func TestTheContractItselfPassesTheUpload(t *testing.T) {
+	t.Parallel()
+	s := approvedSuite(t)
+	s.send(s.borrower, s.document("current")).Want(http.StatusOK)
+}
+
+func TestBadCopiesLeaveNoTrace(t *testing.T) {
+	t.Parallel()
+	s := approvedSuite(t)
+	before := s.state()
+	for name, c := range map[string]struct {
+		content []byte
+		status  int
+		slug    string
+	}{
+		"a picture":     {uploadtest.PNG(t), 415, "file-type"},
+		"an executable": {[]byte("\x7fELF\x02\x01\x01 and so on"), 415, "file-type"},
+		"a script":      {uploadtest.PDF("x", "", "<</S/JavaScript>>"), 422, "file-content"},
+		"empty":         {nil, 422, "file-content"},
+		"too large":     {uploadtest.Padded(10<<20 + 1), 413, "body-too-large"},
+	} {
+		t.Log(name)
+		s.send(s.borrower, c.content).WantProblem(c.status, c.slug)
+		s.wantState(before)
+	}
+	for range agreement.CopiesMax {
+		s.send(s.borrower, uploadtest.PDF("x", "")).Want(http.StatusOK)
+		s.officer.Post(s.path("/review"), map[string]string{"decision": "REJECT", "reason": "no"}).Want(http.StatusOK)
+	}
+	before = s.state()
+	s.send(s.borrower, uploadtest.PDF("x", "")).WantProblem(http.StatusConflict, "too-many-copies")
+	s.wantState(before)
+}
