@@ -17,8 +17,10 @@ const tag = "application"
 var problems = []httpapi.Problem{
 	{Err: ErrInvalid, Status: http.StatusUnprocessableEntity, Type: "validation", Title: "A value is not acceptable"},
 	{Err: ErrNotFound, Status: http.StatusNotFound, Type: "application-not-found", Title: "No such application"},
-	{Err: ErrTooManyOpen, Status: http.StatusConflict, Type: "too-many-applications",
-		Title: "Too many applications are under way"},
+	{
+		Err: ErrTooManyOpen, Status: http.StatusConflict, Type: "too-many-applications",
+		Title: "Too many applications are under way",
+	},
 	{Err: ErrNotBorrower, Status: http.StatusForbidden, Type: "forbidden", Title: "Only a borrower can apply"},
 }
 
@@ -126,8 +128,8 @@ func summaryOf(a Application) Summary {
 	return summary
 }
 
-// ApplicationInput names an application in the path.
-type ApplicationInput struct {
+// PathInput names an application in the path.
+type PathInput struct {
 	ID uuid.UUID `path:"id" format:"uuid" doc:"Application id"`
 }
 
@@ -147,7 +149,7 @@ type getOutput struct {
 	}
 }
 
-func (s *Service) get(ctx context.Context, in *ApplicationInput) (*getOutput, error) {
+func (s *Service) get(ctx context.Context, in *PathInput) (*getOutput, error) {
 	view, err := s.Get(ctx, httpapi.Actor(ctx), in.ID)
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 )
 
 type timelineInput struct {
-	ApplicationInput
+	PathInput
 	httpapi.PageInput
 }
 

@@ -287,8 +287,11 @@ func TestHandedInWhenComplete(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, order := range [][]string{
-		{"identity", "IDENTITY", "INCOME"}, {"IDENTITY", "identity", "INCOME"}, {"IDENTITY", "INCOME", "identity"},
-		{"INCOME", "OTHER", "identity", "IDENTITY"}, {"INCOME", "IDENTITY", "identity", "identity"},
+		{"identity", "IDENTITY", "INCOME"},
+		{"IDENTITY", "identity", "INCOME"},
+		{"IDENTITY", "INCOME", "identity"},
+		{"INCOME", "OTHER", "identity", "IDENTITY"},
+		{"INCOME", "IDENTITY", "identity", "identity"},
 	} {
 		customer := uuid.New()
 		id := b.apply(customer)

@@ -45,9 +45,12 @@ func say(on event.OnApplication, role access.Role, format string, args ...any) t
 	return told{application: on.ApplicationID, role: role, sentence: fmt.Sprintf(format, args...)}
 }
 
-// sayLoan tells of an event about the loan that an application became.
-func sayLoan(on event.OnLoan, role access.Role, format string, args ...any) told {
-	return told{application: on.ApplicationID, loan: on.LoanID, role: role, sentence: fmt.Sprintf(format, args...)}
+// sayLoan tells of an event about the loan that an application became; those
+// come from the platform itself.
+func sayLoan(on event.OnLoan, format string, args ...any) told {
+	return told{
+		application: on.ApplicationID, loan: on.LoanID, role: access.System, sentence: fmt.Sprintf(format, args...),
+	}
 }
 
 func (s *Service) subscriptions() []stream.Subscription {
@@ -177,25 +180,25 @@ func approvalRole(level string) access.Role {
 func (s *Service) loans() []stream.Subscription {
 	return []stream.Subscription{
 		on(s, func(e event.LoanActivated) told {
-			t := sayLoan(e.OnLoan, access.System, "The loan account over %s was opened.", e.Principal)
+			t := sayLoan(e.OnLoan, "The loan account over %s was opened.", e.Principal)
 			t.principal = e.Principal
 			return t
 		}),
 		on(s, func(e event.DisbursementCompleted) told {
-			return sayLoan(e.OnLoan, access.System, "%s was paid out to the borrower.", e.Amount)
+			return sayLoan(e.OnLoan, "%s was paid out to the borrower.", e.Amount)
 		}),
 		on(s, func(e event.DisbursementFailed) told {
-			return sayLoan(e.OnLoan, access.System, "%s could not be paid out; the application is closed.", e.Amount)
+			return sayLoan(e.OnLoan, "%s could not be paid out; the application is closed.", e.Amount)
 		}),
 		on(s, func(e event.PaymentOverdue) told {
-			return sayLoan(e.OnLoan, access.System, "Instalment %d, due on %s, is overdue with %s.", e.Instalment, e.DueDate,
+			return sayLoan(e.OnLoan, "Instalment %d, due on %s, is overdue with %s.", e.Instalment, e.DueDate,
 				e.AmountOverdue)
 		}),
 		on(s, func(e event.LoanFullyRepaid) told {
-			return sayLoan(e.OnLoan, access.System, "The loan is fully repaid.")
+			return sayLoan(e.OnLoan, "The loan is fully repaid.")
 		}),
 		on(s, func(e event.LoanCompleted) told {
-			return sayLoan(e.OnLoan, access.System, "The loan account is closed.")
+			return sayLoan(e.OnLoan, "The loan account is closed.")
 		}),
 	}
 }

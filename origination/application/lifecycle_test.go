@@ -20,9 +20,20 @@ type story struct {
 
 // toAgreement is the way of an application that is turned down nowhere.
 var toAgreement = []event.Event{
-	event.DocumentUploaded{}, event.ApplicationSubmitted{}, event.KYCAssigned{}, event.KYCVerified{}, event.KYCApproved{},
-	event.RiskAssessed{}, event.RiskApproved{}, event.OfferMade{}, event.OfferAccepted{}, event.ApprovalRecorded{},
-	event.ApprovalRecorded{}, event.ApprovalGranted{}, event.AgreementGenerated{}, event.AgreementUploaded{},
+	event.DocumentUploaded{},
+	event.ApplicationSubmitted{},
+	event.KYCAssigned{},
+	event.KYCVerified{},
+	event.KYCApproved{},
+	event.RiskAssessed{},
+	event.RiskApproved{},
+	event.OfferMade{},
+	event.OfferAccepted{},
+	event.ApprovalRecorded{},
+	event.ApprovalRecorded{},
+	event.ApprovalGranted{},
+	event.AgreementGenerated{},
+	event.AgreementUploaded{},
 	event.AgreementSigned{},
 }
 
@@ -35,26 +46,41 @@ func until(way []event.Event, last event.Event, then ...event.Event) []event.Eve
 
 var stories = map[string]story{
 	"waits for documents": {toAgreement[:1], nil, event.StageInput, ""},
-	"KYC rejected": {until(toAgreement, event.KYCVerified{}, event.KYCRejected{}), nil,
-		event.StageClosed, event.OutcomeKYCRejected},
-	"risk rejected": {until(toAgreement, event.RiskAssessed{}, event.RiskRejected{}), nil,
-		event.StageClosed, event.OutcomeRiskRejected},
-	"declined": {until(toAgreement, event.OfferMade{}, event.OfferDeclined{}), nil,
-		event.StageClosed, event.OutcomeDeclined},
-	"expired": {until(toAgreement, event.OfferMade{}, event.OfferExpired{}), nil,
-		event.StageClosed, event.OutcomeExpired},
-	"approval rejected": {until(toAgreement, event.ApprovalRecorded{}, event.ApprovalRejected{}), nil,
-		event.StageClosed, event.OutcomeApprovalRejected},
+	"KYC rejected": {
+		until(toAgreement, event.KYCVerified{}, event.KYCRejected{}), nil,
+		event.StageClosed, event.OutcomeKYCRejected,
+	},
+	"risk rejected": {
+		until(toAgreement, event.RiskAssessed{}, event.RiskRejected{}), nil,
+		event.StageClosed, event.OutcomeRiskRejected,
+	},
+	"declined": {
+		until(toAgreement, event.OfferMade{}, event.OfferDeclined{}), nil,
+		event.StageClosed, event.OutcomeDeclined,
+	},
+	"expired": {
+		until(toAgreement, event.OfferMade{}, event.OfferExpired{}), nil,
+		event.StageClosed, event.OutcomeExpired,
+	},
+	"approval rejected": {
+		until(toAgreement, event.ApprovalRecorded{}, event.ApprovalRejected{}), nil,
+		event.StageClosed, event.OutcomeApprovalRejected,
+	},
 	"waits for the loan":   {toAgreement, nil, event.StageActivation, ""},
 	"waits for the payout": {toAgreement, toRepayment[:1], event.StageActivation, ""},
-	"payout failed": {toAgreement, until(toRepayment, event.LoanActivated{}, event.DisbursementFailed{}),
-		event.StageClosed, event.OutcomeDisbursementFailed},
+	"payout failed": {
+		toAgreement, until(toRepayment, event.LoanActivated{}, event.DisbursementFailed{}),
+		event.StageClosed, event.OutcomeDisbursementFailed,
+	},
 	"in repayment": {toAgreement, toRepayment, event.StageRepayment, ""},
-	"fully repaid": {toAgreement, until(toRepayment, event.PaymentOverdue{}, event.LoanFullyRepaid{}),
-		event.StageRepayment, ""},
+	"fully repaid": {
+		toAgreement, until(toRepayment, event.PaymentOverdue{}, event.LoanFullyRepaid{}),
+		event.StageRepayment, "",
+	},
 	"repaid and closed": {
 		toAgreement, until(toRepayment, event.PaymentOverdue{}, event.LoanFullyRepaid{}, event.LoanCompleted{}),
-		event.StageClosed, event.OutcomeRepaid},
+		event.StageClosed, event.OutcomeRepaid,
+	},
 }
 
 // merged draws an order in which both topics may be read: each keeps its own.
@@ -201,7 +227,8 @@ func TestStagesOf(t *testing.T) {
 	t.Parallel()
 	second := func(n int64) time.Time { return time.Unix(n, 0) }
 	got := stagesOf([]Entry{
-		{Entered: event.StageInput, At: second(10)}, {Entered: event.StageKYC, At: second(20)},
+		{Entered: event.StageInput, At: second(10)},
+		{Entered: event.StageKYC, At: second(20)},
 		{Entered: event.StageClosed, Outcome: event.OutcomeKYCRejected, At: second(19)}, // a slow clock
 	})
 	if len(got) != 3 || !got[0].LeftAt.Equal(second(20)) || !got[1].LeftAt.Equal(second(20)) || got[2].LeftAt != nil {

@@ -201,19 +201,34 @@ func TestDashboard(t *testing.T) {
 	got, want := boardTold{}, boardTold{Total: 6}
 	b.server.As(uuid.New(), access.Admin).Get(dashboardPath).Want(http.StatusOK).Into(&got)
 	want.Stages = []named{
-		{"INPUT", 3}, {"KYC_REVIEW", 0}, {"RISK_ASSESSMENT", 0}, {"DISCUSSION", 0}, {"APPROVAL", 0}, {"AGREEMENT", 0},
-		{"ACTIVATION", 0}, {"REPAYMENT", 1}, {"CLOSED", 2},
+		{"INPUT", 3},
+		{"KYC_REVIEW", 0},
+		{"RISK_ASSESSMENT", 0},
+		{"DISCUSSION", 0},
+		{"APPROVAL", 0},
+		{"AGREEMENT", 0},
+		{"ACTIVATION", 0},
+		{"REPAYMENT", 1},
+		{"CLOSED", 2},
 	}
 	want.Outcomes = []named{
-		{"KYC_REJECTED", 1}, {"RISK_REJECTED", 0}, {"DECLINED", 0}, {"EXPIRED", 0}, {"APPROVAL_REJECTED", 0},
-		{"DISBURSEMENT_FAILED", 0}, {"REPAID", 1},
+		{"KYC_REJECTED", 1},
+		{"RISK_REJECTED", 0},
+		{"DECLINED", 0},
+		{"EXPIRED", 0},
+		{"APPROVAL_REJECTED", 0},
+		{"DISBURSEMENT_FAILED", 0},
+		{"REPAID", 1},
 	}
 	want.Amounts = []amountsTold{
 		{"EUR", moneyTold{"1000.50", "EUR"}, moneyTold{"1000.50", "EUR"}, moneyTold{"0.00", "EUR"}},
 		{"INR", moneyTold{"40000.00", "INR"}, moneyTold{"0.00", "INR"}, moneyTold{"19000.00", "INR"}},
 	}
 	want.Activity = []activityTold{
-		{"INPUT", "", 3, 5}, {"ACTIVATION", "", 2, 2}, {"REPAYMENT", "", 2, 2}, {"CLOSED", "KYC_REJECTED", 1, 1},
+		{"INPUT", "", 3, 5},
+		{"ACTIVATION", "", 2, 2},
+		{"REPAYMENT", "", 2, 2},
+		{"CLOSED", "KYC_REJECTED", 1, 1},
 		{"CLOSED", "REPAID", 1, 1},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

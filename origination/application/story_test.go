@@ -28,14 +28,17 @@ func wholeLife(id, customer, loan uuid.UUID) (origination, servicing []event.Eve
 	}
 	origination = []event.Event{
 		document(id, customer, "IDENTITY"), document(id, customer, "INCOME"),
-		event.KYCAssigned{OnApplication: a}, event.KYCVerified{OnApplication: a, Passed: true},
+		event.KYCAssigned{OnApplication: a},
+		event.KYCVerified{OnApplication: a, Passed: true},
 		event.KYCApproved{OnApplication: a},
 		event.RiskAssessed{OnApplication: a, Band: "B"},
 		event.RiskApproved{OnApplication: a, MaxAmount: rupees("25000"), DecidedBy: access.Platform("risk").ID},
-		event.OfferMade{OnApplication: a, Offer: offer}, event.OfferAccepted{OnApplication: a, Offer: offer},
+		event.OfferMade{OnApplication: a, Offer: offer},
+		event.OfferAccepted{OnApplication: a, Offer: offer},
 		event.ApprovalRecorded{OnApplication: a, Level: "INTERNAL"},
 		event.ApprovalRecorded{OnApplication: a, Level: "MANAGEMENT"},
-		event.ApprovalRecorded{OnApplication: a, Level: "FINAL"}, event.ApprovalGranted{OnApplication: a},
+		event.ApprovalRecorded{OnApplication: a, Level: "FINAL"},
+		event.ApprovalGranted{OnApplication: a},
 		event.AgreementGenerated{OnApplication: a},
 		event.AgreementSigned{OnApplication: a, Offer: offer, Method: "ESIGN"},
 	}
@@ -43,7 +46,8 @@ func wholeLife(id, customer, loan uuid.UUID) (origination, servicing []event.Eve
 		event.LoanActivated{OnLoan: l, Principal: rupees("20000"), BusinessDate: due},
 		event.DisbursementCompleted{OnLoan: l, Amount: rupees("19600"), ValueDate: due},
 		event.PaymentOverdue{OnLoan: l, Instalment: 1, DueDate: due, AmountOverdue: rupees("969.73")},
-		event.LoanFullyRepaid{OnLoan: l, ValueDate: due}, event.LoanCompleted{OnLoan: l, BusinessDate: due},
+		event.LoanFullyRepaid{OnLoan: l, ValueDate: due},
+		event.LoanCompleted{OnLoan: l, BusinessDate: due},
 	}
 	return origination, servicing
 }
@@ -124,45 +128,65 @@ func TestTimeline(t *testing.T) {
 	}
 	at := func(n int) *time.Time { moment := instant(n); return &moment }
 	wantStages := []stageTold{
-		{"INPUT", "", instant(0), at(3)}, {"KYC_REVIEW", "", instant(3), at(6)},
-		{"RISK_ASSESSMENT", "", instant(6), at(8)}, {"DISCUSSION", "", instant(8), at(10)},
-		{"APPROVAL", "", instant(10), at(14)}, {"AGREEMENT", "", instant(14), at(16)},
-		{"ACTIVATION", "", instant(16), at(18)}, {"REPAYMENT", "", instant(18), at(21)},
+		{"INPUT", "", instant(0), at(3)},
+		{"KYC_REVIEW", "", instant(3), at(6)},
+		{"RISK_ASSESSMENT", "", instant(6), at(8)},
+		{"DISCUSSION", "", instant(8), at(10)},
+		{"APPROVAL", "", instant(10), at(14)},
+		{"AGREEMENT", "", instant(14), at(16)},
+		{"ACTIVATION", "", instant(16), at(18)},
+		{"REPAYMENT", "", instant(18), at(21)},
 		{"CLOSED", "REPAID", instant(21), nil},
 	}
 	if diff := cmp.Diff(wantStages, line.Stages); diff != "" {
 		t.Errorf("stages (-want +got):\n%s", diff)
 	}
 	wantEvents := []entryTold{
-		{instant(0), "application.created.v1", "CUSTOMER", "The borrower applied for 20000.00 INR in 24 instalments.",
-			"", "INPUT", ""},
+		{
+			instant(0), "application.created.v1", "CUSTOMER", "The borrower applied for 20000.00 INR in 24 instalments.",
+			"", "INPUT", "",
+		},
 		{instant(1), "customer.kyc.submitted.v1", "CUSTOMER", "The borrower handed in identity data.", "", "", ""},
 		{instant(2), "document.uploaded.v1", "CUSTOMER", "The borrower added a document (identity).", "", "", ""},
 		{instant(3), "document.uploaded.v1", "CUSTOMER", "The borrower added a document (income).", "", "", ""},
-		{instant(3), "application.submitted.v1", "SYSTEM", "The application is complete and was handed in for review.",
-			"INPUT", "KYC_REVIEW", ""},
+		{
+			instant(3), "application.submitted.v1", "SYSTEM", "The application is complete and was handed in for review.",
+			"INPUT", "KYC_REVIEW", "",
+		},
 		{instant(4), "kyc.assigned.v1", "MANAGER", "A manager gave the identity review to an officer.", "", "", ""},
 		{instant(5), "kyc.verified.v1", "OFFICER", "An officer checked the evidence of identity.", "", "", ""},
-		{instant(6), "kyc.approved.v1", "MANAGER", "A manager approved the identity review.",
-			"KYC_REVIEW", "RISK_ASSESSMENT", ""},
+		{
+			instant(6), "kyc.approved.v1", "MANAGER", "A manager approved the identity review.",
+			"KYC_REVIEW", "RISK_ASSESSMENT", "",
+		},
 		{instant(7), "risk.assessed.v1", "SYSTEM", "The risk was assessed: band B.", "", "", ""},
-		{instant(8), "risk.approved.v1", "SYSTEM", "The risk is accepted for up to 25000.00 INR.",
-			"RISK_ASSESSMENT", "DISCUSSION", ""},
-		{instant(9), "offer.made.v1", "OFFICER",
-			"An officer offered 20000.00 INR with instalments of 969.73 INR at an APR of 17.07 %.", "", "", ""},
+		{
+			instant(8), "risk.approved.v1", "SYSTEM", "The risk is accepted for up to 25000.00 INR.",
+			"RISK_ASSESSMENT", "DISCUSSION", "",
+		},
+		{
+			instant(9), "offer.made.v1", "OFFICER",
+			"An officer offered 20000.00 INR with instalments of 969.73 INR at an APR of 17.07 %.", "", "", "",
+		},
 		{instant(10), "offer.accepted.v1", "CUSTOMER", "The borrower accepted the offer.", "DISCUSSION", "APPROVAL", ""},
 		{instant(11), "approval.recorded.v1", "INTERNAL", "The offer was approved at level internal.", "", "", ""},
 		{instant(12), "approval.recorded.v1", "MANAGER", "The offer was approved at level management.", "", "", ""},
 		{instant(13), "approval.recorded.v1", "CREDIT_HEAD", "The offer was approved at level final.", "", "", ""},
-		{instant(14), "approval.granted.v1", "CREDIT_HEAD", "The offer is approved at every level.",
-			"APPROVAL", "AGREEMENT", ""},
+		{
+			instant(14), "approval.granted.v1", "CREDIT_HEAD", "The offer is approved at every level.",
+			"APPROVAL", "AGREEMENT", "",
+		},
 		{instant(15), "agreement.generated.v1", "SYSTEM", "The agreement is ready to be signed.", "", "", ""},
 		{instant(16), "agreement.signed.v1", "CUSTOMER", "The agreement is signed.", "AGREEMENT", "ACTIVATION", ""},
 		{instant(17), "loan.activated.v1", "SYSTEM", "The loan account over 20000.00 INR was opened.", "", "", ""},
-		{instant(18), "disbursement.completed.v1", "SYSTEM", "19600.00 INR was paid out to the borrower.",
-			"ACTIVATION", "REPAYMENT", ""},
-		{instant(19), "payment.overdue.v1", "SYSTEM",
-			"Instalment 1, due on 2026-04-02, is overdue with 969.73 INR.", "", "", ""},
+		{
+			instant(18), "disbursement.completed.v1", "SYSTEM", "19600.00 INR was paid out to the borrower.",
+			"ACTIVATION", "REPAYMENT", "",
+		},
+		{
+			instant(19), "payment.overdue.v1", "SYSTEM",
+			"Instalment 1, due on 2026-04-02, is overdue with 969.73 INR.", "", "", "",
+		},
 		{instant(20), "loan.fully.repaid.v1", "SYSTEM", "The loan is fully repaid.", "", "", ""},
 		{instant(21), "loan.completed.v1", "SYSTEM", "The loan account is closed.", "REPAYMENT", "CLOSED", "REPAID"},
 	}

@@ -18,9 +18,14 @@ const tag = "customer"
 var problems = []httpapi.Problem{
 	{Err: ErrInvalid, Status: http.StatusUnprocessableEntity, Type: "validation", Title: "A value is not acceptable"},
 	{Err: ErrNotFound, Status: http.StatusNotFound, Type: "customer-not-found", Title: "No such customer"},
-	{Err: ErrEmailTaken, Status: http.StatusConflict, Type: "email-taken", Title: "The e-mail address is registered already"},
-	{Err: ErrIdentityFixed, Status: http.StatusConflict, Type: "identity-approved",
-		Title: "The identity data are approved and can no longer be changed"},
+	{
+		Err: ErrEmailTaken, Status: http.StatusConflict, Type: "email-taken",
+		Title: "The e-mail address is registered already",
+	},
+	{
+		Err: ErrIdentityFixed, Status: http.StatusConflict, Type: "identity-approved",
+		Title: "The identity data are approved and can no longer be changed",
+	},
 	{Err: ErrErased, Status: http.StatusGone, Type: "customer-erased", Title: "The customer's data were erased"},
 }
 

@@ -83,7 +83,8 @@ func (r Registration) check(today civil.Date) error {
 	var f faults
 	f.unless(validEmail(r.Email.Reveal()), "email", "is not a plain e-mail address")
 	f.unless(e164.MatchString(r.Phone.Reveal()), "phone", "is not an E.164 number such as +919876543210")
-	f.unless(validLine(r.Name.Reveal(), nameMax), "full_name", fmt.Sprintf("needs a letter and at most %d characters", nameMax))
+	f.unless(validLine(r.Name.Reveal(), nameMax), "full_name",
+		fmt.Sprintf("needs a letter and at most %d characters", nameMax))
 	age := completedYears(r.DateOfBirth, today)
 	f.unless(r.DateOfBirth.IsValid() && age >= AgeMin, "date_of_birth", fmt.Sprintf("is of a person under %d", AgeMin))
 	f.unless(age <= ageMax, "date_of_birth", fmt.Sprintf("is more than %d years ago", ageMax))

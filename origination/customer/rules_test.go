@@ -65,7 +65,11 @@ func TestCheckNamesEveryField(t *testing.T) {
 		t.Errorf("the error repeats a value: %s", text)
 	}
 	named := make(map[string]bool)
-	for _, fault := range err.(interface{ Unwrap() []error }).Unwrap() { //nolint:errorlint,forcetypeassert // joined
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		t.Fatalf("%v is not joined of several", err)
+	}
+	for _, fault := range joined.Unwrap() {
 		var field *FieldError
 		if errors.As(fault, &field) {
 			named[field.FieldName()] = true

@@ -18,19 +18,30 @@ const tag = "kyc review"
 var problems = []httpapi.Problem{
 	{Err: ErrInvalid, Status: http.StatusUnprocessableEntity, Type: "validation", Title: "A value is not acceptable"},
 	{Err: casefile.ErrNotFound, Status: http.StatusNotFound, Type: "application-not-found", Title: "No such application"},
-	{Err: casefile.ErrWrongStage, Status: http.StatusConflict, Type: "wrong-stage",
-		Title: "The application is at another stage"},
+	{
+		Err: casefile.ErrWrongStage, Status: http.StatusConflict, Type: "wrong-stage",
+		Title: "The application is at another stage",
+	},
 	{Err: ErrNotAssigned, Status: http.StatusConflict, Type: "kyc-not-assigned", Title: "No officer has this review yet"},
-	{Err: ErrNotYours, Status: http.StatusForbidden, Type: "kyc-not-your-review", Title: "Another officer has this review"},
+	{
+		Err: ErrNotYours, Status: http.StatusForbidden, Type: "kyc-not-your-review",
+		Title: "Another officer has this review",
+	},
 	{Err: ErrNotVerified, Status: http.StatusConflict, Type: "kyc-not-verified", Title: "The review is not verified yet"},
 	{Err: ErrVerified, Status: http.StatusConflict, Type: "kyc-verified", Title: "The review is verified already"},
 	{Err: ErrDecided, Status: http.StatusConflict, Type: "kyc-decided", Title: "The review is decided already"},
-	{Err: ErrSameHands, Status: http.StatusForbidden, Type: "four-eyes",
-		Title: "Whoever verified a review cannot decide it"},
-	{Err: ErrCheckFailed, Status: http.StatusConflict, Type: "kyc-check-failed",
-		Title: "A review with a failed check cannot be approved"},
-	{Err: ErrEvidenceMissing, Status: http.StatusConflict, Type: "kyc-evidence-missing",
-		Title: "A required document is missing"},
+	{
+		Err: ErrSameHands, Status: http.StatusForbidden, Type: "four-eyes",
+		Title: "Whoever verified a review cannot decide it",
+	},
+	{
+		Err: ErrCheckFailed, Status: http.StatusConflict, Type: "kyc-check-failed",
+		Title: "A review with a failed check cannot be approved",
+	},
+	{
+		Err: ErrEvidenceMissing, Status: http.StatusConflict, Type: "kyc-evidence-missing",
+		Title: "A required document is missing",
+	},
 }
 
 func (s *Service) routes(api *httpapi.API) {
