@@ -138,7 +138,7 @@ func datePlausible(d civil.Date) bool { return d.IsValid() && d.Year >= yearMin 
 func (l Line) validate(i int) error {
 	switch {
 	case l.AccountID == uuid.Nil:
-		return RejectLine(AccountUnknown, i, "account_id", "must name an account")
+		return RejectLine(AccountUnknown, i, "account", "must name an account")
 	case !l.Side.Valid():
 		return RejectLine(SideInvalid, i, "side", "must be DEBIT or CREDIT")
 	case l.Amount.Currency().IsZero():
@@ -233,9 +233,9 @@ func (e JournalEntry) Check(lookup func(uuid.UUID) (Account, bool)) error {
 		account, ok := lookup(line.AccountID)
 		switch {
 		case !ok:
-			return RejectLine(AccountUnknown, i, "account_id", "names no account")
+			return RejectLine(AccountUnknown, i, "account", "names no account")
 		case account.Closed:
-			return RejectLine(AccountClosed, i, "account_id", "names a closed account")
+			return RejectLine(AccountClosed, i, "account", "names a closed account")
 		case account.Currency != line.Amount.Currency():
 			return RejectLine(CurrencyMismatch, i, "amount", "must be in "+account.Currency.Code()+", as the account is")
 		}

@@ -90,7 +90,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"10,001 lines", func(e *ledger.JournalEntry) { e.Lines = slices.Repeat(e.Lines[:1], 10_001) },
 			"ENTRY_TOO_LONG lines"},
 		{"no account", func(e *ledger.JournalEntry) { e.Lines[1].AccountID = uuid.Nil },
-			"ACCOUNT_UNKNOWN lines[1].account_id"},
+			"ACCOUNT_UNKNOWN lines[1].account"},
 		{"no currency", func(e *ledger.JournalEntry) { e.Lines[2].Amount = money.Amount{} },
 			"CURRENCY_MISMATCH lines[2].amount"},
 	}
