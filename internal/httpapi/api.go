@@ -127,6 +127,7 @@ const (
 	metaAccess     = "access"
 	metaIdempotent = "idempotent"
 	metaRoles      = "x-tenor-roles"
+	metaBodyBytes  = "x-tenor-body-bytes"
 )
 
 // Register adds an operation. It panics on a description that nobody could
@@ -155,6 +156,9 @@ func (op Op) describe() huma.Operation {
 		Metadata:   map[string]any{metaAccess: op.Access, metaIdempotent: op.Idempotent},
 		Extensions: map[string]any{},
 		Errors:     append([]int{http.StatusUnprocessableEntity, http.StatusInternalServerError}, op.Errors...),
+	}
+	if op.BodyBytes > 0 {
+		described.Extensions[metaBodyBytes] = op.BodyBytes
 	}
 	if op.Tag != "" {
 		described.Tags = []string{op.Tag}
