@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ var start = time.Date(2024, 4, 15, 9, 0, 0, 0, time.UTC)
 
 func intake(t *testing.T) (*upload.Intake, *time.Time) {
 	t.Helper()
-	keyring, err := privacy.NewKeyring("test:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", rand.Reader)
+	keyring, err := privacy.NewKeyring("test:"+strings.Repeat("5a", privacy.KeyBytes), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

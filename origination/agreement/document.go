@@ -162,8 +162,8 @@ func (d *drawing) consent(f contractFacts) {
 	d.paragraph(fmt.Sprintf("The lender lends the borrower %s and pays out %s. The borrower repays the loan with the "+
 		"interest and charges stated above in the instalments of the schedule below, each on its due date.",
 		f.KeyFacts.Principal, f.KeyFacts.NetDisbursed))
-	d.paragraph("The schedule is part of this agreement. It is named by the following SHA-256 hash, which is the hash of " +
-		"the offer that the borrower accepted:")
+	d.paragraph("The schedule is part of this agreement. It is named by the following SHA-256 hash, which is the hash " +
+		"in the offer that the borrower accepted:")
 	d.SetFont("Courier", "", textSize-1)
 	d.paragraph(f.Schedule.Hash())
 	d.SetFont("Helvetica", "", textSize)

@@ -1,13 +1,11 @@
 package agreement_test
 
 import (
-	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/http"
 	"path/filepath"
@@ -72,7 +70,7 @@ func newSuite(t *testing.T) *suite {
 	s.officer = s.server.As(uuid.New(), access.Officer)
 	s.offer = offerOf(t, 24)
 	s.deliver(
-		event.ApplicationCreated{OnApplication: s.on, Product: "PERSONAL", Amount: money.New(20_000_00, inr), Instalments: 24},
+		event.ApplicationCreated{OnApplication: s.on, Amount: money.New(20_000_00, inr), Instalments: 24},
 		event.ApplicationStageChanged{OnApplication: s.on, From: event.StageInput, To: event.StageDiscussion},
 		event.OfferAccepted{OnApplication: s.on, Offer: s.offer, OfficerID: uuid.New()},
 		event.ApplicationStageChanged{OnApplication: s.on, From: event.StageDiscussion, To: event.StageApproval},
@@ -283,175 +281,6 @@ func TestTermsThatDoNotGiveTheAcceptedScheduleMakeNoAgreement(t *testing.T) {
 	}
 }
 
-func TestESign(t *testing.T) {
-	t.Parallel()
-	s := approvedSuite(t)
-	presented := s.document("current")
-	code := s.code()
-	signing := s.borrower.WithKey("sign once")
-	var signed view
-	s.now = s.now.Add(9 * time.Minute)
-	signing.Post(s.path("/esign"), s.consent(code)).Want(http.StatusOK).Into(&signed)
-	if signed.Status != "SIGNED" || signed.Method != "ESIGN" || signed != s.get() {
-		t.Errorf("signed %+v, later %+v", signed, s.get())
-	}
-	pdf := s.document("current")
-	info, err := agreement.VerifySignature(pdf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info.Fingerprint != signed.Certificate || sum(pdf) != signed.SignedSHA256 {
-		t.Errorf("signed by %s with hash %s; the agreement says %+v", info.Fingerprint, sum(pdf), signed)
-	}
-	if !bytes.HasPrefix(pdf, presented) || !bytes.Equal(s.document("original"), presented) {
-		t.Error("what was signed is not what was presented")
-	}
-	want := event.AgreementSigned{OnApplication: s.on, Offer: s.offer, AgreementID: signed.ID, Method: "ESIGN",
-		SHA256: signed.SignedSHA256, SignedAt: s.now}
-	if diff := cmp.Diff(want, streamtest.Last[event.AgreementSigned](t, s.db)); diff != "" {
-		t.Errorf("event (-want +got):\n%s", diff)
-	}
-
-	// The same request again is the first answer; a new one is too late.
-	before := s.state()
-	var again view
-	replay := signing.Post(s.path("/esign"), s.consent(code)).Want(http.StatusOK).Into(&again)
-	if again != signed || replay.Header.Get("Idempotency-Replayed") != "true" {
-		t.Errorf("replayed %+v with %v", again, replay.Header)
-	}
-	s.borrower.Post(s.path("/esign"), s.consent(code)).WantProblem(http.StatusConflict, "wrong-state")
-	s.borrower.Post(s.path("/esign/code"), nil).WantProblem(http.StatusConflict, "wrong-state")
-	s.send(s.borrower, uploadtest.PDF("late", "")).WantProblem(http.StatusConflict, "wrong-state")
-	s.officer.Post(s.path("/review"), map[string]string{"decision": "APPROVE"}).
-		WantProblem(http.StatusConflict, "wrong-state")
-	s.wantState(before)
-}
-
-func TestCodesAreKeptSecret(t *testing.T) {
-	t.Parallel()
-	s := approvedSuite(t)
-	code := s.code()
-	wrong := other(code)
-	s.borrower.Post(s.path("/esign"), s.consent(wrong)).WantProblem(http.StatusUnprocessableEntity, "signing-code-wrong")
-	s.borrower.Post(s.path("/esign"), s.consent(code)).Want(http.StatusOK)
-	var rows string
-	err := s.db.Pool().QueryRow(t.Context(), `
-		select coalesce((select string_agg(detail, ' ') from audit), '') ||
-		       coalesce((select string_agg(data, ' ') from outbox), '') ||
-		       coalesce((select string_agg(outcome, ' ') from idempotency), '') ||
-		       coalesce((select string_agg(fingerprint, ' ') from signing_code), '')`).Scan(&rows)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, secret := range []string{code, wrong} {
-		if strings.Contains(rows, `"`+secret+`"`) || strings.Contains(rows, sum([]byte(secret))) {
-			t.Errorf("code %s can be read in the database", secret)
-		}
-	}
-}
-
-// other returns a code that is not the right one.
-func other(code string) string {
-	if code == "000000" {
-		return "000001"
-	}
-	return "000000"
-}
-
-func TestWrongCodesUseUpTheAttempts(t *testing.T) {
-	t.Parallel()
-	s := approvedSuite(t)
-	code := s.code()
-	for left := agreement.CodeAttemptsMax - 1; left >= 0; left-- {
-		key := fmt.Sprint("attempt ", left)
-		for range 2 { // repeated with its key, an attempt counts once
-			problem := s.borrower.WithKey(key).Post(s.path("/esign"), s.consent(other(code))).
-				WantProblem(http.StatusUnprocessableEntity, "signing-code-wrong")
-			if !strings.Contains(problem.Detail, fmt.Sprint(left, " attempts")) {
-				t.Errorf("with %d attempts left: %s", left, problem.Detail)
-			}
-		}
-	}
-	before := s.state()
-	s.borrower.Post(s.path("/esign"), s.consent(code)).WantProblem(http.StatusConflict, "signing-code-void")
-	s.wantState(before)
-	if got := s.get().Status; got != "GENERATED" {
-		t.Errorf("status %s", got)
-	}
-	// A new code works; the one before it is void.
-	fresh := s.code()
-	s.borrower.Post(s.path("/esign"), s.consent(fresh)).Want(http.StatusOK)
-}
-
-func TestCodesExpireAndAreReplaced(t *testing.T) {
-	t.Parallel()
-	s := approvedSuite(t)
-	s.borrower.Post(s.path("/esign"), s.consent("123456")).WantProblem(http.StatusConflict, "signing-code-void")
-	first := s.code()
-	s.now = s.now.Add(s.env.Config.Agreement.CodeTTL)
-	s.borrower.Post(s.path("/esign"), s.consent(first)).WantProblem(http.StatusConflict, "signing-code-void")
-	s.code()
-	s.now = s.now.Add(time.Second)
-	second := s.code()
-	s.borrower.Post(s.path("/esign"), s.consent(first)).WantProblem(http.StatusUnprocessableEntity, "signing-code-wrong")
-	s.borrower.Post(s.path("/esign"), s.consent(second)).Want(http.StatusOK)
-}
-
-func TestCodesAreBounded(t *testing.T) {
-	t.Parallel()
-	s := approvedSuite(t)
-	once := s.borrower.WithKey("only one")
-	for range 3 { // the same request sends one code
-		once.Post(s.path("/esign/code"), nil).Want(http.StatusAccepted)
-	}
-	for range agreement.CodesPerHourMax - 1 {
-		s.now = s.now.Add(time.Minute)
-		s.code()
-	}
-	before := s.state()
-	s.borrower.Post(s.path("/esign/code"), nil).WantProblem(http.StatusTooManyRequests, "too-many-codes")
-	s.wantState(before)
-	s.now = s.now.Add(time.Hour)
-	s.code()
-}
-
-func TestBadConsentLeavesNoTrace(t *testing.T) {
-	t.Parallel()
-	s := approvedSuite(t)
-	code := s.code()
-	with := func(field string, value any) map[string]any {
-		body := s.consent(code)
-		body[field] = value
-		return body
-	}
-	before := s.state()
-	for name, c := range map[string]struct {
-		body   any
-		status int
-		slug   string
-		field  string
-	}{
-		"no consent":       {with("consent", false), 422, "validation", "body.consent"},
-		"letters":          {with("code", "12345x"), 422, "validation", "body.code"},
-		"too short":        {with("code", "12345"), 422, "validation", "body.code"},
-		"a number":         {with("code", 123456), 422, "validation", "body.code"},
-		"an unknown field": {with("admin", true), 422, "validation", "body.admin"},
-		"no hash":          {with("schedule_hash", ""), 422, "validation", "body.schedule_hash"},
-		"other terms":      {with("schedule_hash", strings.Repeat("a", 64)), 409, "terms-differ", ""},
-	} {
-		t.Log(name)
-		problem := s.borrower.Post(s.path("/esign"), c.body).WantProblem(c.status, c.slug)
-		if c.field != "" {
-			problem.WantField(t, c.field)
-		}
-		s.wantState(before)
-	}
-	s.borrower.WithKey("-").Post(s.path("/esign"), s.consent(code)).
-		WantProblem(http.StatusBadRequest, "idempotency-key-missing")
-	s.wantState(before)
-	s.borrower.Post(s.path("/esign"), s.consent(code)).Want(http.StatusOK)
-}
-
 func TestStepsOutOfOrderNameTheStage(t *testing.T) {
 	t.Parallel()
 	s := newSuite(t)
@@ -499,104 +328,15 @@ func TestAgreementsOfOthersDoNotExist(t *testing.T) {
 	for _, client := range []*httpapitest.Client{s.borrower, stranger, s.officer} {
 		client.Post(s.path("/generate"), nil).WantProblem(http.StatusForbidden, "forbidden")
 	}
+	approval := map[string]string{"decision": "APPROVE"}
 	for _, client := range []*httpapitest.Client{s.borrower, stranger, s.system} {
-		client.Post(s.path("/review"), map[string]string{"decision": "APPROVE"}).WantProblem(http.StatusForbidden, "forbidden")
+		client.Post(s.path("/review"), approval).WantProblem(http.StatusForbidden, "forbidden")
 	}
 	missing := "/api/v1/agreement/" + uuid.NewString()
 	s.officer.Get(missing).WantProblem(http.StatusNotFound, "application-not-found")
 	s.system.Post(missing+"/generate", nil).WantProblem(http.StatusNotFound, "application-not-found")
-	s.officer.Post(missing+"/review", map[string]string{"decision": "APPROVE"}).
-		WantProblem(http.StatusNotFound, "application-not-found")
+	s.officer.Post(missing+"/review", approval).WantProblem(http.StatusNotFound, "application-not-found")
 	s.wantState(before)
 	s.officer.Get(s.path("")).Want(http.StatusOK)
 	s.officer.Get(s.path("/document")).Want(http.StatusOK)
-}
-
-func TestACopySignedByHandIsReviewed(t *testing.T) {
-	t.Parallel()
-	s := approvedSuite(t)
-	scan := uploadtest.PDF("signed by hand, page 1", "")
-	var waiting view
-	upload := s.borrower.WithKey("the copy")
-	s.send(upload, scan).Want(http.StatusOK).Into(&waiting)
-	if waiting.Status != "UNDER_REVIEW" || !bytes.Equal(s.document("current"), scan) {
-		t.Errorf("sent in: %+v", waiting)
-	}
-	if got := streamtest.Last[event.AgreementUploaded](t, s.db); got.SHA256 != sum(scan) {
-		t.Errorf("announced %+v", got)
-	}
-	before := s.state()
-	s.send(upload, scan).Want(http.StatusOK) // replayed: nothing stored twice
-	s.send(upload, uploadtest.PDF("another", "")).WantProblem(http.StatusUnprocessableEntity, "idempotency-key-reused")
-	s.send(s.borrower, scan).WantProblem(http.StatusConflict, "wrong-state")
-	s.borrower.Post(s.path("/esign/code"), nil).WantProblem(http.StatusConflict, "wrong-state")
-	s.officer.Post(s.path("/review"), map[string]string{"decision": "REJECT"}).
-		WantProblem(http.StatusUnprocessableEntity, "validation").WantField(t, "body.reason")
-	s.officer.Post(s.path("/review"), map[string]string{"decision": "MAYBE"}).
-		WantProblem(http.StatusUnprocessableEntity, "validation").WantField(t, "body.decision")
-	s.wantState(before)
-
-	var returned view
-	s.officer.Post(s.path("/review"), map[string]string{"decision": "REJECT", "reason": "page 2 is missing"}).
-		Want(http.StatusOK).Into(&returned)
-	if returned.Status != "GENERATED" || returned.Returned != "page 2 is missing" || returned != s.get() {
-		t.Errorf("returned %+v, later %+v", returned, s.get())
-	}
-	if got := streamtest.Last[event.AgreementReturned](t, s.db); got.Reason != "page 2 is missing" || got.SHA256 != sum(scan) {
-		t.Errorf("announced %+v", got)
-	}
-
-	whole := uploadtest.PDF("signed by hand, both pages", "")
-	s.send(s.borrower, whole).Want(http.StatusOK)
-	var signed view
-	s.officer.Post(s.path("/review"), map[string]string{"decision": "APPROVE"}).Want(http.StatusOK).Into(&signed)
-	if signed.Status != "SIGNED" || signed.Method != "UPLOAD" || signed.SignedSHA256 != sum(whole) || signed.Certificate != "" {
-		t.Errorf("signed %+v", signed)
-	}
-	want := event.AgreementSigned{OnApplication: s.on, Offer: s.offer, AgreementID: signed.ID, Method: "UPLOAD",
-		SHA256: sum(whole), SignedAt: s.now}
-	if diff := cmp.Diff(want, streamtest.Last[event.AgreementSigned](t, s.db)); diff != "" {
-		t.Errorf("event (-want +got):\n%s", diff)
-	}
-	if !bytes.Equal(s.document("current"), whole) || sum(s.document("original")) != signed.SHA256 {
-		t.Error("the documents are not those that were sent and presented")
-	}
-	s.officer.Post(s.path("/review"), map[string]string{"decision": "APPROVE"}).
-		WantProblem(http.StatusConflict, "wrong-state")
-}
-
-// TestTheContractItselfPassesTheUpload: what we make is what borrowers print,
-// sign and send back, at times without printing it.
-func TestTheContractItselfPassesTheUpload(t *testing.T) {
-	t.Parallel()
-	s := approvedSuite(t)
-	s.send(s.borrower, s.document("current")).Want(http.StatusOK)
-}
-
-func TestBadCopiesLeaveNoTrace(t *testing.T) {
-	t.Parallel()
-	s := approvedSuite(t)
-	before := s.state()
-	for name, c := range map[string]struct {
-		content []byte
-		status  int
-		slug    string
-	}{
-		"a picture":     {uploadtest.PNG(t), 415, "file-type"},
-		"an executable": {[]byte("\x7fELF\x02\x01\x01 and so on"), 415, "file-type"},
-		"a script":      {uploadtest.PDF("x", "", "<</S/JavaScript>>"), 422, "file-content"},
-		"empty":         {nil, 422, "file-content"},
-		"too large":     {uploadtest.Padded(10<<20 + 1), 413, "body-too-large"},
-	} {
-		t.Log(name)
-		s.send(s.borrower, c.content).WantProblem(c.status, c.slug)
-		s.wantState(before)
-	}
-	for range agreement.CopiesMax {
-		s.send(s.borrower, uploadtest.PDF("x", "")).Want(http.StatusOK)
-		s.officer.Post(s.path("/review"), map[string]string{"decision": "REJECT", "reason": "no"}).Want(http.StatusOK)
-	}
-	before = s.state()
-	s.send(s.borrower, uploadtest.PDF("x", "")).WantProblem(http.StatusConflict, "too-many-copies")
-	s.wantState(before)
 }

@@ -67,7 +67,7 @@ func drawn(t testing.TB, terms amortization.Terms) []byte {
 
 func testSigners(t testing.TB) *signers {
 	t.Helper()
-	keyring, err := privacy.NewKeyring("test:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", rand.Reader)
+	keyring, err := privacy.NewKeyring("test:"+strings.Repeat("5a", privacy.KeyBytes), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestAdditionsAndCutsAreNoticed(t *testing.T) {
 		want error
 	}{
 		"one byte more":         {appended("\n"), ErrSignature},
-		"an incremental update": {appended("3 0 obj\n<</Type /Page>>\nendobj\nxref\n3 1\n0000000000 00000 n \ntrailer\n<<>>\n%%EOF\n"), ErrSignature},
+		"an incremental update": {appended("3 0 obj\n<</Type /Page>>\nendobj\ntrailer\n<<>>\n%%EOF\n"), ErrSignature},
 		"a second signature":    {appended("/ByteRange [0 1 2 3]"), ErrSignature},
 		"one byte less":         {pdf[:len(pdf)-1], ErrSignature},
 		"a wider hole":          {narrowed, ErrSignature},

@@ -231,7 +231,8 @@ func lastCopy(ctx context.Context, tx database.Tx, agreementID uuid.UUID) (signe
 	err := tx.QueryRow(ctx, `
 		select id, agreement_id, number, size, sha256, uploaded_at, decision, reason, blob_key, wrapped_key
 		  from signed_copy where agreement_id = $1 order by number desc limit 1`, agreementID).
-		Scan(&c.ID, &c.AgreementID, &c.Number, &c.Size, &c.SHA256, &c.UploadedAt, &c.Decision, &c.Reason, &ref.Key, &ref.WrappedKey)
+		Scan(&c.ID, &c.AgreementID, &c.Number, &c.Size, &c.SHA256, &c.UploadedAt, &c.Decision, &c.Reason, &ref.Key,
+			&ref.WrappedKey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return signedCopy{}, blob.Ref{}, false, nil
 	}

@@ -228,7 +228,8 @@ func (s *Service) Delete(ctx context.Context, actor access.Actor, id uuid.UUID) 
 		return err
 	}
 	_, err = command.Run(ctx, s.commands, command.Command{
-		Name: "document.delete", Actor: actor, Subject: document.ApplicationID, Detail: map[string]string{"document": id.String()},
+		Name: "document.delete", Actor: actor, Subject: document.ApplicationID,
+		Detail: map[string]string{"document": id.String()},
 	}, func(tx database.Tx, now time.Time) (struct{}, error) {
 		if _, err := editable(ctx, tx, actor, document.ApplicationID); err != nil {
 			return struct{}{}, err

@@ -2,6 +2,7 @@ package document_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"io/fs"
@@ -10,8 +11,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-
-	"crypto/rand"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -188,8 +187,9 @@ func TestUploadListReadDelete(t *testing.T) {
 		t.Errorf("announced the deletion of %s, want %s", got.DocumentID, first.ID)
 	}
 	s.wantState(state{Documents: 1, Audit: 3, Keys: 2, Events: 3, Blobs: 1})
-	s.borrower.Delete("/api/v1/documents/"+first.ID.String()).WantProblem(http.StatusNotFound, "document-not-found")
-	s.borrower.Get("/api/v1/documents/"+first.ID.String()+"/content").WantProblem(http.StatusNotFound, "document-not-found")
+	path := "/api/v1/documents/" + first.ID.String()
+	s.borrower.Delete(path).WantProblem(http.StatusNotFound, "document-not-found")
+	s.borrower.Get(path+"/content").WantProblem(http.StatusNotFound, "document-not-found")
 }
 
 func TestSameKeySameFileIsOneDocument(t *testing.T) {
@@ -207,7 +207,8 @@ func TestSameKeySameFileIsOneDocument(t *testing.T) {
 		t.Errorf("first %+v, again %+v, headers %v", first, again, replay.Header)
 	}
 	for _, other := range []uploadtest.Form{
-		s.form("ADDRESS", "scan.pdf", uploadtest.PDF("passport", "")), s.form("IDENTITY", "scan.pdf", uploadtest.PDF("else", "")),
+		s.form("ADDRESS", "scan.pdf", uploadtest.PDF("passport", "")),
+		s.form("IDENTITY", "scan.pdf", uploadtest.PDF("else", "")),
 	} {
 		s.send(client, other).WantProblem(http.StatusUnprocessableEntity, "idempotency-key-reused")
 	}
@@ -245,7 +246,8 @@ func TestBadUploadsLeaveNoTrace(t *testing.T) {
 		{"the wrong extension", s.form("OTHER", "a.exe", good), 415, "file-type", ""},
 		{"a script inside", s.form("OTHER", "a.pdf", uploadtest.PDF("x", "", "<</S/JavaScript>>")), 422, "file-content", ""},
 		{"empty", s.form("OTHER", "a.pdf", nil), 422, "file-content", ""},
-		{"one byte over the limit", s.form("OTHER", "a.pdf", uploadtest.Padded(upload.FileBytesMax+1)), 413, "body-too-large", ""},
+		{"one byte over the limit", s.form("OTHER", "a.pdf", uploadtest.Padded(upload.FileBytesMax+1)),
+			413, "body-too-large", ""},
 		{"cut", with(func(f *uploadtest.Form) { f.Cut = true }), 422, "validation", ""},
 		{"two files", with(func(f *uploadtest.Form) { f.Twice = true }), 422, "validation", `body."file"`},
 		{"the file first", with(func(f *uploadtest.Form) { f.FileFirst = true }), 422, "validation", "body.application_id"},
@@ -253,7 +255,9 @@ func TestBadUploadsLeaveNoTrace(t *testing.T) {
 		{"no UUID", with(func(f *uploadtest.Form) {
 			f.Fields = [][2]string{{"application_id", "../../1"}, {"kind", "OTHER"}}
 		}), 422, "validation", "body.application_id"},
-		{"an unknown field", with(func(f *uploadtest.Form) { f.Fields = [][2]string{app, {"owner", "me"}} }), 422, "validation", `body."owner"`},
+		{"an unknown field", with(func(f *uploadtest.Form) {
+			f.Fields = [][2]string{app, {"owner", "me"}}
+		}), 422, "validation", `body."owner"`},
 		{"no such application", with(func(f *uploadtest.Form) {
 			f.Fields = [][2]string{{"application_id", uuid.NewString()}, {"kind", "OTHER"}}
 		}), 404, "application-not-found", ""},
@@ -306,7 +310,8 @@ func TestDocumentsOfOthersDoNotExist(t *testing.T) {
 	}
 	for _, client := range []*httpapitest.Client{stranger, partner, officer} {
 		client.Delete(one).WantProblem(http.StatusNotFound, "document-not-found")
-		s.send(client, s.form("OTHER", "a.pdf", uploadtest.PDF("x", ""))).WantProblem(http.StatusNotFound, "application-not-found")
+		s.send(client, s.form("OTHER", "a.pdf", uploadtest.PDF("x", ""))).
+			WantProblem(http.StatusNotFound, "application-not-found")
 	}
 	s.server.Anonymous().Get(content).WantProblem(http.StatusUnauthorized, "unauthenticated")
 	s.send(s.server.Anonymous(), s.form("OTHER", "a.pdf", uploadtest.PDF("x", ""))).
