@@ -21,7 +21,6 @@ create table if not exists payment (
     created_at    timestamptz not null,
     proof_blob    text        not null,
     proof_key     text        not null,
-    proof_name    text        not null,
     proof_type    text        not null,
     proof_sha256  text        not null,
     proof_bytes   bigint      not null,
