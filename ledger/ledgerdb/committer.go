@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -95,8 +96,43 @@ func (c *Committer) PostEach(ctx context.Context, entries []ledger.JournalEntry)
 // Close waits for the entries that are on their way and takes no more.
 func (c *Committer) Close(ctx context.Context) error { return c.group.Close(ctx) }
 
-// commit posts groups in one transaction.
+// commit posts groups one after the other in one transaction. A group that
+// repeats a key of an earlier one has to see what became of that: it begins a
+// transaction of its own.
 func (c *Committer) commit(
+	ctx context.Context, groups [][]ledger.JournalEntry,
+) ([]groupcommit.Result[[]Posted], error) {
+	var results []groupcommit.Result[[]Posted]
+	for rest := groups; len(rest) > 0; {
+		part := rest[:distinct(rest)]
+		rest = rest[len(part):]
+		done, err := c.commitRound(ctx, part)
+		if err != nil && len(results) == 0 {
+			return nil, err // nothing is done yet: the group may try halves
+		}
+		if err != nil {
+			done = slices.Repeat([]groupcommit.Result[[]Posted]{{Err: err}}, len(part))
+		}
+		results = append(results, done...)
+	}
+	return results, nil
+}
+
+// distinct counts the groups before the first that repeats another's key.
+func distinct(groups [][]ledger.JournalEntry) int {
+	taken := make(map[string]bool, len(groups))
+	for i, entries := range groups {
+		if slices.ContainsFunc(entries, func(e ledger.JournalEntry) bool { return taken[e.Key] }) {
+			return i
+		}
+		for _, e := range entries {
+			taken[e.Key] = true
+		}
+	}
+	return len(groups)
+}
+
+func (c *Committer) commitRound(
 	ctx context.Context, groups [][]ledger.JournalEntry,
 ) ([]groupcommit.Result[[]Posted], error) {
 	now := c.now().UTC().Truncate(time.Microsecond)

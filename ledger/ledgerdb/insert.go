@@ -45,8 +45,8 @@ func (b *batch) insert(ctx context.Context, tx database.Tx) error {
 	return nil
 }
 
-// answerRepeats gives items that repeat a key of the same call the answer of
-// the first one.
+// answerRepeats gives items that repeat a key of their group the answer of the
+// first one.
 func (b *batch) answerRepeats() {
 	for _, it := range b.items {
 		if it.first == nil || it.err != nil {

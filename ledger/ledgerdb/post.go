@@ -84,7 +84,7 @@ type item struct {
 	err    error // why it is not posted: a *ledger.Rejection, ledger.ErrKeyReused or errLinked
 	done   bool  // nothing is left to insert: it was rejected or is a replay
 	old    bool  // err is an answer from the past
-	first  *item // the item of the same call that has the same key, or nil
+	first  *item // the item of the same group that has the same key, or nil
 }
 
 // errLinked marks an entry that is not posted because another one of its group
@@ -99,7 +99,7 @@ func (it *item) replay(recorded time.Time) {
 }
 
 // batch is groups of entries in the order of their callers. The entries of a
-// group are posted all or none.
+// group are posted all or none. No two groups of a batch share a key.
 type batch struct {
 	now      time.Time
 	items    []*item
@@ -115,8 +115,8 @@ type batch struct {
 // newBatch checks what does not depend on the books.
 func newBatch(now time.Time, groups [][]ledger.JournalEntry) *batch {
 	b := &batch{now: now.UTC().Truncate(time.Microsecond)}
-	seen := make(map[uuid.UUID]*item, len(groups))
 	for _, entries := range groups {
+		seen := make(map[uuid.UUID]*item, len(entries))
 		group := make([]*item, len(entries))
 		for i, entry := range entries {
 			group[i] = newItem(entry, seen)

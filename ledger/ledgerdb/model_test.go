@@ -1,0 +1,248 @@
+package ledgerdb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/civil"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/database/dbtest"
+	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/ledger"
+	"github.com/tenor-lending/tenor/ledger/ledgerdb"
+	"github.com/tenor-lending/tenor/ledger/ledgertest"
+)
+
+// universe is every account that commands and questions may name; some are
+// never opened. It is fixed, so that questions do not follow the data.
+var universe = func() []ledger.Account {
+	limits := []ledger.Limit{ledger.NoLimit, ledger.DebitsMustNotExceedCredits, ledger.CreditsMustNotExceedDebits}
+	var all []ledger.Account
+	for _, code := range []string{"EUR", "JPY"} {
+		for i, kind := range []ledger.AccountType{ledger.Asset, ledger.Liability, ledger.Income, ledger.Asset} {
+			all = append(all, ledger.Account{
+				Code: fmt.Sprintf("%s.%d", code, i), Name: "Account", GLCode: "gl-" + string(kind), Type: kind,
+				NormalSide: kind.NormalSide(), Currency: money.MustCurrency(code), Limit: limits[i%len(limits)],
+			})
+		}
+	}
+	return all
+}()
+
+const neverOpened = 2 // the last accounts of the universe
+
+// duel is the store and the model side by side.
+type duel struct {
+	store
+	model     *ledgertest.Model
+	committer *ledgerdb.Committer
+	now       time.Time
+	keys      int
+}
+
+func (d *duel) reset() error {
+	tables := []string{
+		"ledger_line", "ledger_entry", "ledger_batch", "ledger_reversal", "ledger_rejection", "ledger_limit",
+		"ledger_account", "ledger_gl", "ledger_period_event",
+	}
+	err := d.in(func(tx database.Tx) error {
+		for _, table := range tables {
+			if _, err := tx.Exec(d.ctx, "delete from "+table+" where true"); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(d.ctx, `update ledger_control set closed_through = '1899-12-31', account_epoch = 0 where id = 1`)
+		return err
+	})
+	d.model = ledgertest.NewModel()
+	d.model.RememberRejections = true
+	d.now, d.keys = noon, 0
+	d.committer = ledgerdb.NewCommitter(d.db, func() time.Time { return d.now })
+	for _, a := range universe[:len(universe)-neverOpened] {
+		gl := ledger.GLAccount{Code: a.GLCode, Name: "GL", Type: a.Type, NormalSide: a.NormalSide}
+		err = errors.Join(err, d.OpenGL(gl), d.model.OpenGL(gl), d.OpenAccount(a), d.model.OpenAccount(a))
+	}
+	return err
+}
+
+func drawDate(t *rapid.T, name string) civil.Date {
+	return civil.Date{Year: 2026, Month: time.March, Day: 1}.AddDays(rapid.IntRange(-20, 20).Draw(t, name))
+}
+
+// drawEntry makes an entry that is mostly sound.
+func (d *duel) drawEntry(t *rapid.T) ledger.JournalEntry {
+	key := fmt.Sprint("key/", rapid.IntRange(0, d.keys+3).Draw(t, "key"))
+	if old := d.model.Journal; len(old) > 0 && rapid.IntRange(0, 9).Draw(t, "repeat") == 0 {
+		e := rapid.SampledFrom(old).Draw(t, "old").Entry
+		if rapid.Bool().Draw(t, "reverse") {
+			mirror := e.Reverse(ledger.Reversal{Key: key, EffectiveDate: drawDate(t, "date")})
+			if rapid.IntRange(0, 4).Draw(t, "bent") == 0 {
+				mirror.Lines = slices.Clone(mirror.Lines[1:])
+			}
+			return mirror
+		}
+		return e
+	}
+	e := ledger.JournalEntry{
+		Key: key, Kind: "TEST", EffectiveDate: drawDate(t, "date"),
+		Reference: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "reference"),
+	}
+	if rapid.IntRange(0, 4).Draw(t, "late") == 0 {
+		e.BookingDate = drawDate(t, "booking")
+	}
+	for range rapid.IntRange(1, 3).Draw(t, "pairs") {
+		debit, credit := rapid.SampledFrom(universe).Draw(t, "debit"), rapid.SampledFrom(universe).Draw(t, "credit")
+		amount := rapid.Int64Range(0, 30).Draw(t, "amount")
+		e.Lines = append(e.Lines,
+			ledger.Line{AccountID: debit.ID(), Side: ledger.Debit, Amount: money.New(amount, debit.Currency)},
+			ledger.Line{AccountID: credit.ID(), Side: ledger.Credit, Amount: money.New(amount, credit.Currency)})
+	}
+	return e
+}
+
+// post sends a few entries to both and compares every answer.
+func (d *duel) post(t *rapid.T) {
+	d.now = d.now.Add(time.Duration(rapid.IntRange(1, 1000).Draw(t, "pause")) * time.Millisecond)
+	entries := make([]ledger.JournalEntry, rapid.IntRange(1, 6).Draw(t, "count"))
+	for i := range entries {
+		entries[i] = d.drawEntry(t)
+		d.keys++
+	}
+	got := d.committer.PostEach(d.ctx, entries)
+	for i, e := range entries {
+		replayed, err := d.model.Post(d.now, e)
+		want, have := verdict(replayed, err), verdict(got[i].Posted.Replayed, got[i].Err)
+		if want != have {
+			t.Fatalf("entry %d %q: store says %s, model says %s", i, e.Key, have, want)
+		}
+	}
+}
+
+func verdict(replayed bool, err error) string {
+	if rejection, ok := ledger.AsRejection(err); ok {
+		return string(rejection.Code) + " " + rejection.FieldName()
+	}
+	return fmt.Sprint(replayed, " ", errors.Is(err, ledger.ErrKeyReused), " ", err != nil)
+}
+
+func (d *duel) setClosed(t *rapid.T) {
+	a := rapid.SampledFrom(universe[:len(universe)-neverOpened]).Draw(t, "account")
+	closed := rapid.Bool().Draw(t, "closed")
+	want, got := verdict(false, d.model.SetClosed(a.ID(), closed)), verdict(false, d.SetClosed(a.ID(), closed))
+	if want != got {
+		t.Fatalf("closing %s: store says %s, model says %s", a.Code, got, want)
+	}
+}
+
+func (d *duel) closePeriod(t *rapid.T) {
+	through := drawDate(t, "through").AddDays(-18)
+	want, got := verdict(false, d.model.ClosePeriod(d.now, through)), verdict(false, d.ClosePeriod(d.now, through))
+	if want != got {
+		t.Fatalf("closing through %s: store says %s, model says %s", through, got, want)
+	}
+}
+
+// ask compares the balances of all accounts at any pair of dates.
+func (d *duel) ask(t *rapid.T) {
+	effective := drawDate(t, "effective")
+	known := noon.Add(time.Duration(rapid.IntRange(-1000, 20_000).Draw(t, "known")) * time.Millisecond)
+	var ids []uuid.UUID
+	want := map[uuid.UUID]ledger.Balance{}
+	for _, a := range universe {
+		ids = append(ids, a.ID())
+		if _, opened := d.model.Accounts[a.ID()]; opened {
+			balance, err := d.model.Balance(a.ID(), effective, known)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want[a.ID()] = balance
+		}
+	}
+	var got map[uuid.UUID]ledger.Balance
+	var trial ledgerdb.TrialBalance
+	err := database.InReadTx(d.ctx, d.db, func(tx database.Tx) error {
+		var err error
+		if got, err = ledgerdb.Balances(d.ctx, tx, ledgerdb.At{Effective: effective, Known: known}, ids...); err != nil {
+			return err
+		}
+		trial, err = ledgerdb.Trial(d.ctx, tx, ledgerdb.At{Effective: effective, Known: known}, ledgerdb.ByEffective)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("balances on %s as known at %s (-model +store):\n%s", effective, known, diff)
+	}
+	for _, total := range trial.Totals {
+		if !total.Difference.IsZero() {
+			t.Fatalf("the books differ by %s", total.Difference)
+		}
+	}
+}
+
+// list compares the whole journal with the model's, page by page.
+func (d *duel) list(t *rapid.T) {
+	filter := ledgerdb.EntryFilter{
+		Limit: rapid.IntRange(1, 20).Draw(t, "limit"), From: drawDate(t, "from"), To: drawDate(t, "to"),
+		Reference: rapid.SampledFrom([]string{"", "a"}).Draw(t, "reference"),
+	}
+	if rapid.Bool().Draw(t, "by account") {
+		filter.Account = rapid.SampledFrom(universe).Draw(t, "account").ID()
+	}
+	var want, got []string
+	for _, p := range d.model.Journal {
+		e := p.Entry
+		onAccount := slices.ContainsFunc(e.Lines, func(l ledger.Line) bool { return l.AccountID == filter.Account })
+		if e.EffectiveDate.Before(filter.From) || e.EffectiveDate.After(filter.To) ||
+			filter.Reference != "" && e.Reference != filter.Reference || filter.Account != uuid.Nil && !onAccount {
+			continue
+		}
+		want = append(want, fmt.Sprintf("%s %d %s %x", e.EffectiveDate, p.Recorded.UnixMicro(), e.ID(), e.Hash()))
+	}
+	slices.Sort(want)
+	for page := filter.Limit; page == filter.Limit; {
+		var entries []ledgerdb.Entry
+		err := database.InReadTx(d.ctx, d.db, func(tx database.Tx) error {
+			var err error
+			entries, err = ledgerdb.Entries(d.ctx, tx, filter)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			got = append(got, fmt.Sprintf("%s %d %s %x", e.EffectiveDate, e.RecordedAt.UnixMicro(), e.ID(), e.Hash()))
+			filter.After = e.Position()
+		}
+		page = len(entries)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("journal (-model +store):\n%s", diff)
+	}
+}
+
+// TestStoreAgreesWithTheModel drives both with the same random commands and
+// compares every answer. Questions are drawn without a look at the data.
+func TestStoreAgreesWithTheModel(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "core")
+	rapid.Check(t, func(t *rapid.T) {
+		d := &duel{store: store{ctx: context.Background(), db: db}}
+		if err := d.reset(); err != nil {
+			t.Fatal(err)
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"post": d.post, "post more": d.post, "post yet more": d.post, "close": d.setClosed, "lock": d.closePeriod,
+			"ask": d.ask, "list": d.list,
+		})
+	})
+}
