@@ -2,6 +2,7 @@ package amortization
 
 import (
 	"fmt"
+	"slices"
 
 	"cloud.google.com/go/civil"
 	"github.com/cockroachdb/apd/v3"
@@ -48,35 +49,75 @@ func (s *Schedule) checkDay(on civil.Date) error {
 }
 
 // earnedPart returns the unrounded interest of a row between two days of its
-// period, in minor units: its Earned in proportion to the day count.
+// period, in minor units: its Earned in proportion to what balance, rate and day
+// count weigh.
 func (s *Schedule) earnedPart(row *Instalment, from, to civil.Date) (*apd.Decimal, error) {
-	if from.Before(row.From) { // odd days whose interest was paid upfront
+	if from.Before(row.From) || row.Earned.IsZero() { // odd days whose interest was paid upfront, or none
 		return apd.New(0, 0), nil
 	}
-	num, den := s.weight(row, from, to), s.weight(row, row.From, row.Due)
-	if den == 0 { // the day count sees no day in the period: go by calendar days
-		num, den = int64(daysBetween(from, to)), int64(daysBetween(row.From, row.Due))
+	t, c := s.phase(row.From), calc{ctx: exact}
+	part, whole := s.weigh(t, row, from, to)
+	if whole.Sign() == 0 { // no weight in the whole period: go by calendar days
+		part, whole = apd.New(int64(daysBetween(from, to)), 0), apd.New(int64(daysBetween(row.From, row.Due)), 0)
 	}
-	part := new(apd.Decimal)
-	if _, err := exact.Quo(part, product(row.Earned.Minor(), num), apd.New(den, 0)); err != nil {
-		return nil, fmt.Errorf("accruing instalment %d: %w", row.Number, err)
+	interest := c.quo(c.mul(apd.New(row.Earned.Minor(), 0), part), whole)
+	c.keep(wide.Quantize(interest, interest, -accrualDecimals)) // what 34 digits lost must not round up
+	if c.err != nil {
+		return nil, fmt.Errorf("accruing instalment %d: %w", row.Number, c.err)
 	}
-	return part, nil
+	return interest, nil
 }
 
-// weight measures a span inside a period in the numerator of the day count,
-// whose denominator is the same for every span of one period.
-func (s *Schedule) weight(row *Instalment, from, to civil.Date) int64 {
-	dc := s.Terms.DayCount
-	if s.Terms.InterestBasis == ByPeriod || dc == ActualActualAFB {
-		return int64(daysBetween(from, to))
+// accrualDecimals are the decimals of a minor unit that accrual keeps.
+const accrualDecimals = 12
+
+// weigh returns the weight of a span inside the period of a row, and that of
+// the whole period.
+func (s *Schedule) weigh(t *Terms, row *Instalment, from, to civil.Date) (part, whole *apd.Decimal) {
+	e := &engine{terms: *t}
+	e.grid = newGrid(t)
+	if t.Calendar != nil {
+		e.business = t.Calendar.compile()
 	}
-	in := dayCountInput{maturity: s.MaturityDate(), periodDays: daysBetween(row.From, row.Due), perYear: 1}
-	if dc == Bus252 {
-		in.calendar = s.Terms.Calendar.compile()
+	e.loadRates()
+	e.loadCuts()
+	in := dayCountInput{maturity: s.MaturityDate(), calendar: e.business, perYear: 1, periodDays: 1}
+	if len(e.cuts) == 0 {
+		measure := func(to civil.Date) int64 {
+			if t.InterestBasis == ByPeriod || t.DayCount == ActualActualAFB || t.DayCount == ActualActualICMA {
+				return int64(daysBetween(row.From, to))
+			}
+			return t.DayCount.fraction(row.From, to, &in).Num
+		}
+		return apd.New(measure(to)-measure(from), 0), apd.New(measure(row.Due), 0)
 	}
-	start := dc.fraction(row.From, from, &in).Num
-	return dc.fraction(row.From, to, &in).Num - start
+	p := period{start: row.From, end: row.Due}
+	e.cuts = append(e.cuts, toDay(from), toDay(to))
+	slices.Sort(e.cuts)
+	e.cuts = slices.Compact(e.cuts)
+	e.periods = append(e.periods, p)
+	e.cut(&p, &in)
+	return e.sumWeights(&p, row.Opening.Minor(), from, to)
+}
+
+// sumWeights sums balance × rate × part of a year over the segments of a period,
+// those of a span apart.
+func (e *engine) sumWeights(p *period, balance int64, from, to civil.Date) (part, whole *apd.Decimal) {
+	c := calc{ctx: exact}
+	part, whole = apd.New(0, 0), apd.New(0, 0)
+	for i := p.low; i < p.high; i++ {
+		seg := &e.segments[i]
+		balance += seg.drawn
+		weight := c.quo(product(balance, seg.rate, seg.num), apd.New(seg.den, 0))
+		whole = c.add(whole, weight)
+		if seg.day >= toDay(from) && seg.day < toDay(to) {
+			part = c.add(part, weight)
+		}
+	}
+	if c.err != nil {
+		return apd.New(0, 0), apd.New(0, 0) // cannot happen: few digits
+	}
+	return part, whole
 }
 
 // Outstanding returns the principal outstanding by plan at the end of day on,

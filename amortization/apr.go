@@ -27,11 +27,16 @@ func (s *Schedule) CashFlows() []CashFlow {
 		first -= t.Tranches[i].Amount.Minor()
 		flows = append(flows, CashFlow{Date: t.Tranches[i].Date, Amount: t.Tranches[i].Amount})
 	}
-	flows[0] = CashFlow{Date: t.DisbursementDate, Amount: money.New(first, t.Principal.Currency())}
 	for i := range s.Instalments {
 		row := &s.Instalments[i]
-		flows = append(flows, CashFlow{Date: row.Due, Amount: money.New(-row.Total.Minor(), row.Total.Currency())})
+		net := -row.Total.Minor()
+		if row.Kind == Change { // a further disbursement on the day of the change
+			net += row.Disbursed.Minor()
+			first -= row.Disbursed.Minor()
+		}
+		flows = append(flows, CashFlow{Date: row.Due, Amount: money.New(net, row.Total.Currency())})
 	}
+	flows[0] = CashFlow{Date: t.DisbursementDate, Amount: money.New(first, t.Principal.Currency())}
 	slices.SortStableFunc(flows, func(x, y CashFlow) int { return x.Date.Compare(y.Date) })
 	return flows
 }

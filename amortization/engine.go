@@ -23,9 +23,12 @@ type engine struct {
 	periods      []period
 	segments     []segment
 
-	opening int64 // balance at the start of the first period
-	down    int64 // down payment
-	broken  int64 // interest of the broken period
+	kept    []Instalment // rows before a change
+	carried int64        // interest earned before a change and due with the first instalment
+	pool    int64        // interest under grace from before a change
+	opening int64        // balance at the start of the first period
+	down    int64        // down payment
+	broken  int64        // interest of the broken period
 	rows    []Instalment
 	upfront int64 // fees deducted
 }
@@ -52,11 +55,12 @@ func (e *engine) build() (*Schedule, error) {
 	} else if err := e.layout(); err != nil {
 		return nil, err
 	}
-	rows := len(e.periods)
+	rows := len(e.kept) + len(e.periods)
 	if e.down > 0 {
 		rows++
 	}
 	e.rows = make([]Instalment, rows)
+	copy(e.rows, e.kept)
 	if err := e.fill(); err != nil {
 		return nil, err
 	}

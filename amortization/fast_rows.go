@@ -67,8 +67,10 @@ func nextMonths(d civil.Date, months, anchor int) civil.Date {
 func (p *planner) walkPlain() (ok bool) {
 	e := p.e
 	t := &e.terms
-	if e.reference || p.driver != byTotal || p.weights != nil || p.extra != nil || p.annuities != nil || p.resizes || p.grace != (Grace{}) ||
-		len(t.Tranches) > 0 || e.interestUnit != 1 || t.Rounding.Precision != precisionMax {
+	relieved := p.grace != (Grace{}) || e.carried != 0 || e.pool != 0
+	fitted := p.weights != nil || p.extra != nil || p.annuities != nil || p.resizes
+	if e.reference || relieved || fitted || p.driver != byTotal || len(t.Tranches) > 0 || e.interestUnit != 1 ||
+		t.Rounding.Precision != precisionMax {
 		return false
 	}
 	mode, scale, last := t.Rounding.Mode, e.rateScale(), len(e.periods)-1

@@ -19,6 +19,9 @@ func newGrid(t *Terms) grid {
 		g.base, g.offset = t.DisbursementDate, 1
 	}
 	g.anchor = g.base.Day
+	if t.AnchorDay != 0 {
+		g.anchor = t.AnchorDay
+	}
 	if days := t.Frequency.DaysOfMonth; len(days) > 0 {
 		after := t.DisbursementDate
 		if !t.FirstDueDate.IsZero() {

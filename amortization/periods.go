@@ -12,6 +12,7 @@ import (
 type segment struct {
 	rate, num, den int64
 	drawn          int64 // minor units paid out at the start of the segment
+	day            dayNumber
 }
 
 // period is the time between two due dates.
@@ -263,7 +264,7 @@ func (e *engine) weigh(start, from, to civil.Date, p *period, in *dayCountInput)
 // segment appends a segment with the rate and the disbursement of its first day.
 func (e *engine) segment(from, to civil.Date, weight Fraction) {
 	day := toDay(from)
-	s := segment{num: weight.Num, den: weight.Den}
+	s := segment{num: weight.Num, den: weight.Den, day: day}
 	for i := range e.rates {
 		if e.rates[i].day <= day {
 			s.rate = e.rates[i].coef

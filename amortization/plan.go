@@ -162,7 +162,7 @@ func (p *planner) walk(write bool) (int64, error) {
 	if write && p.walkPlain() {
 		return 0, nil
 	}
-	state := walkState{balance: e.opening}
+	state := walkState{balance: e.opening, pool: e.pool}
 	for k := range e.periods {
 		if p.resizes && k > 0 {
 			if err := p.follow(k, state.balance); err != nil {
@@ -190,18 +190,22 @@ func (p *planner) step(k int, state *walkState, write bool) (paid int64, err err
 	}
 	opening, drawn := state.balance, e.drawn(per)
 	balance := opening + drawn
-	interest, capitalised := earned+state.pool, int64(0)
+	due := earned // interest that the planned instalment has to cover
+	if k == 0 {
+		due += e.carried
+	}
+	interest, capitalised := due+state.pool, int64(0)
 	if k < p.grace.InterestPayment && !last {
 		interest = 0
 		if p.grace.Capitalise {
-			capitalised = earned
+			capitalised = due
 		} else {
-			state.pool += earned
+			state.pool += due
 		}
 	} else {
 		state.pool = 0
 	}
-	principal, err := p.principal(k, earned, opening)
+	principal, err := p.principal(k, due, opening)
 	if err != nil {
 		return 0, err
 	}
@@ -210,7 +214,7 @@ func (p *planner) step(k int, state *walkState, write bool) (paid int64, err err
 		principal = balance + capitalised
 	case k < p.grace.Principal || capitalised > 0:
 		principal = 0
-	case principal < 0 && e.terms.AllowNegativeAmortization:
+	case principal < 0 && -principal <= due && e.terms.AllowNegativeAmortization:
 		capitalised = -principal
 		interest, principal = interest-capitalised, 0
 	}
@@ -286,8 +290,8 @@ func (p *planner) earn(k int, state *walkState) (int64, error) {
 	return earned, err
 }
 
-// principal returns the planned principal of a row that earns some interest.
-func (p *planner) principal(k int, earned, balance int64) (int64, error) {
+// principal returns the planned principal of a row that has some interest due.
+func (p *planner) principal(k int, interest, balance int64) (int64, error) {
 	principal := p.share
 	if p.shares != nil {
 		principal = p.shares[k]
@@ -300,7 +304,7 @@ func (p *planner) principal(k int, earned, balance int64) (int64, error) {
 				return 0, err
 			}
 		}
-		principal = total - earned
+		principal = total - interest
 	}
 	if p.extra != nil {
 		principal += p.extra[k]

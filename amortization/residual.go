@@ -121,6 +121,10 @@ func (p *planner) fitted(k int, balance int64) (int64, error) {
 	if balloon := p.e.terms.Balloon.Minor(); balloon != 0 {
 		owed = c.sub(owed, c.mul(apd.New(balloon, 0), p.values[k]))
 	}
+	if k == 0 && p.e.carried != 0 { // due at the end of the first period, so worth less at its start
+		_, growth := p.e.grow(&c, 0, 0, one, true)
+		owed = c.add(owed, c.quo(apd.New(p.e.carried, 0), growth))
+	}
 	total := c.quo(owed, p.annuities[k])
 	if p.weights != nil {
 		first := 0

@@ -14,7 +14,7 @@ import (
 )
 
 // Kind says what a row of a schedule is. It is a number, so that rows hold no
-// pointer; its text is "" or "down_payment".
+// pointer; its text is "", "down_payment" or "change".
 type Kind uint8
 
 // The kinds of row.
@@ -23,9 +23,12 @@ const (
 	Regular Kind = iota
 	// DownPayment is due on the day of disbursement and bears no interest.
 	DownPayment
+	// Change is a period cut short by a change: what it earned is due with the next
+	// instalment. Its Principal is a prepayment, its Disbursed a further tranche.
+	Change
 )
 
-var kindNames = [...]string{Regular: "", DownPayment: "down_payment"}
+var kindNames = [...]string{Regular: "", DownPayment: "down_payment", Change: "change"}
 
 // String returns the name: "" for Regular.
 func (k Kind) String() string {
@@ -100,6 +103,9 @@ type Schedule struct {
 	Terms       Terms        `json:"terms"`
 	Instalments []Instalment `json:"instalments"`
 	Totals      Totals       `json:"totals"`
+	// Phases are the terms in force after each change, from their DisbursementDate
+	// on; nil for a schedule that New built.
+	Phases []Terms `json:"phases,omitempty"`
 }
 
 // New returns the schedule of the terms, or the faults of the terms joined:
@@ -132,15 +138,22 @@ var engines = sync.Pool{New: func() any { return new(engine) }}
 // bound by it.
 func (s *Schedule) Hash() string {
 	h := sha256.New()
-	terms, err := json.Marshal(s.Terms)
-	if err != nil {
-		terms = []byte(err.Error()) // terms without currency: never from New
+	hashTerms(h, &s.Terms)
+	for i := range s.Phases {
+		hashTerms(h, &s.Phases[i])
 	}
-	h.Write(terms)
 	for i := range s.Instalments {
 		hashRow(h, &s.Instalments[i])
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+func hashTerms(h hash.Hash, t *Terms) {
+	terms, err := json.Marshal(t)
+	if err != nil {
+		terms = []byte(err.Error()) // terms without currency: never from New
+	}
+	h.Write(terms)
 }
 
 func hashRow(h hash.Hash, row *Instalment) {

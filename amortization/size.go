@@ -61,7 +61,8 @@ func (p *planner) growthOf() int {
 // paid; the instalment is (owed - balloon)/paid.
 func (e *engine) size(balance int64, first, every int) (int64, error) {
 	t := &e.terms
-	plain := every == 0 && t.Method != Balloon && t.Grace == Grace{} && len(e.rates) == 1 && len(t.Tranches) == 0
+	plain := e.carried == 0 && every == 0 && t.Method != Balloon && t.Grace == Grace{} && len(e.rates) == 1 &&
+		len(t.Tranches) == 0
 	if plain {
 		if total, ok := e.sizeFast(balance, first); ok {
 			return total, nil
@@ -86,6 +87,9 @@ func (e *engine) size(balance int64, first, every int) (int64, error) {
 			continue
 		}
 		owed, paid = grown, c.mul(paid, growth)
+		if k == 0 {
+			owed = c.add(owed, apd.New(e.carried, 0))
+		}
 		if !capitalised {
 			paid = c.add(paid, weight)
 		}
@@ -173,6 +177,9 @@ func (e *engine) countInstalments() error {
 				if interest, err = e.interest(balance, &e.periods[k]); err != nil {
 					return err
 				}
+			}
+			if k == 0 {
+				interest += e.carried
 			}
 			if balance+interest <= paid {
 				e.periods = e.periods[:k+1]

@@ -117,6 +117,9 @@ type Terms struct {
 	// FirstDueDate is the first due date and the anchor of all later ones; zero
 	// means one period after the disbursement.
 	FirstDueDate civil.Date `json:"first_due_date,omitzero"`
+	// AnchorDay is the day of the month that due dates keep, where FirstDueDate
+	// falls short of it; 0 means the day of FirstDueDate.
+	AnchorDay int `json:"anchor_day,omitempty"`
 	// InterestBasis says whether interest follows the days or the periods.
 	InterestBasis InterestBasis `json:"interest_basis,omitempty"`
 	// DayCount turns days into parts of a year; "" means Thirty360 for periods

@@ -117,6 +117,9 @@ func (v *validator) date(field string, d civil.Date) bool {
 
 func (v *validator) dates() {
 	t := v.t
+	if t.AnchorDay != 0 && (t.AnchorDay < t.FirstDueDate.Day || t.AnchorDay > 31 || t.FirstDueDate.IsZero()) {
+		v.fail("anchor_day", RuleRange, "%d is not between the day of the first due date and 31", t.AnchorDay)
+	}
 	if !v.date("disbursement_date", t.DisbursementDate) || t.FirstDueDate.IsZero() {
 		return
 	}

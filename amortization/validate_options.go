@@ -183,6 +183,9 @@ func (v *validator) grace() {
 	if relieved && !slices.Contains([]Method{Annuity, EqualPrincipal, Balloon, Graduated}, t.Method) {
 		v.fail("grace", RuleContradiction, "method %s allows no grace", t.Method)
 	}
+	if relieved && t.AllowNegativeAmortization {
+		v.fail("allow_negative_amortization", RuleContradiction, "not together with grace of principal or payment")
+	}
 	if g.InterestFree != 0 && t.Method == RuleOf78 {
 		v.fail("grace.interest_free", RuleContradiction, "the rule of 78 shares interest over all instalments")
 	}
