@@ -56,7 +56,7 @@ type Field struct {
 func Describe(api *httpapi.API, path string, fields ...Field) {
 	form := &huma.Schema{
 		Type: huma.TypeObject, AdditionalProperties: false, Properties: map[string]*huma.Schema{},
-		Description: "The fields in this order, the file last.",
+		Description: "The text fields come before the file.",
 	}
 	for _, field := range fields {
 		schema := &huma.Schema{Type: huma.TypeString, Description: field.Doc, Format: field.Format}

@@ -126,7 +126,7 @@ func (s *Service) Review(
 			return View{}, err
 		}
 		if !found || c.Stage == event.StageClosed {
-			return View{}, c.Wrong(event.StageAgreement)
+			return View{}, noneYet(c)
 		}
 		if agreement.Status != UnderReview {
 			return View{}, fmt.Errorf("%w: it is %s, this step needs %s", ErrState, agreement.Status, UnderReview)

@@ -156,7 +156,7 @@ func (s *Service) Generate(
 			return View{}, err
 		}
 		if !found || !offer.Approved {
-			return View{}, c.Wrong(event.StageAgreement)
+			return View{}, noneYet(c)
 		}
 		agreement, err := s.generate(ctx, tx, now, id, offer)
 		if err != nil {
@@ -308,6 +308,15 @@ func (s *Service) Read(
 	}, nil
 }
 
+// noneYet says why there is no agreement to work with: the application is at
+// another stage, or it has just come to this one.
+func noneYet(c casefile.Case) error {
+	if c.Stage == event.StageAgreement {
+		return fmt.Errorf("%w: it is not made yet", ErrState)
+	}
+	return c.Wrong(event.StageAgreement)
+}
+
 // open returns the agreement of an application of the actor's own that waits
 // for consent; ErrState or casefile.ErrWrongStage mean that it does not.
 func (s *Service) open(
@@ -322,7 +331,7 @@ func (s *Service) open(
 		return Agreement{}, accepted{}, err
 	}
 	if !found || c.Stage == event.StageClosed {
-		return Agreement{}, accepted{}, c.Wrong(event.StageAgreement)
+		return Agreement{}, accepted{}, noneYet(c)
 	}
 	if agreement.Status != Generated {
 		return Agreement{}, accepted{}, fmt.Errorf("%w: it is %s, this step needs %s", ErrState, agreement.Status, Generated)

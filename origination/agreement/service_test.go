@@ -259,14 +259,14 @@ func TestAnApprovalThatComesFirstWaits(t *testing.T) {
 
 func TestTermsThatDoNotGiveTheAcceptedScheduleMakeNoAgreement(t *testing.T) {
 	t.Parallel()
+	s := newSuite(t)
 	for name, change := range map[string]func(*event.Offer){
 		"another hash":     func(o *event.Offer) { o.ScheduleHash = strings.Repeat("0", 64) },
 		"other terms":      func(o *event.Offer) { o.Terms = offerOf(t, 25).Terms },
 		"impossible terms": func(o *event.Offer) { o.Terms = json.RawMessage(`{"instalments":-1}`) },
 		"no terms at all":  func(o *event.Offer) { o.Terms = json.RawMessage(`"x"`) },
 	} {
-		s := newSuite(t)
-		s.on.ApplicationID = uuid.New()
+		s.on.ApplicationID, s.offer = uuid.New(), offerOf(t, 24)
 		change(&s.offer)
 		s.deliver(event.ApplicationStageChanged{OnApplication: s.on, To: event.StageApproval},
 			event.OfferAccepted{OnApplication: s.on, Offer: s.offer, OfficerID: uuid.New()})
@@ -297,6 +297,12 @@ func TestStepsOutOfOrderNameTheStage(t *testing.T) {
 		if !strings.Contains(problem.Detail, "APPROVAL") || !strings.Contains(problem.Detail, "AGREEMENT") {
 			t.Errorf("step %d does not name the stages: %s", i, problem.Detail)
 		}
+	}
+	s.wantState(before)
+	// The application may be ahead of the agreement by a moment.
+	s.deliver(event.ApplicationStageChanged{OnApplication: s.on, To: event.StageAgreement})
+	for _, answer := range append(steps(), s.system.Post(s.path("/generate"), nil)) {
+		answer.WantProblem(http.StatusConflict, "wrong-state")
 	}
 	s.wantState(before)
 	s.deliver(event.ApprovalGranted{OnApplication: s.on, OfferID: s.offer.OfferID},

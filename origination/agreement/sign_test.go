@@ -137,12 +137,10 @@ func TestEveryChangeIsNoticed(t *testing.T) {
 		if at > hole && at < cmsEnd || at > cmsEnd+64 && at < hole+info.Hole-64 {
 			continue // the CMS structure itself, see below; and the middle of its filling
 		}
-		for _, bit := range []byte{0x01, 0x20, 0x80} {
-			changed := bytes.Clone(pdf)
-			changed[at] ^= bit
-			if _, err := VerifySignature(changed); err == nil {
-				t.Fatalf("bit %#x of byte %d of %d can be flipped", bit, at, len(pdf))
-			}
+		changed := bytes.Clone(pdf)
+		changed[at] ^= 1 << (at % 8)
+		if _, err := VerifySignature(changed); err == nil {
+			t.Fatalf("bit %d of byte %d of %d can be flipped", at%8, at, len(pdf))
 		}
 	}
 	// Within the CMS structure a few bytes are signed by nobody; no change of

@@ -74,7 +74,7 @@ func (s *Service) routes(api *httpapi.API) {
 	}, s.remove)
 }
 
-type body struct {
+type documentBody struct {
 	ID            uuid.UUID `json:"id" format:"uuid" doc:"Names the document."`
 	ApplicationID uuid.UUID `json:"application_id" format:"uuid" doc:"The application that it belongs to."`
 	Kind          Kind      `json:"kind" enum:"IDENTITY,INCOME,ADDRESS,OTHER" doc:"What it is evidence of."`
@@ -84,8 +84,8 @@ type body struct {
 	UploadedAt    time.Time `json:"uploaded_at" doc:"When it was received."`
 }
 
-func bodyOf(d Document) body {
-	return body{d.ID, d.ApplicationID, d.Kind, d.ContentType, d.Size, d.SHA256, d.UploadedAt.UTC()}
+func bodyOf(d Document) documentBody {
+	return documentBody{d.ID, d.ApplicationID, d.Kind, d.ContentType, d.Size, d.SHA256, d.UploadedAt.UTC()}
 }
 
 type uploadInput struct {
@@ -93,7 +93,7 @@ type uploadInput struct {
 }
 
 type documentOutput struct {
-	Body body
+	Body documentBody
 }
 
 func (s *Service) upload(ctx context.Context, in *uploadInput) (*documentOutput, error) {
@@ -127,7 +127,7 @@ type listInput struct {
 
 type listOutput struct {
 	Body struct {
-		Documents []body `json:"documents" maxItems:"50" nullable:"false" doc:"In the order of upload."`
+		Documents []documentBody `json:"documents" maxItems:"50" nullable:"false" doc:"In the order of upload."`
 	}
 }
 
@@ -137,7 +137,7 @@ func (s *Service) list(ctx context.Context, in *listInput) (*listOutput, error) 
 		return nil, err
 	}
 	out := &listOutput{}
-	out.Body.Documents = make([]body, len(documents))
+	out.Body.Documents = make([]documentBody, len(documents))
 	for i, document := range documents {
 		out.Body.Documents[i] = bodyOf(document)
 	}
