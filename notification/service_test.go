@@ -291,6 +291,11 @@ func TestEventsDeliveredTwiceMakeOneMessage(t *testing.T) {
 	if diff := cmp.Diff([]string{"EMAIL PENDING", "SMS PENDING"}, b.states()); diff != "" {
 		t.Errorf("deliveries (-want +got):\n%s", diff)
 	}
+	var stored int
+	err := b.db.Pool().QueryRow(context.Background(), `select count(*) from delivery`).Scan(&stored)
+	if err != nil || stored != 2 {
+		t.Errorf("%d deliveries stored (%v), want 2", stored, err)
+	}
 }
 
 func TestForeignSealsAreRefused(t *testing.T) {

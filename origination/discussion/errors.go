@@ -44,8 +44,8 @@ func termsErrors(err error) error {
 	list := make([]error, len(faults))
 	for i, fault := range faults {
 		field := strings.Replace(fault.Field, "fees[", "charges[", 1)
-		if field == "rounding.instalment_unit" {
-			field = "instalments" // rounding is not the officer's to choose: there are too many instalments
+		if field == "method" || strings.HasPrefix(field, "rounding") {
+			field = "instalments" // the officer chooses neither: there are too many instalments for the amount and rate
 		}
 		list[i] = &FieldError{field, fault.Message}
 	}

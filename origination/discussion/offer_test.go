@@ -47,6 +47,10 @@ func TestOfferProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawProposal(t)
 		o, err := offerOf(p, p.Principal, today)
+		var refused *FieldError
+		if errors.As(err, &refused) && refused.Field == "instalments" {
+			t.Skip("at this rate so many instalments do not cover their interest")
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

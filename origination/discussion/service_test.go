@@ -162,15 +162,6 @@ func TestExpiry(t *testing.T) {
 	b.deliver(event.BusinessDayClosed{ // another book's calendar is not ours
 		BookID: uuid.New(), Book: "elsewhere", Closed: lastDay.AddDays(8), Next: lastDay.AddDays(9),
 	})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- b.component.Tasks[0].Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
 	b.asOwner().Post(b.path("accept"), object{"offer_id": o.ID, "schedule_hash": strings.Repeat("0", 64)}).
 		WantProblem(http.StatusUnprocessableEntity, "invalid-value") // still open: only the hash is wrong
 	closing := streamtest.Envelope(t, event.BusinessDayClosed{
@@ -180,9 +171,21 @@ func TestExpiry(t *testing.T) {
 		if err := streamtest.TryDeliver(t, b.db, "discussion", b.component.Subscriptions, closing); err != nil {
 			t.Fatal(err)
 		}
-		// From this commit on it cannot be accepted, whether the expirer has run or not.
+		// From this commit on it cannot be accepted, although the expirer does not run yet.
 		b.asOwner().Post(b.path("accept"), acceptance(o)).WantProblem(http.StatusConflict, "offer-expired")
 	}
+	if status := b.current().Status; status != "OPEN" {
+		t.Errorf("status %s before the expirer runs", status)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.component.Tasks[0].Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	deadline := time.Now().Add(30 * time.Second)
 	for b.current().Status != "EXPIRED" {
 		if time.Now().After(deadline) {

@@ -202,6 +202,11 @@ func TestInputsAreFrozenByApprovalOfIdentity(t *testing.T) {
 	if a.Score != 580 {
 		t.Errorf("score %d after a late submission, want 580 still", a.Score)
 	}
+	var income int64
+	err := b.db.Pool().QueryRow(context.Background(), `select monthly_income from risk_input`).Scan(&income)
+	if err != nil || income != poorer.MonthlyIncome.Minor() {
+		t.Errorf("inputs changed after the assessment: income %d (%v)", income, err)
+	}
 }
 
 func TestApprove(t *testing.T) {
