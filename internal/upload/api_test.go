@@ -66,7 +66,8 @@ func TestAFormReachesItsOperation(t *testing.T) {
 	t.Parallel()
 	server, api := serve(t, nil)
 	content := uploadtest.PDF("x", "")
-	request := uploadtest.Form{Fields: [][2]string{{"kind", "A"}}, Name: "a.pdf", Content: content}.Request(t, server.URL+path)
+	form := uploadtest.Form{Fields: [][2]string{{"kind", "A"}}, Name: "a.pdf", Content: content}
+	request := form.Request(t, server.URL+path)
 	response, err := server.Client().Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -76,12 +77,12 @@ func TestAFormReachesItsOperation(t *testing.T) {
 		t.Errorf("status %d", response.StatusCode)
 	}
 	operation := api.Huma().OpenAPI().Paths[path]
-	form := operation.Post.RequestBody.Content["multipart/form-data"].Schema
-	if diff := cmp.Diff([]string{"kind", "file"}, form.Required); diff != "" {
+	schema := operation.Post.RequestBody.Content["multipart/form-data"].Schema
+	if diff := cmp.Diff([]string{"kind", "file"}, schema.Required); diff != "" {
 		t.Errorf("required fields (-want +got):\n%s", diff)
 	}
-	if got := form.Properties["kind"].Enum; len(got) != 2 || form.Properties["file"].Format != "binary" {
-		t.Errorf("form %+v", form)
+	if got := schema.Properties["kind"].Enum; len(got) != 2 || schema.Properties["file"].Format != "binary" {
+		t.Errorf("form %+v", schema)
 	}
 	if operation.Get.Responses["200"].Content[upload.PDF] == nil {
 		t.Errorf("download %+v", operation.Get.Responses["200"])
