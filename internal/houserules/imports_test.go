@@ -97,7 +97,9 @@ var layers = map[string][]string{
 	"internal/houserules":   {},
 	"internal/tools/vulndb": {},
 
-	"bench": append([]string{"servicing", "internal/client"}, stage...),
+	"bench": append([]string{
+		"bench/", "servicing", "ledger/ledgerdb", "internal/client", "internal/devstack", "internal/journey",
+	}, stage...),
 	"cmd/tenor": append([]string{
 		"servicing/", "ledger/", "origination/", "notification", "identity", "gateway", "internal/client",
 		"internal/eventdoc", "internal/journey", "internal/openapidoc", "internal/devstack", "migrations",

@@ -1,0 +1,151 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/tenor-lending/tenor/bench/result"
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/devstack"
+)
+
+// Stack is where an invocation of the bench keeps its data. The database server
+// starts when a scenario first asks and serves those that follow.
+type Stack struct {
+	dir    string
+	log    func(string)
+	server *devstack.Database
+}
+
+// NewStack keeps its data below dir, which it owns: what is there is removed.
+func NewStack(dir string, log func(line string)) (*Stack, error) {
+	if err := devstack.Clean(dir); err != nil {
+		return nil, fmt.Errorf("removing what an earlier run left: %w", err)
+	}
+	return &Stack{dir: dir, log: log}, nil
+}
+
+// Stop ends what was started and removes its data.
+func (s *Stack) Stop() error {
+	var err error
+	if s.server != nil {
+		err = s.server.Stop()
+	}
+	return errors.Join(err, devstack.Clean(s.dir))
+}
+
+// Database returns a new empty database with the schema of the named service
+// database, on the given server or on one that makes every commit durable. It
+// is dropped after the scenario. conns bounds its pool; zero is the platform's
+// default.
+func (b *Bench) Database(ctx context.Context, schema string, conns int32) (*database.DB, string, error) {
+	if b.Stack.server == nil {
+		server, err := devstack.StartDatabase(ctx, devstack.DatabaseOptions{
+			DSN: b.DSN, Dir: b.Stack.dir, Log: b.Stack.log,
+		})
+		if err != nil {
+			return nil, "", err
+		}
+		b.Stack.server = server
+	}
+	at, err := url.Parse(b.Stack.server.DSN)
+	if err != nil {
+		return nil, "", fmt.Errorf("parsing DSN: %w", err)
+	}
+	name := "bench_" + schema + "_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	at.Path = "/" + name
+	if err := database.EnsureDatabase(ctx, at.String()); err != nil {
+		return nil, "", err
+	}
+	b.Cleanup(func(ctx context.Context) error { return dropDatabase(ctx, b.Stack.server.DSN, name) })
+	if err := database.Migrate(ctx, at.String(), schema); err != nil {
+		return nil, "", err
+	}
+	db, err := database.Open(ctx, database.Config{DSN: at.String(), MaxConns: conns, ApplicationName: "tenor-bench"})
+	if err != nil {
+		return nil, "", err
+	}
+	b.Cleanup(func(context.Context) error { db.Close(); return nil })
+	return db, at.String(), b.describe(ctx, db)
+}
+
+func dropDatabase(ctx context.Context, dsn, name string) error {
+	admin, err := database.Open(ctx, database.Config{DSN: dsn, MaxConns: 1})
+	if err != nil {
+		return fmt.Errorf("dropping database %s: %w", name, err)
+	}
+	defer admin.Close()
+	_, err = admin.Pool().Exec(ctx, "drop database "+name) // letters, digits and _ only
+	if err != nil {
+		return fmt.Errorf("dropping database %s: %w", name, err)
+	}
+	return nil
+}
+
+// describe notes which database was measured.
+func (b *Bench) describe(ctx context.Context, db *database.DB) error {
+	m := &b.run.Machine
+	if m.Database != "" {
+		return nil
+	}
+	var version string
+	if err := db.Pool().QueryRow(ctx, "select version()").Scan(&version); err != nil {
+		return fmt.Errorf("reading the database's version: %w", err)
+	}
+	words := strings.Fields(version)
+	m.Database, m.Fsync = strings.Join(words[:min(2, len(words))], " "), "on"
+	if db.Engine() == database.CockroachDB {
+		return nil // it always waits for the disk
+	}
+	var fsync, commits string
+	if err := db.Pool().QueryRow(ctx, "select current_setting('fsync'), current_setting('synchronous_commit')").Scan(
+		&fsync, &commits); err != nil {
+		return fmt.Errorf("reading the database's settings: %w", err)
+	}
+	if fsync == "off" || commits == "off" {
+		m.Fsync = "off"
+	}
+	return nil
+}
+
+// Broker is somewhere to send events.
+type Broker struct {
+	// Name is short, for tables: "embedded", "Apache Kafka", "given".
+	Name  string
+	Seeds []string
+}
+
+// Brokers returns the brokers to measure: the given one, or the embedded one
+// with every record on disk and, if asked for, Apache Kafka. They are empty, and
+// end with the scenario.
+func (b *Bench) Brokers(ctx context.Context) ([]Broker, error) {
+	if len(b.Seeds) > 0 {
+		return []Broker{{Name: "given", Seeds: b.Seeds}}, nil
+	}
+	embedded, err := devstack.StartBroker(ctx, devstack.BrokerOptions{
+		Dir: filepath.Join(b.Stack.dir, "events-"+uuid.NewString()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.Cleanup(func(context.Context) error { return embedded.Stop() })
+	brokers := []Broker{{Name: "embedded", Seeds: embedded.Seeds}}
+	if !b.Kafka {
+		return brokers, nil
+	}
+	kafka, err := devstack.StartKafka(ctx, devstack.KafkaOptions{Log: b.Stack.log})
+	if err != nil {
+		return nil, err
+	}
+	b.Cleanup(func(context.Context) error { return kafka.Stop() })
+	return append(brokers, Broker{Name: "Apache Kafka", Seeds: kafka.Seeds}), nil
+}
+
+// Machine is what the run is measured on, as far as it is known by now.
+func (b *Bench) Machine() result.Machine { return b.run.Machine }

@@ -1,0 +1,65 @@
+// Command bench measures Tenor: its throughput, its latencies, how its cost
+// grows, each as a scenario whose outcome is checked for correctness.
+//
+// It owns the command line and the table of scenarios. A platform that is
+// measured through HTTP runs in processes of its own.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"text/tabwriter"
+)
+
+// Exit codes beside 0.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func dispatch(ctx context.Context, args []string, out, err io.Writer) int {
+	if len(args) == 0 {
+		usage(err)
+		return exitUsage
+	}
+	switch args[0] {
+	case "list":
+		return list(out)
+	case "run":
+		return runCommand(ctx, args[1:], out, err)
+	case "help", "-h", "--help":
+		usage(out)
+		return 0
+	}
+	_, _ = fmt.Fprintf(err, "bench: no command %q\n\n", args[0])
+	usage(err)
+	return exitUsage
+}
+
+func usage(w io.Writer) {
+	_, _ = fmt.Fprint(w, `bench measures Tenor.
+
+  go run ./bench list                         the scenarios
+  go run ./bench run SCENARIO…|all [flags]    run them; bench run --help shows the flags
+`)
+}
+
+func list(out io.Writer) int {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, s := range scenarios() {
+		_, _ = fmt.Fprintf(w, "%s\t%s\n", s.Name, s.What)
+	}
+	_ = w.Flush() // a terminal that is gone needs no list
+	return 0
+}
