@@ -80,7 +80,7 @@ const password = "correct horse battery staple"
 func Register(ctx context.Context, c *client.Client, name string) (*Borrower, error) {
 	b := &Borrower{Email: strings.ToLower(strings.ReplaceAll(name, " ", ".")) + "." + uuid.NewString()[:8] + "@example.com"}
 	var out struct {
-		CustomerID string `json:"customer_id"`
+		ID string `json:"id"`
 	}
 	err := c.Post(ctx, "/api/v1/customers/register", map[string]string{
 		"email": b.Email, "phone": "+919876543210", "full_name": name, "date_of_birth": "1990-04-23", "password": password,
@@ -88,7 +88,7 @@ func Register(ctx context.Context, c *client.Client, name string) (*Borrower, er
 	if err != nil {
 		return nil, err
 	}
-	b.ID = out.CustomerID
+	b.ID = out.ID
 	ctx, cancel := context.WithTimeout(ctx, settle)
 	defer cancel()
 	err = client.Until(ctx, "the login", func() (bool, error) {

@@ -3,7 +3,6 @@ package journey
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	"github.com/tenor-lending/tenor/internal/client"
 )
@@ -117,10 +116,4 @@ func (s *Staff) ApproveAll(ctx context.Context, applicationID string) error {
 		}
 	}
 	return nil
-}
-
-// CloseDaysThrough closes every business day up to date, that day included.
-func (s *Staff) CloseDaysThrough(ctx context.Context, date string, out any) error {
-	return s.System.Do(ctx, http.MethodPost, "/api/v1/close-of-day/runs", "close-through-"+date,
-		map[string]string{"through": date}, out)
 }
