@@ -46,6 +46,9 @@ func subcommands() []subcommand {
 		{"openapi", "", "print the merged OpenAPI document of all services", openapiCommand},
 		{"dead-letters", "list|replay CONSUMER [flags]", "look at events that could not be handled, or send them again",
 			deadLettersCommand},
+		{"schedule", "[flags]", "print the schedule of a loan: table, CSV, JSON, Markdown, or drawn", scheduleCommand},
+		{"apr", "[flags]", "print the annual percentage rates of a loan or of cash flows", aprCommand},
+		{"conform", "FILE… [flags]", "run files of test vectors", conformCommand},
 		{"version", "", "print the version", versionCommand},
 	}
 }
