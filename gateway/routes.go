@@ -98,6 +98,9 @@ var routes = []Route{
 	{post, "/api/v1/payments", "repayment", bearer, Ordinary},
 	{get, "/api/v1/payments/{loanId}/history", "repayment", bearer, Ordinary},
 	{get, "/api/v1/payments/{loanId}/outstanding", "repayment", bearer, Ordinary},
+	{get, "/api/v1/payments/{loanId}/payoff", "repayment", bearer, Ordinary},
+	{post, "/api/v1/payments/{payId}/verify", "repayment", only(access.Officer), Ordinary},
+	{get, "/api/v1/payments/{payId}/proof", "repayment", bearer, Ordinary},
 	{post, "/api/v1/payments/{payId}/proof", "repayment", bearer, Upload},
 
 	{get, "/api/v1/notifications/history", "notification", bearer, Ordinary},
