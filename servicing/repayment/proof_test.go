@@ -133,7 +133,9 @@ func TestProofsThatAreRefused(t *testing.T) {
 	f.prove(f.owner, uuid.New(), receipt(t)).WantProblem(http.StatusNotFound, "payment-not-found")
 	stranger.Get("/api/v1/payments/"+declared.PaymentID.String()+"/proof").
 		WantProblem(http.StatusNotFound, "payment-not-found")
-	program := uploadtest.Form{Name: "receipt.pdf", ContentType: "application/pdf", Content: []byte("MZ\x90\x00" + strings.Repeat("x", 600))}
+	program := uploadtest.Form{
+		Name: "receipt.pdf", ContentType: "application/pdf", Content: []byte("MZ\x90\x00" + strings.Repeat("x", 600)),
+	}
 	f.prove(f.owner, declared.PaymentID, program).WantProblem(http.StatusUnsupportedMediaType, "file-type")
 	noFile := receipt(t)
 	noFile.NoFile = true
