@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tenor-lending/tenor/bench/engine"
 	"github.com/tenor-lending/tenor/bench/flow"
 	"github.com/tenor-lending/tenor/bench/harness"
 )
 
 // scenarios is the table of what can be measured, in the order of `bench list`.
 func scenarios() []harness.Scenario {
-	return slices.Concat(flow.Scenarios())
+	return slices.Concat(engine.Scenarios(), flow.Scenarios())
 }
 
 // pick finds the named scenarios; "all" is every one.

@@ -71,6 +71,7 @@ const cleanupLimit = 2 * time.Minute
 func Run(ctx context.Context, s Scenario, o Options) result.Run {
 	b := &Bench{Options: o}
 	b.run.Scenario, b.run.What, b.run.Seed, b.run.Commit = s.Name, s.What, o.Seed, o.Commit
+	b.run.Metrics = []result.Metric{}
 	b.run.Machine, b.run.Started = result.ThisMachine(), time.Now().UTC()
 	b.sayf("\n%s: %s\n", s.Name, s.What)
 	if load := result.LoadAverage(); load != "" {

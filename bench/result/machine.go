@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -48,6 +49,16 @@ func LoadAverage() string {
 	}
 	one, _, _ := strings.Cut(string(text), " ")
 	return one
+}
+
+// ProcessorTime is how long this process has been on a processor, in user and
+// system mode.
+func ProcessorTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // procValue returns the value of the first line "name : value", or "".
