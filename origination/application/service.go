@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,13 +37,12 @@ type Service struct {
 	outbox   *stream.Outbox
 	now      func() time.Time
 	newID    func() uuid.UUID
-	log      *slog.Logger
 }
 
 // New makes the service; it starts nothing.
 func New(env *app.Env) (*app.Component, error) {
 	s := &Service{
-		db: env.DB, commands: env.Commands, outbox: env.Outbox, now: env.Now, newID: env.NewID, log: env.Log,
+		db: env.DB, commands: env.Commands, outbox: env.Outbox, now: env.Now, newID: env.NewID,
 	}
 	return &app.Component{Routes: s.routes, Subscriptions: s.subscriptions()}, nil
 }

@@ -166,6 +166,11 @@ func TestRegisterOnce(t *testing.T) {
 	if string(first.Body) != string(again.Body) || again.Header.Get("Idempotency-Replayed") != "true" {
 		t.Errorf("repeated: %s (replayed %q), want %s", again.Body, again.Header.Get("Idempotency-Replayed"), first.Body)
 	}
+	// The password leaves no trace, so the key cannot stand for it either.
+	other := client.Post(registerPath, with(asha(), "password", "another password")).Want(http.StatusCreated)
+	if string(first.Body) != string(other.Body) {
+		t.Errorf("with another password: %s, want %s", other.Body, first.Body)
+	}
 	client.Post(registerPath, with(asha(), "full_name", "Somebody Else")).
 		WantProblem(http.StatusUnprocessableEntity, "idempotency-key-reused")
 	b.server.Anonymous().Post(registerPath, with(asha(), "email", "ASHA.CANARY@example.COM")).
