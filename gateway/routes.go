@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/tenor-lending/tenor/internal/access"
 )
@@ -14,10 +15,11 @@ const (
 	remove = http.MethodDelete
 )
 
-// The finance team's rules.
+// Rules that many routes share.
 var (
 	ledgerReaders = only(access.Finance, access.System, access.Admin)
 	ledgerWriters = only(access.Finance, access.System)
+	notCustomers  = only(append(slices.Clone(access.Staff), access.Finance, access.Partner, access.System)...)
 )
 
 // routes is the table of everything that has a way through the gateway. It is
@@ -102,6 +104,11 @@ var routes = []Route{
 	{post, "/api/v1/payments/{payId}/verify", "repayment", only(access.Officer), Ordinary},
 	{get, "/api/v1/payments/{payId}/proof", "repayment", bearer, Ordinary},
 	{post, "/api/v1/payments/{payId}/proof", "repayment", bearer, Upload},
+
+	// Everybody but borrowers may know the business date.
+	{get, "/api/v1/close-of-day/book", "closeofday", notCustomers, Ordinary},
+	{post, "/api/v1/close-of-day/runs", "closeofday", ledgerWriters, Ordinary},
+	{get, "/api/v1/close-of-day/runs/{id}", "closeofday", ledgerWriters, Ordinary},
 
 	{get, "/api/v1/notifications/history", "notification", bearer, Ordinary},
 	{get, "/api/v1/notifications/inbox", "notification", bearer, Ordinary},

@@ -148,7 +148,7 @@ func (v *tokens) give(roles ...access.Role) string {
 // options are what a test wants to be different.
 type options struct {
 	change func(*config.Config)
-	// services are those with an upstream; kyc and document if there are none.
+	// upstreamURL is where all services are, instead of at the bundle's own.
 	upstreamURL string
 	openapi     []byte
 }
@@ -198,7 +198,9 @@ func setup(t *testing.T, o options) *bundle {
 	api := httpapi.New(httpapi.Options{Title: "gateway", Version: "test"})
 	httpapi.RegisterHealth(api, own, nil)
 	describe(api)
-	api.Mux().HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("metrics")) })
+	api.Mux().HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("metrics"))
+	})
 	front := httptest.NewServer(b.gateway.wrap(api))
 	t.Cleanup(front.Close)
 	b.url = front.URL

@@ -56,7 +56,9 @@ func TestBadUsersAreRefused(t *testing.T) {
 		"no e-mail":     newUser("nothing", access.Officer),
 		"weak password": {"email": "x@example.com", "password": "short", "roles": []string{"OFFICER"}},
 		"long password": {"email": "x@example.com", "password": strings.Repeat("é", 65), "roles": []string{"OFFICER"}},
-		"extra field":   {"email": "x@example.com", "password": "a long enough password", "roles": []string{"OFFICER"}, "status": "ACTIVE"},
+		"extra field": {
+			"email": "x@example.com", "password": "a long enough password", "roles": []string{"OFFICER"}, "status": "ACTIVE",
+		},
 	} {
 		got := b.post("/api/v1/admin/users", admin, body)
 		if got.status != http.StatusUnprocessableEntity {

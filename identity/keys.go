@@ -114,7 +114,9 @@ var keyStream = uuid.NewSHA1(uuid.NameSpaceOID, []byte("tenor:identity:keys"))
 var errKeyRace = errors.New("another process has made this generation of the key")
 
 // succeed stores key after newest and sets how long the older ones stay published.
-func (s *Service) succeed(ctx context.Context, tx database.Tx, key *SigningKey, newest SigningKey, now time.Time) error {
+func (s *Service) succeed(
+	ctx context.Context, tx database.Tx, key *SigningKey, newest SigningKey, now time.Time,
+) error {
 	key.Generation, key.CreatedAt = newest.Generation+1, now
 	if err := retireKeys(ctx, tx, key.SignsFrom.Add(s.cfg.AccessTTL+keyMargin)); err != nil {
 		return err

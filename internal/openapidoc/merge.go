@@ -70,7 +70,7 @@ func Merge(services []app.Service) ([]byte, error) {
 			"license": object{"name": "Apache-2.0", "identifier": "Apache-2.0"},
 		},
 		"servers": []any{object{"url": "/", "description": "The gateway that serves this document"}},
-		"tags":    tags(parts, paths),
+		"tags":    tags(parts),
 		"paths":   paths,
 		"components": object{
 			"schemas": schemas,
@@ -184,33 +184,27 @@ func healthPaths(parts []part) object {
 	return paths
 }
 
-// tags lists every tag that an operation uses, described by the title of the
-// service of that name.
-func tags(parts []part, paths object) []any {
-	titles := map[string]string{
-		"health": "Is it up, and how is it doing?", "docs": "This documentation", "auth": "Logins, tokens, keys, roles",
-	}
+// tags lists every tag that an operation uses. It is described by the title of
+// the service whose operations have it.
+func tags(parts []part) []any {
+	titles := map[string]string{"health": "Is it up, and how is it doing?", "docs": "This documentation"}
 	for _, p := range parts {
-		titles[p.service.Name] = p.service.Title
-	}
-	used := map[string]bool{}
-	for _, methods := range paths {
-		operations, _ := methods.(object)
-		for _, operation := range operations {
-			described, _ := operation.(object)
-			names, _ := described["tags"].([]any)
-			for _, name := range names {
-				used[fmt.Sprint(name)] = true
+		for _, methods := range p.paths {
+			operations, _ := methods.(object)
+			for _, operation := range operations {
+				described, _ := operation.(object)
+				names, _ := described["tags"].([]any)
+				for _, name := range names {
+					if _, known := titles[fmt.Sprint(name)]; !known {
+						titles[fmt.Sprint(name)] = p.service.Title
+					}
+				}
 			}
 		}
 	}
 	list := []any{}
-	for _, name := range slices.Sorted(maps.Keys(used)) {
-		tag := object{"name": name}
-		if title := titles[name]; title != "" {
-			tag["description"] = title
-		}
-		list = append(list, tag)
+	for _, name := range slices.Sorted(maps.Keys(titles)) {
+		list = append(list, object{"name": name, "description": titles[name]})
 	}
 	return list
 }

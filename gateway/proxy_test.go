@@ -1,0 +1,428 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/sony/gobreaker/v2"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/tenor-lending/tenor/internal/access"
+	"github.com/tenor-lending/tenor/internal/app"
+	"github.com/tenor-lending/tenor/internal/config"
+)
+
+func TestASlowServiceIsATimeout(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{change: func(c *config.Config) { c.Gateway.Timeout = 100 * time.Millisecond }})
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	b.upstream.set(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-release:
+		}
+	})
+	started := time.Now()
+	b.as(http.MethodGet, "/api/v1/kyc/queue", access.Officer).wantProblem(http.StatusGatewayTimeout, "upstream-timeout")
+	if took := time.Since(started); took > 3*time.Second {
+		t.Errorf("the refusal took %s", took)
+	}
+}
+
+func TestAnAbsentServiceIsUnavailable(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{upstreamURL: deadURL(t)})
+	got := b.as(http.MethodGet, "/api/v1/kyc/queue", access.Officer).
+		wantProblem(http.StatusServiceUnavailable, "unavailable")
+	if got.header.Get("Retry-After") != "1" || got.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("headers %v", got.header)
+	}
+	if strings.Contains(string(got.body), "127.0.0.1") || strings.Contains(string(got.body), "refused") {
+		t.Errorf("the answer tells about the inside: %s", got.body)
+	}
+}
+
+func TestAServiceThatDiesInTheMiddle(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{})
+	b.upstream.set(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	b.as(http.MethodGet, "/api/v1/kyc/queue", access.Officer).wantProblem(http.StatusServiceUnavailable, "unavailable")
+	b.upstream.set(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = w.Write([]byte("half"))
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	r := b.request(http.MethodGet, "/api/v1/kyc/queue", http.NoBody)
+	r.Header.Set("Authorization", "Bearer "+b.tokens.give(access.Officer))
+	if got, err := b.try(r); err == nil {
+		t.Errorf("half an answer looks whole: %d %s", got.status, got.body)
+	}
+}
+
+func TestTheBreakerOpensAndRecovers(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{})
+	const pause = 150 * time.Millisecond
+	base, err := url.Parse(deadURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := &app.Env{Config: &config.Config{Gateway: b.gateway.cfg}}
+	kyc := newUpstream("kyc", base, env, b.gateway.metrics, pause)
+	b.gateway.services["kyc"] = kyc
+	token := b.tokens.give(access.Officer)
+	ask := func() answer {
+		t.Helper()
+		r := b.request(http.MethodGet, "/api/v1/kyc/queue", http.NoBody)
+		r.Header.Set("Authorization", "Bearer "+token)
+		return b.do(r)
+	}
+	for range breakerSample {
+		ask().wantProblem(http.StatusServiceUnavailable, "unavailable")
+	}
+	if got := kyc.breaker.State(); got != gobreaker.StateOpen {
+		t.Fatalf("after %d failures the breaker is %s", breakerSample, got)
+	}
+	got := ask().wantProblem(http.StatusServiceUnavailable, "unavailable")
+	if !strings.Contains(string(got.body), "pause") || got.header.Get("Retry-After") != "5" {
+		t.Errorf("cut off with %s", got.body)
+	}
+	// Others are not punished, and the health check still gets through to nobody.
+	b.as(http.MethodGet, "/api/v1/notifications/inbox", access.Customer).want(http.StatusOK)
+	got = b.as(http.MethodGet, "/health/kyc").want(http.StatusServiceUnavailable)
+	if strings.Contains(string(got.body), "pause") {
+		t.Error("the health check was cut off as well")
+	}
+	// The service comes back at its address.
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", base.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(b.upstream.get()), ReadHeaderTimeout: time.Second}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	deadline := time.Now().Add(10 * time.Second)
+	for ask().status != http.StatusOK {
+		if time.Now().After(deadline) {
+			t.Fatal("the service is back, and the breaker never lets anybody through")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	for range breakerTrials {
+		ask().want(http.StatusOK)
+	}
+	if got := kyc.breaker.State(); got != gobreaker.StateClosed {
+		t.Errorf("after it recovered the breaker is %s", got)
+	}
+}
+
+func TestWhatCountsAgainstAService(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status int
+		err    error
+		open   bool
+	}{
+		"500":             {status: http.StatusInternalServerError, open: false}, // one operation's bug
+		"404":             {status: http.StatusNotFound, open: false},
+		"503":             {status: http.StatusServiceUnavailable, open: true},
+		"504":             {status: http.StatusGatewayTimeout, open: true},
+		"client went":     {err: context.Canceled, open: false},
+		"client's body":   {err: bodyError{&http.MaxBytesError{Limit: 1}}, open: false},
+		"connection lost": {err: errors.New("connection reset"), open: true},
+		"too slow":        {err: context.DeadlineExceeded, open: true},
+	} {
+		m := setup(t, options{}).gateway.metrics
+		b := breaking{breaker: newBreaker("x", time.Minute, m), next: roundTrip(func(*http.Request) (*http.Response, error) {
+			if c.err != nil {
+				return nil, c.err
+			}
+			return &http.Response{StatusCode: c.status, Body: http.NoBody}, nil
+		})}
+		for range 2 * breakerSample {
+			r := (&http.Request{URL: &url.URL{Path: "/api"}})
+			response, err := b.RoundTrip(r)
+			if err == nil {
+				_ = response.Body.Close()
+				if response.StatusCode != c.status {
+					t.Errorf("%s: the service's answer is lost", name)
+				}
+			}
+		}
+		if got := b.breaker.State() == gobreaker.StateOpen; got != c.open {
+			t.Errorf("%s: open %t, want %t", name, got, c.open)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestBodiesAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{change: func(c *config.Config) { c.Gateway.RatePerSec, c.Gateway.RateBurst = 1e6, 1e6 }})
+	read := func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		if err != nil {
+			return // the gateway cut it off
+		}
+		_, _ = fmt.Fprint(w, n)
+	}
+	b.upstream.set(read)
+	for _, c := range []struct {
+		name, method, path string
+		role               access.Role
+		limit              int
+	}{
+		{"ordinary", http.MethodPost, "/api/v1/applications", access.Customer, bodyBytesMax},
+		{"upload", http.MethodPost, "/api/v1/documents/upload", access.Customer, uploadBytesMax},
+		{"bulk", http.MethodPost, "/api/v1/ledger/entries/batch", access.Finance, bulkBytesMax},
+	} {
+		for _, honest := range []bool{true, false} {
+			for _, extra := range []int{0, 1, 1 << 20} {
+				body := io.Reader(bytes.NewReader(make([]byte, c.limit+extra)))
+				if !honest { // chunked: the length shows while it is read
+					body = struct{ io.Reader }{body}
+				}
+				r := b.request(c.method, c.path, body)
+				r.Header.Set("Authorization", "Bearer "+b.tokens.give(c.role))
+				got, err := b.try(r)
+				if err != nil {
+					// The gateway may hang up on a client that goes on sending.
+					if extra == 0 {
+						t.Errorf("%s, honest %t: %v", c.name, honest, err)
+					}
+					continue
+				}
+				if extra == 0 {
+					if got.want(http.StatusOK); string(got.body) != fmt.Sprint(c.limit) {
+						t.Errorf("%s: the service read %s bytes, want %d", c.name, got.body, c.limit)
+					}
+					continue
+				}
+				got.wantProblem(http.StatusRequestEntityTooLarge, "body-too-large")
+			}
+		}
+	}
+}
+
+func TestAGigabyteIsRefusedUnread(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{})
+	var sent atomic.Int64
+	r := b.request(http.MethodPost, "/api/v1/documents/upload", &countingReader{n: 1 << 30, sent: &sent})
+	r.ContentLength = 1 << 30
+	r.Header.Set("Authorization", "Bearer "+b.tokens.give(access.Customer))
+	r.Header.Set("Expect", "100-continue")
+	b.do(r).wantProblem(http.StatusRequestEntityTooLarge, "body-too-large")
+	if n := sent.Load(); n > 1<<20 || b.seen.count() != 0 {
+		t.Errorf("%d bytes were read, %d requests came through", n, b.seen.count())
+	}
+}
+
+type countingReader struct {
+	n    int64
+	sent *atomic.Int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	if c.n == 0 {
+		return 0, io.EOF
+	}
+	n := min(int64(len(p)), c.n)
+	c.n -= n
+	c.sent.Add(n)
+	return int(n), nil
+}
+
+// TestUploadsAreStreamed shows that the service reads the first part of a body
+// while the client has not sent the last.
+func TestUploadsAreStreamed(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{})
+	first := make(chan struct{})
+	b.upstream.set(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadFull(r.Body, make([]byte, 1<<20)); err != nil {
+			t.Errorf("reading the first part: %v", err)
+		}
+		close(first)
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusCreated)
+	})
+	reader, writer := io.Pipe()
+	go func() {
+		_, _ = writer.Write(make([]byte, 1<<20))
+		select {
+		case <-first:
+		case <-time.After(5 * time.Second):
+			t.Error("the service saw nothing before the end of the upload")
+		}
+		_, _ = writer.Write([]byte("the end"))
+		_ = writer.Close()
+	}()
+	r := b.request(http.MethodPost, "/api/v1/documents/upload", reader)
+	r.Header.Set("Authorization", "Bearer "+b.tokens.give(access.Customer))
+	b.do(r).want(http.StatusCreated)
+}
+
+func TestAClientThatGoesAwayIsNotTheServicesFault(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{})
+	arrived := make(chan struct{}, 2*breakerSample)
+	b.upstream.set(func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	})
+	token := b.tokens.give(access.Officer)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	var wait sync.WaitGroup
+	for range 2 * breakerSample {
+		r := b.request(http.MethodGet, "/api/v1/kyc/queue", http.NoBody).WithContext(ctx)
+		r.Header.Set("Authorization", "Bearer "+token)
+		wait.Go(func() {
+			if _, err := b.try(r); err == nil {
+				t.Error("answered although the client went away")
+			}
+		})
+	}
+	for range 2 * breakerSample {
+		<-arrived
+	}
+	leave()
+	wait.Wait()
+	if got := b.gateway.services["kyc"].breaker.State(); got != gobreaker.StateClosed {
+		t.Errorf("the breaker is %s", got)
+	}
+}
+
+func TestRequestHeadersAreCleaned(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{})
+	r := b.request(http.MethodGet, "/.well-known/jwks.json", http.NoBody)
+	for _, name := range spoofable {
+		r.Header.Set(name, "spoofed")
+	}
+	r.Header.Set("Connection", "X-Hop, Upgrade")
+	r.Header.Set("Upgrade", "websocket")
+	for name, value := range map[string]string{
+		"X-Hop": "1", "Keep-Alive": "1", "Proxy-Authorization": "Basic eDp5", "X-Forwarded-For": "127.0.0.1",
+		"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https", "Te": "trailers", "Accept-Encoding": "gzip",
+		"Accept-Language": "hi",
+	} {
+		r.Header.Set(name, value)
+	}
+	b.do(r).want(http.StatusOK)
+	seen := b.seen.last(t)
+	for _, name := range []string{
+		"X-Hop", "Keep-Alive", "Proxy-Authorization", "Te", "Upgrade", "Connection", "Accept-Encoding", "Forwarded",
+		"X-Real-Ip", "X-Original-Url", "X-Http-Method-Override", "Cookie",
+	} {
+		if value := seen.Header.Get(name); value != "" {
+			t.Errorf("the service saw %s: %s", name, value)
+		}
+	}
+	want := []string{"127.0.0.1", strings.TrimPrefix(b.url, "http://"), "http", "hi"}
+	got := []string{
+		seen.Header.Get("X-Forwarded-For"), seen.Header.Get("X-Forwarded-Host"), seen.Header.Get("X-Forwarded-Proto"),
+		seen.Header.Get("Accept-Language"),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("forwarded (-want +got):\n%s", diff)
+	}
+	if strings.Contains(seen.Host, "evil") {
+		t.Errorf("host %s", seen.Host)
+	}
+}
+
+func TestATrustedProxysForwardingIsContinued(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{change: func(c *config.Config) { c.Gateway.TrustedProxy = true }})
+	r := b.request(http.MethodGet, "/.well-known/jwks.json", http.NoBody)
+	r.Header.Set("X-Forwarded-For", "203.0.113.9")
+	b.do(r).want(http.StatusOK)
+	if got := b.seen.last(t).Header.Get("X-Forwarded-For"); got != "203.0.113.9, 127.0.0.1" {
+		t.Errorf("forwarded for %q", got)
+	}
+}
+
+func TestAnswerHeadersAreCleaned(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{})
+	b.upstream.set(func(w http.ResponseWriter, _ *http.Request) {
+		for name, value := range map[string]string{
+			"Server": "tenor/1", "X-Powered-By": "go", "X-Request-Id": "another", "X-Content-Type-Options": "nosniff",
+			"Cache-Control": "public, max-age=60", "Keep-Alive": "timeout=5", "Idempotency-Replayed": "true",
+			"Content-Disposition": `attachment; filename="x.pdf"`, "Content-Type": "application/pdf",
+		} {
+			w.Header().Set(name, value)
+		}
+	})
+	got := b.as(http.MethodGet, "/.well-known/jwks.json").want(http.StatusOK)
+	for name, want := range map[string][]string{
+		"Server": nil, "X-Powered-By": nil, "Keep-Alive": nil, "X-Content-Type-Options": {"nosniff"},
+		"Cache-Control": {"public, max-age=60"}, "Idempotency-Replayed": {"true"}, "Content-Type": {"application/pdf"},
+		"Content-Disposition":          {`attachment; filename="x.pdf"`},
+		"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
+		"Referrer-Policy":              {"no-referrer"},
+		"Cross-Origin-Resource-Policy": {"same-origin"},
+		"Strict-Transport-Security":    nil, // not over plain HTTP
+		"Content-Encoding":             nil,
+	} {
+		if diff := cmp.Diff(want, got.header.Values(name)); diff != "" && (want != nil || len(got.header.Values(name)) > 0) {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if ids := got.header.Values("X-Request-Id"); len(ids) != 1 || ids[0] == "another" {
+		t.Errorf("request ids %v", ids)
+	}
+	b.upstream.set(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	got = b.as(http.MethodGet, "/.well-known/jwks.json").want(http.StatusNoContent)
+	if diff := cmp.Diff([]string{"no-store"}, got.header.Values("Cache-Control")); diff != "" {
+		t.Errorf("Cache-Control (-want +got):\n%s", diff)
+	}
+}
+
+// TestTracesContinue sends the trace of the request's context on, and never the
+// client's own words about it.
+func TestTracesContinue(t *testing.T) { //nolint:paralleltest // changes the process's propagator
+	before := otel.GetTextMapPropagator()
+	otel.SetTextMapPropagator(propagation.TraceContext{})
+	t.Cleanup(func() { otel.SetTextMapPropagator(before) })
+	b := setup(t, options{})
+	id := trace.TraceID{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
+	ctx := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: id, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled,
+	}))
+	r := b.request(http.MethodGet, "/.well-known/jwks.json", http.NoBody).WithContext(ctx)
+	r.RequestURI, r.RemoteAddr, r.Host = "/.well-known/jwks.json", "127.0.0.1:1", "x"
+	w := newDiscard()
+	b.gateway.wrap(nil).ServeHTTP(w, r)
+	if got := b.seen.last(t).Header.Get("Traceparent"); !strings.Contains(got, id.String()) {
+		t.Errorf("traceparent %q, want the trace %s", got, id)
+	}
+}
+
+type discard struct{ header http.Header }
+
+func newDiscard() *discard                     { return &discard{header: http.Header{}} }
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d *discard) WriteHeader(int)             {}
