@@ -83,7 +83,7 @@ func (s *Schedule) rates() (apr, effective Decimal, err error) {
 	for i := range s.Instalments {
 		flows = append(flows, -s.Instalments[i].Total.Minor())
 	}
-	i, err := periodicRate(flows)
+	i, err := IRR(flows)
 	if err != nil {
 		return Decimal{}, Decimal{}, fmt.Errorf("annual percentage rate: %w", err)
 	}

@@ -15,15 +15,6 @@ var (
 // iterationsMax bounds a search: bisection alone would need about 130 steps for 34 digits.
 const iterationsMax = 200
 
-// periodicRate solves Σ flows[k]·(1+i)^-k = 0 for the rate i per period.
-func periodicRate(amounts []int64) (*apd.Decimal, error) {
-	flows := make([]flow, len(amounts))
-	for k, amount := range amounts {
-		flows[k] = flow{amount: amount, units: int64(k)}
-	}
-	return unitRate(flows)
-}
-
 // solve finds a root of a function of the rate between rateLow and rateHigh by
 // Newton's method, kept inside a bracket that every step shrinks, so that it
 // converges or says why not. value returns the function and its derivative.
