@@ -219,27 +219,19 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, x *exchange) {
 		g.refuse(w, r, x, notFound)
 		return
 	}
-	ctx := r.Context()
-	if wait := g.patience(x.route); wait > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, wait)
-		defer cancel()
-	}
+	ctx, cancel := context.WithTimeout(r.Context(), g.patience(x.route))
+	defer cancel()
 	upstream.serve(w, r.WithContext(ctx), func(w http.ResponseWriter, r *http.Request, err error) {
 		g.refuse(w, r, x, g.fault(w, r, service, err))
 	})
 }
 
-// patience is how long the whole exchange may take; 0 is without end.
+// patience is how long the whole exchange may take.
 func (g *Gateway) patience(route Route) time.Duration {
-	switch route.Kind {
-	case Stream:
-		return 0
-	case Upload:
+	if route.Kind == Upload {
 		return g.cfg.Timeout + uploadTime
-	default:
-		return g.cfg.Timeout
 	}
+	return g.cfg.Timeout
 }
 
 // secureHeaders are on every answer, whoever gives it.

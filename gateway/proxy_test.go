@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -426,3 +428,50 @@ func newDiscard() *discard                     { return &discard{header: http.He
 func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d *discard) WriteHeader(int)             {}
+
+func TestTLSIsRemembered(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{})
+	front := httptest.NewTLSServer(b.gateway.wrap(nil))
+	t.Cleanup(front.Close)
+	response, err := front.Client().Get(front.URL + "/.well-known/jwks.json") //nolint:noctx // ends with the server
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if got := response.Header.Get("Strict-Transport-Security"); !strings.HasPrefix(got, "max-age=63072000") {
+		t.Errorf("Strict-Transport-Security %q", got)
+	}
+	if got := b.seen.last(t).Header.Get("X-Forwarded-Proto"); got != "https" {
+		t.Errorf("the service was told %q", got)
+	}
+}
+
+// TestABodyThatDoesNotArrive plays a client that promises a body and sends half.
+func TestABodyThatDoesNotArrive(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{})
+	front := httptest.NewUnstartedServer(b.gateway.wrap(nil))
+	front.Config.ReadTimeout = 200 * time.Millisecond
+	front.Start()
+	t.Cleanup(front.Close)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", front.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, err = io.WriteString(conn, "POST /api/v1/auth/refresh HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(4 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.Contains(line, "408") {
+		t.Errorf("answer %q, error %v, want 408", line, err)
+	}
+	if got := b.gateway.services["identity"].breaker.Counts().TotalFailures; got != 0 {
+		t.Errorf("%d failures are laid at the service's door", got)
+	}
+}

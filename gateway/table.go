@@ -42,8 +42,6 @@ const (
 	Bulk
 	// Upload takes files: the large size limit and more time.
 	Upload
-	// Stream answers for as long as the client listens.
-	Stream
 	// Page is a page for people, which is no operation of the API.
 	Page
 )

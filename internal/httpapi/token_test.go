@@ -313,7 +313,8 @@ func (f *forge) shapes() map[string]string {
 	parts := strings.Split(good, ".")
 	other := f.token(f.header(), with(f.claims(), "roles", []string{"ADMIN"}))
 	claims := string(f.marshal(without(f.claims(), "roles")))
-	doubled := strings.TrimSuffix(claims, "}") + `,"roles":["ADMIN"],"sub":"00000000-0000-0000-0000-000000000001","sub":"x"}`
+	doubled := strings.TrimSuffix(claims, "}") + `,"roles":["ADMIN"],"sub":"` + uuid.NewString() + `","sub":"x"}`
+	object := map[string]string{"payload": parts[1], "protected": parts[0], "signature": parts[2]}
 	return map[string]string{
 		"empty":                    "",
 		"a word":                   "token",
@@ -333,7 +334,7 @@ func (f *forge) shapes() map[string]string {
 		"a megabyte":               good + strings.Repeat("A", 1<<20),
 		"a megabyte of dots":       strings.Repeat(".", 1<<20),
 		"a signed token, too long": f.token(f.header(), with(f.claims(), "x", strings.Repeat("x", 9<<10))),
-		"JSON serialization":       string(f.marshal(map[string]string{"payload": parts[1], "protected": parts[0], "signature": parts[2]})),
+		"JSON serialization":       string(f.marshal(object)),
 		"deeply nested claims":     f.raw(f.marshal(f.header()), []byte(strings.Repeat("[", 4000)+strings.Repeat("]", 4000))),
 	}
 }
