@@ -3,6 +3,7 @@ package agreement
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/tenor-lending/tenor/internal/access"
 	"github.com/tenor-lending/tenor/internal/command"
@@ -23,7 +24,7 @@ func (s *Service) onOfferAccepted(ctx context.Context, tx database.Tx, _ event.E
 // accepted are an error: the event becomes a dead letter for people to look at,
 // and nothing is signed meanwhile.
 func (s *Service) onApprovalGranted(
-	ctx context.Context, tx database.Tx, env event.Envelope, e event.ApprovalGranted,
+	ctx context.Context, tx database.Tx, _ event.Envelope, e event.ApprovalGranted,
 ) error {
 	known, err := approve(ctx, tx, e.ApplicationID, e.OfferID)
 	if err != nil {
@@ -36,7 +37,7 @@ func (s *Service) onApprovalGranted(
 	if err != nil {
 		return err
 	}
-	now := env.Time.UTC()
+	now := s.now().UTC().Truncate(time.Microsecond) // what the database can store
 	agreement, err := s.generate(ctx, tx, now, s.newID(), offer)
 	if err != nil {
 		return err
