@@ -39,6 +39,11 @@ func Activate(a Activation) (Change, error) {
 	if schedule.Hash() != a.ScheduleHash {
 		return Change{}, fmt.Errorf("application %s: %w", a.ApplicationID, ErrScheduleHash)
 	}
+	for i := range schedule.Instalments {
+		if row := &schedule.Instalments[i]; row.Interest.IsNegative() || row.Fees.IsNegative() {
+			return Change{}, invalid("terms.annual_rate_percent", "must not make the borrower a creditor")
+		}
+	}
 	if err := a.Allocation.Validate(); err != nil {
 		return Change{}, fmt.Errorf("application %s: %w", a.ApplicationID, err)
 	}

@@ -16,6 +16,12 @@ type movement struct {
 	debit, credit ledger.Role
 }
 
+// transaction is what a kind of fact is called in the journal and what it moves.
+type transaction struct {
+	kind      string
+	movements []movement
+}
+
 // postingTable says what each kind of fact means for the books. Kinds that are
 // not listed move no money. A disbursement that failed is booked as the exact
 // mirror of the entry that initiated it. A negative amount exchanges the sides.
@@ -23,31 +29,32 @@ type movement struct {
 // Charges deducted at disbursement: the principal is lent in full; the lender's
 // own charges are income at once, and those of third parties stay in clearing,
 // with the money for the borrower, until they are passed on.
-var postingTable = map[FactKind][]movement{
-	KindDisbursementInitiated: {
+var postingTable = map[FactKind]transaction{
+	KindDisbursementInitiated: {"DISBURSEMENT", []movement{
 		{net, ledger.LoanPortfolio, ledger.DisbursementClearing},
 		{lenderFees, ledger.LoanPortfolio, ledger.IncomeFromFees},
 		{thirdPartyFees, ledger.LoanPortfolio, ledger.DisbursementClearing},
-	},
-	KindDisbursementCompleted: {
+	}},
+	KindDisbursementCompleted: {"PAYOUT", []movement{
 		{net, ledger.DisbursementClearing, ledger.FundSource},
-	},
-	KindAccrued: {
+	}},
+	KindAccrued: {"ACCRUAL", []movement{
 		{interest, ledger.InterestReceivable, ledger.InterestOnLoans},
 		{fees, ledger.FeesReceivable, ledger.IncomeFromFees},
 		{penalties, ledger.PenaltiesReceivable, ledger.IncomeFromPenalties},
-	},
-	KindPaid: {
+	}},
+	KindPaid: {"REPAYMENT", []movement{
 		{principal, ledger.FundSource, ledger.LoanPortfolio},
 		{interest, ledger.FundSource, ledger.InterestReceivable},
 		{fees, ledger.FundSource, ledger.FeesReceivable},
 		{penalties, ledger.FundSource, ledger.PenaltiesReceivable},
 		{overpaid, ledger.FundSource, ledger.Overpayment},
-	},
-	KindCurtailed: { // interest paid in advance and not earned becomes principal repaid
+	}},
+	// Interest that was paid in advance and is not earned repays principal.
+	KindCurtailed: {"REALLOCATION", []movement{
 		{principal, ledger.InterestReceivable, ledger.LoanPortfolio},
 		{overpaid, ledger.InterestReceivable, ledger.Overpayment},
-	},
+	}},
 }
 
 // LoanRoles are the roles for which each loan has an account of its own: what
@@ -147,10 +154,10 @@ func (l *Loan) entryOf(f Fact, version int64, booked civil.Date) (ledger.Journal
 			Description: "disbursement failed",
 		}), true
 	}
-	amounts := figuresOf(f)
+	amounts, booking := figuresOf(f), postingTable[f.Kind()]
 	var order []ledger.Role
 	sums := make(map[ledger.Role]int64) // debits less credits
-	for _, m := range postingTable[f.Kind()] {
+	for _, m := range booking.movements {
 		for _, role := range []ledger.Role{m.debit, m.credit} {
 			if _, seen := sums[role]; !seen {
 				order = append(order, role)
@@ -161,7 +168,7 @@ func (l *Loan) entryOf(f Fact, version int64, booked civil.Date) (ledger.Journal
 		sums[m.credit] -= amounts[m.of]
 	}
 	e := ledger.JournalEntry{
-		Key: entryKey(l.ID, version), Kind: string(f.Kind()), EffectiveDate: f.Date(), BookingDate: booked,
+		Key: entryKey(l.ID, version), Kind: booking.kind, EffectiveDate: f.Date(), BookingDate: booked,
 		Reference: l.ID.String(),
 	}
 	if paid, ok := f.(Paid); ok {

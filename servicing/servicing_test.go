@@ -75,6 +75,29 @@ func TestActivationNeedsTheSignedSchedule(t *testing.T) {
 	if _, err := servicing.Activate(a); !errors.Is(err, servicing.ErrScheduleHash) {
 		t.Errorf("another rate: %v", err)
 	}
+	negative := rbiTerms(t)
+	negative.AnnualRatePercent = amortization.MustDecimal("-1")
+	if _, err := servicing.Activate(activation(t, negative)); !errors.Is(err, servicing.ErrInvalid) {
+		t.Errorf("negative rate: %v", err)
+	}
+}
+
+func TestEntriesHaveTheNamesOfTheJournal(t *testing.T) {
+	t.Parallel()
+	b := disbursed(t, rbiTerms(t))
+	b.pay(servicing.Normal, 2*96_973, date(t, "2026-01-15"), date(t, "2026-01-15"))
+	b.pay(servicing.Payoff, 2_000_000, date(t, "2026-01-15"), date(t, "2026-01-15"))
+	kinds := map[string]int{}
+	for _, entry := range b.keys {
+		kinds[entry.Kind]++
+		if entry.Reference != loanID.String() || entry.BookingDate != date(t, "2026-01-15") {
+			t.Errorf("entry %+v", entry)
+		}
+	}
+	want := map[string]int{"DISBURSEMENT": 1, "PAYOUT": 1, "ACCRUAL": 2, "REPAYMENT": 2, "REALLOCATION": 1}
+	if diff := cmp.Diff(want, kinds); diff != "" {
+		t.Errorf("entries by kind (-want +got):\n%s", diff)
+	}
 }
 
 // The whole life of the published loan: on time, late, in part, and paid off early.

@@ -20,7 +20,8 @@ type PaymentOverdue struct {
 // Type implements Event.
 func (PaymentOverdue) Type() string { return "payment.overdue.v1" }
 
-// BusinessDayClosed says that a book's business date moved on.
+// BusinessDayClosed says that a book's business date moved on. Days on which no
+// loan changes may be closed together: Closed is then the last of them.
 type BusinessDayClosed struct {
 	BookID uuid.UUID  `json:"book_id"`
 	Book   string     `json:"book"`

@@ -133,7 +133,7 @@ func (s *Service) activate(
 		LoanID: s.env.NewID(), ApplicationID: signed.ApplicationID, CustomerID: signed.CustomerID, BookID: book.ID,
 		DisbursementID: s.env.NewID(), Terms: terms, ScheduleHash: signed.ScheduleHash, On: book.BusinessDate,
 	})
-	if len(amortization.Faults(err)) > 0 {
+	if len(amortization.Faults(err)) > 0 || errors.Is(err, servicing.ErrInvalid) {
 		return servicing.Loan{}, fmt.Errorf("%w: %w", ErrTerms, err)
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"cloud.google.com/go/civil"
 	"github.com/google/go-cmp/cmp"
@@ -149,6 +150,77 @@ func TestBookMovesForwardOnly(t *testing.T) {
 	})
 	if !errors.Is(err, loandb.ErrNotFound) {
 		t.Errorf("unknown loan: %v", err)
+	}
+}
+
+func TestABookStartsOnTheCalendarDateOfItsZone(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "core")
+	ctx := context.Background()
+	late := time.Date(2026, 1, 14, 20, 0, 0, 0, time.UTC) // already the 15th in India
+	for zone, want := range map[string]string{"UTC": "2026-01-14", "Asia/Kolkata": "2026-01-15"} {
+		if err := loandb.StartBook(ctx, db, uuid.New(), zone, zone, late); err != nil {
+			t.Fatal(err)
+		}
+		loandbtest.InTx(t, db, func(ctx context.Context, tx database.Tx) error {
+			book, err := loandb.BookByName(ctx, tx, zone)
+			if err != nil {
+				return err
+			}
+			on, err := loandb.BusinessDate(ctx, tx, book.ID)
+			if on != loandbtest.Date(t, want) || on != book.BusinessDate {
+				t.Errorf("%s: %s and %s, want %s", zone, on, book.BusinessDate, want)
+			}
+			return err
+		})
+	}
+	if err := loandb.StartBook(ctx, db, uuid.New(), "x", "Nowhere/Land", late); err == nil {
+		t.Error("an unknown zone was accepted")
+	}
+	err := database.InTx(ctx, db, func(tx database.Tx) error {
+		_, err := loandb.BusinessDate(ctx, tx, uuid.New())
+		return err
+	})
+	if !errors.Is(err, loandb.ErrNoBook) {
+		t.Errorf("unknown book: %v", err)
+	}
+}
+
+func TestALoanIsFoundByItsApplication(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "core")
+	book := loandbtest.OpenBook(t, db, loandbtest.Date(t, "2026-01-15"))
+	loan := loandbtest.Activate(t, db, book, uuid.New(), loandbtest.RBITerms(book.BusinessDate))
+	loandbtest.InTx(t, db, func(ctx context.Context, tx database.Tx) error {
+		found, err := loandb.FindByApplication(ctx, tx, loan.ApplicationID)
+		if found.ID != loan.ID || found.Status != servicing.Pending {
+			t.Errorf("found %s, %s", found.ID, found.Status)
+		}
+		return err
+	})
+	ctx := context.Background()
+	err := database.InTx(ctx, db, func(tx database.Tx) error {
+		_, err := loandb.FindByApplication(ctx, tx, uuid.New())
+		return err
+	})
+	if !errors.Is(err, loandb.ErrNotFound) {
+		t.Errorf("unknown application: %v", err)
+	}
+	failed, err := loan.FailDisbursement(loan.Disbursement.ID, "account closed", book.BusinessDate)
+	loandbtest.Save(t, db, failed, err)
+	loandbtest.TieOut(t, db, loan.ID)
+	want := []event.Event{event.DisbursementFailed{
+		OnLoan: loandb.OnLoan(&loan), DisbursementID: loan.Disbursement.ID, Amount: loan.Disbursement.Net,
+		Reason: "account closed",
+	}}
+	if diff := cmp.Diff(want, loandb.Events(&failed)); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if got := loandb.By(loan.ID, ""); got != loan.ID.String() {
+		t.Errorf("by %s", got)
+	}
+	if got := loandb.By(loan.ID, "closeofday"); got != "closeofday" {
+		t.Errorf("by %s", got)
 	}
 }
 
