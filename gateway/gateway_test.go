@@ -183,8 +183,11 @@ func TestInternalRoutes(t *testing.T) {
 			role   access.Role
 			status int
 		}{
-			{"", http.StatusUnauthorized}, {access.Officer, http.StatusForbidden}, {access.Customer, http.StatusForbidden},
-			{access.Admin, http.StatusOK}, {access.System, http.StatusOK},
+			{"", http.StatusUnauthorized},
+			{access.Officer, http.StatusForbidden},
+			{access.Customer, http.StatusForbidden},
+			{access.Admin, http.StatusOK},
+			{access.System, http.StatusOK},
 		} {
 			r := outside.request(http.MethodGet, path, http.NoBody)
 			r.Header.Set("X-Forwarded-For", "127.0.0.1, 203.0.113.9")

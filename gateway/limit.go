@@ -57,14 +57,14 @@ func (q *quota) limiter(key string) *rate.Limiter {
 	defer q.mu.Unlock()
 	if element, ok := q.byKey[key]; ok {
 		q.order.MoveToFront(element)
-		return element.Value.(*bucket).limiter //nolint:forcetypeassert // the list holds nothing else
+		return element.Value.(*bucket).limiter //nolint:errcheck // the list holds nothing else
 	}
 	fresh := &bucket{key: key, limiter: rate.NewLimiter(q.limit, q.burst)}
 	q.byKey[key] = q.order.PushFront(fresh)
 	if q.order.Len() > q.max {
 		oldest := q.order.Back()
 		q.order.Remove(oldest)
-		delete(q.byKey, oldest.Value.(*bucket).key) //nolint:forcetypeassert // as above
+		delete(q.byKey, oldest.Value.(*bucket).key) //nolint:errcheck // as above
 	}
 	return fresh.limiter
 }

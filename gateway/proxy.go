@@ -66,7 +66,7 @@ func newUpstreams(env *app.Env, m *metrics) (map[string]*upstream, error) {
 }
 
 func newUpstream(name string, base *url.URL, env *app.Env, m *metrics, pause time.Duration) *upstream {
-	u := &upstream{breaker: newBreaker(name, pause, m)}
+	u := &upstream{breaker: newBreaker(name, pause, m)} //nolint:bodyclose // makes no request
 	transport := &http.Transport{
 		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext,
 		MaxIdleConnsPerHost:    idleConnsMax,
@@ -158,7 +158,7 @@ type clientBody struct{ io.ReadCloser }
 // Read implements io.Reader.
 func (b *clientBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract is EOF itself
+	if err != nil && err != io.EOF {
 		err = bodyError{err}
 	}
 	return n, err
@@ -204,7 +204,7 @@ func (b breaking) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func newBreaker(name string, pause time.Duration, m *metrics) *gobreaker.CircuitBreaker[*http.Response] {
 	m.breaker.WithLabelValues(name).Set(0)
-	return gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{
+	return gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{ //nolint:bodyclose // makes no request
 		Name: name, MaxRequests: breakerTrials, Interval: breakerWindow, BucketPeriod: breakerBucket, Timeout: pause,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			return c.Requests >= breakerSample && 2*c.TotalFailures >= c.Requests
@@ -226,7 +226,7 @@ var bufferPool = sync.Pool{New: func() any { return new([copyBytes]byte) }}
 
 // Get implements httputil.BufferPool.
 func (buffers) Get() []byte {
-	return bufferPool.Get().(*[copyBytes]byte)[:] //nolint:forcetypeassert // the pool holds nothing else
+	return bufferPool.Get().(*[copyBytes]byte)[:] //nolint:errcheck // the pool holds nothing else
 }
 
 // Put implements httputil.BufferPool.

@@ -23,29 +23,49 @@ const statusClientGone = 499
 
 var (
 	notFound   = refusal{http.StatusNotFound, "not-found", "Not found", "There is no such path in this API."}
-	notAllowed = refusal{http.StatusMethodNotAllowed, "method-not-allowed", "Method not allowed",
-		"This path has other methods; see the header Allow."}
-	tooMany = refusal{http.StatusTooManyRequests, "too-many-requests", "Too many requests",
-		"Wait as the header Retry-After says."}
-	tooLarge = refusal{http.StatusRequestEntityTooLarge, "body-too-large", "Body too large",
-		"The body exceeds the limit of this operation."}
-	unauthenticated = refusal{http.StatusUnauthorized, "unauthenticated", "Authentication required",
-		"Send the header Authorization: Bearer with an access token."}
-	invalidToken = refusal{http.StatusUnauthorized, "invalid-token", "Access token not accepted",
-		"The access token is malformed, expired, or was not issued for this platform."}
+	notAllowed = refusal{
+		http.StatusMethodNotAllowed, "method-not-allowed", "Method not allowed",
+		"This path has other methods; see the header Allow.",
+	}
+	tooMany = refusal{
+		http.StatusTooManyRequests, "too-many-requests", "Too many requests",
+		"Wait as the header Retry-After says.",
+	}
+	tooLarge = refusal{
+		http.StatusRequestEntityTooLarge, "body-too-large", "Body too large",
+		"The body exceeds the limit of this operation.",
+	}
+	unauthenticated = refusal{
+		http.StatusUnauthorized, "unauthenticated", "Authentication required",
+		"Send the header Authorization: Bearer with an access token.",
+	}
+	invalidToken = refusal{
+		http.StatusUnauthorized, "invalid-token", "Access token not accepted",
+		"The access token is malformed, expired, or was not issued for this platform.",
+	}
 	forbidden    = refusal{http.StatusForbidden, "forbidden", "Not allowed", "This operation is for other roles."}
-	unverifiable = refusal{http.StatusServiceUnavailable, "unavailable", "Temporarily unavailable",
-		"The token could not be checked."}
-	cutOff = refusal{http.StatusServiceUnavailable, "unavailable", "Temporarily unavailable",
-		"The service behind this operation has failed repeatedly and gets a pause. The request was not sent to it."}
-	unreachable = refusal{http.StatusServiceUnavailable, "unavailable", "Temporarily unavailable",
+	unverifiable = refusal{
+		http.StatusServiceUnavailable, "unavailable", "Temporarily unavailable",
+		"The token could not be checked.",
+	}
+	cutOff = refusal{
+		http.StatusServiceUnavailable, "unavailable", "Temporarily unavailable",
+		"The service behind this operation has failed repeatedly and gets a pause. The request was not sent to it.",
+	}
+	unreachable = refusal{
+		http.StatusServiceUnavailable, "unavailable", "Temporarily unavailable",
 		"The service behind this operation did not answer. Send the same request again, with the same idempotency " +
-			"key if it has one."}
-	tooSlow = refusal{http.StatusGatewayTimeout, "upstream-timeout", "The service did not answer in time",
-		"The outcome is unknown. Send the same request again, with the same idempotency key if it has one."}
+			"key if it has one.",
+	}
+	tooSlow = refusal{
+		http.StatusGatewayTimeout, "upstream-timeout", "The service did not answer in time",
+		"The outcome is unknown. Send the same request again, with the same idempotency key if it has one.",
+	}
 	unread  = refusal{http.StatusBadRequest, "malformed-request", "Malformed request", "The body could not be read."}
-	stalled = refusal{http.StatusRequestTimeout, "request-timeout", "The request took too long",
-		"The body did not arrive in time."}
+	stalled = refusal{
+		http.StatusRequestTimeout, "request-timeout", "The request took too long",
+		"The body did not arrive in time.",
+	}
 	clientGone = refusal{statusClientGone, "client-gone", "The client went away", ""}
 )
 

@@ -37,8 +37,10 @@ func TestVerifyRoutes(t *testing.T) {
 		"/large": {"post": {"security": [{"bearer": []}], "x-tenor-body-bytes": 1000000}}
 	}}`
 	good := []Route{
-		{get, "/open", "kyc", public, Ordinary}, {post, "/any", "kyc", bearer, Ordinary},
-		{post, "/some", "kyc", only(access.Officer, access.Manager), Ordinary}, {post, "/large", "kyc", bearer, Upload},
+		{get, "/open", "kyc", public, Ordinary},
+		{post, "/any", "kyc", bearer, Ordinary},
+		{post, "/some", "kyc", only(access.Officer, access.Manager), Ordinary},
+		{post, "/large", "kyc", bearer, Upload},
 		{get, "/docs", own, public, Page},
 	}
 	if err := verifyRoutes(good, []byte(document)); err != nil {

@@ -20,23 +20,39 @@ const tag = "auth"
 
 func (s *Service) routes(api *httpapi.API) {
 	api.Problems(
-		httpapi.Problem{Err: ErrLoginRefused, Status: http.StatusUnauthorized, Type: "login-refused",
-			Title: "E-mail or password is wrong"},
-		httpapi.Problem{Err: ErrBusy, Status: http.StatusServiceUnavailable, Type: "unavailable",
-			Title: "Too many logins at once; try again"},
-		httpapi.Problem{Err: ErrRefreshRefused, Status: http.StatusUnauthorized, Type: "refresh-token-refused",
-			Title: "The refresh token is not accepted; log in again"},
-		httpapi.Problem{Err: ErrNotFound, Status: http.StatusNotFound, Type: "not-found",
-			Title: "No such account or client"},
+		httpapi.Problem{
+			Err: ErrLoginRefused, Status: http.StatusUnauthorized, Type: "login-refused",
+			Title: "E-mail or password is wrong",
+		},
+		httpapi.Problem{
+			Err: ErrBusy, Status: http.StatusServiceUnavailable, Type: "unavailable",
+			Title: "Too many logins at once; try again",
+		},
+		httpapi.Problem{
+			Err: ErrRefreshRefused, Status: http.StatusUnauthorized, Type: "refresh-token-refused",
+			Title: "The refresh token is not accepted; log in again",
+		},
+		httpapi.Problem{
+			Err: ErrNotFound, Status: http.StatusNotFound, Type: "not-found",
+			Title: "No such account or client",
+		},
 		httpapi.Problem{Err: ErrNameTaken, Status: http.StatusConflict, Type: "name-taken", Title: "The name is taken"},
-		httpapi.Problem{Err: ErrRoles, Status: http.StatusUnprocessableEntity, Type: "validation",
-			Title: "Roles are missing, repeated or not for this kind of account"},
-		httpapi.Problem{Err: ErrPassword, Status: http.StatusUnprocessableEntity, Type: "validation",
-			Title: "The password is too short or too long"},
-		httpapi.Problem{Err: ErrLastAdmin, Status: http.StatusConflict, Type: "last-administrator",
-			Title: "The last active administrator cannot be disabled"},
-		httpapi.Problem{Err: ErrRotationPending, Status: http.StatusConflict, Type: "rotation-pending",
-			Title: "A new key is published and does not sign yet"},
+		httpapi.Problem{
+			Err: ErrRoles, Status: http.StatusUnprocessableEntity, Type: "validation",
+			Title: "Roles are missing, repeated or not for this kind of account",
+		},
+		httpapi.Problem{
+			Err: ErrPassword, Status: http.StatusUnprocessableEntity, Type: "validation",
+			Title: "The password is too short or too long",
+		},
+		httpapi.Problem{
+			Err: ErrLastAdmin, Status: http.StatusConflict, Type: "last-administrator",
+			Title: "The last active administrator cannot be disabled",
+		},
+		httpapi.Problem{
+			Err: ErrRotationPending, Status: http.StatusConflict, Type: "rotation-pending",
+			Title: "A new key is published and does not sign yet",
+		},
 	)
 	s.sessionRoutes(api)
 	s.discoveryRoutes(api)

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	tokenPath              = "/api/v1/oauth/token" //nolint:gosec // a path, not a credential
+	tokenPath              = "/api/v1/oauth/token"
 	grantClientCredentials = "client_credentials"
 	formType               = "application/x-www-form-urlencoded"
 	formBytesMax           = 8 << 10

@@ -140,14 +140,18 @@ func TestTheDocument(t *testing.T) {
 	if diff := cmp.Diff([]any{"OFFICER"}, roles); diff != "" {
 		t.Errorf("roles (-want +got):\n%s", diff)
 	}
-	health := at(t, document, "paths", "/health/{service}", "get", "parameters").([]any)[0]
-	if diff := cmp.Diff([]any{"a", "b"}, at(t, health, "schema", "enum")); diff != "" {
+	health, ok := at(t, document, "paths", "/health/{service}", "get", "parameters").([]any)
+	if !ok || len(health) != 1 {
+		t.Fatalf("parameters %v, want one", health)
+	}
+	if diff := cmp.Diff([]any{"a", "b"}, at(t, health[0], "schema", "enum")); diff != "" {
 		t.Errorf("services of the health check (-want +got):\n%s", diff)
 	}
 	at(t, document, "paths", "/health/{service}/live")
 	at(t, document, "paths", "/health/{service}/ready")
 	tags := []any{
-		map[string]any{"name": "a", "description": "About a"}, map[string]any{"name": "b", "description": "About b"},
+		map[string]any{"name": "a", "description": "About a"},
+		map[string]any{"name": "b", "description": "About b"},
 		map[string]any{"name": "docs", "description": "This documentation"},
 		map[string]any{"name": "health", "description": "Is it up, and how is it doing?"},
 	}
