@@ -91,6 +91,7 @@ type entryColumns struct {
 func columnsOf(items []*item) (entryColumns, error) {
 	var c entryColumns
 	for i, it := range items {
+		it.pos = int64(i)
 		e := it.entry
 		metadata, err := encodeMetadata(e.Metadata)
 		if err != nil {
@@ -107,7 +108,7 @@ func columnsOf(items []*item) (entryColumns, error) {
 		c.by = append(c.by, e.PostedBy)
 		c.metadata = append(c.metadata, metadata)
 		c.reverses = append(c.reverses, pgtype.UUID{Bytes: e.Reverses, Valid: e.Reverses != uuid.Nil})
-		c.positions = append(c.positions, int64(i))
+		c.positions = append(c.positions, it.pos)
 	}
 	return c, nil
 }
@@ -296,13 +297,15 @@ func queueReversals(statements *pgx.Batch, items []*item) {
 		 order by u.reverses`, targets, by)
 }
 
-// batchHash covers the entries of a batch in their order, each by its own hash.
+// batchHash covers the entries of a batch, each by its place and its own hash.
 func batchHash(id uuid.UUID, recorded time.Time, items []*item) [sha256.Size]byte {
-	b := make([]byte, 0, 64+48*len(items))
+	const headSize, entrySize = 32, 56
+	b := make([]byte, 0, headSize+entrySize*len(items))
 	b = append(b, id[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(recorded.UnixMicro()))
 	b = binary.BigEndian.AppendUint64(b, uint64(len(items)))
 	for _, it := range items {
+		b = binary.BigEndian.AppendUint64(b, uint64(it.pos))
 		b = append(b, it.id[:]...)
 		b = append(b, it.hash[:]...)
 	}

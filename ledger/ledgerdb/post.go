@@ -80,6 +80,7 @@ type item struct {
 	entry  ledger.JournalEntry
 	id     uuid.UUID
 	hash   [32]byte
+	pos    int64 // its place in the batch
 	posted Posted
 	err    error // why it is not posted: a *ledger.Rejection, ledger.ErrKeyReused or errLinked
 	done   bool  // nothing is left to insert: it was rejected or is a replay

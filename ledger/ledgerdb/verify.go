@@ -1,0 +1,286 @@
+package ledgerdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/civil"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/ledger"
+)
+
+// ErrTampered matches every *Tampered.
+var ErrTampered = errors.New("the journal was changed")
+
+// Tampered names the first row of the books that is not as it was posted.
+type Tampered struct {
+	// Seq is the place of the batch in the chain, 0 for rows outside of it.
+	Seq   int64
+	Batch uuid.UUID
+	// Entry is the entry at fault, or uuid.Nil when the batch as a whole is.
+	Entry uuid.UUID
+	// What says what does not fit.
+	What string
+}
+
+// Error implements error.
+func (t *Tampered) Error() string {
+	return fmt.Sprintf("batch %d (%s), entry %s: %s", t.Seq, t.Batch, t.Entry, t.What)
+}
+
+// Is makes errors.Is(err, ErrTampered) true.
+func (t *Tampered) Is(target error) bool { return target == ErrTampered }
+
+// Verified is what a verification has looked at.
+type Verified struct {
+	Head    ChainHead
+	Entries int64
+	Lines   int64
+}
+
+// verifyBatches bounds the batches that are in memory at once.
+const verifyBatches = 8
+
+// Verify recomputes the chain from the stored rows: every business field of
+// every sealed entry and line, their number and order. With a head kept from
+// before it also proves that the chain up to it is still there. The error is a
+// *Tampered that names the first fault; what was verified before it is returned
+// as well.
+//
+// It also compares what is derived from the journal: reversals and the totals
+// of accounts with a limit.
+func Verify(ctx context.Context, db *database.DB, kept *ChainHead) (Verified, error) {
+	return verify(kept, func(fn func(ctx context.Context, tx database.Tx) error) error {
+		return database.InReadTx(ctx, db, func(tx database.Tx) error { return fn(ctx, tx) })
+	})
+}
+
+// verify reads page by page, each in what read runs: the journal only grows.
+func verify(
+	kept *ChainHead, read func(fn func(ctx context.Context, tx database.Tx) error) error,
+) (Verified, error) {
+	var v Verified
+	for done := false; !done; {
+		err := read(func(ctx context.Context, tx database.Tx) error {
+			var err error
+			v, done, err = v.page(ctx, tx, kept)
+			return err
+		})
+		if err != nil {
+			return v, err
+		}
+	}
+	if kept != nil && v.Head.Seq < kept.Seq {
+		return v, &Tampered{Seq: v.Head.Seq + 1, What: "is missing: the chain was longer before"}
+	}
+	return v, read(verifyDerived)
+}
+
+// page verifies the batches after v.
+func (v Verified) page(ctx context.Context, tx database.Tx, kept *ChainHead) (Verified, bool, error) {
+	rows, err := tx.Query(ctx, `
+		select id, recorded_at, entries, hash, seq, chain_hash
+		  from ledger_batch where seq > $1 order by seq limit $2`, v.Head.Seq, verifyBatches)
+	if err != nil {
+		return v, false, fmt.Errorf("reading the chain: %w", err)
+	}
+	batches, err := pgx.CollectRows(rows, pgx.RowToStructByPos[sealedBatch])
+	if err != nil {
+		return v, false, fmt.Errorf("reading the chain: %w", err)
+	}
+	ids := make([]uuid.UUID, len(batches))
+	for i, b := range batches {
+		ids[i] = b.ID
+	}
+	content, err := readContent(ctx, tx, ids)
+	if err != nil {
+		return v, false, err
+	}
+	for _, b := range batches {
+		fault := func(what string) error { return &Tampered{Seq: v.Head.Seq + 1, Batch: b.ID, What: what} }
+		if b.Seq != v.Head.Seq+1 {
+			return v, false, fault("is missing")
+		}
+		if string(b.link(v.Head.Hash)) != string(b.ChainHash) {
+			return v, false, fault("does not continue the chain")
+		}
+		lines, err := b.verify(content[b.ID])
+		if err != nil {
+			return v, false, err
+		}
+		v.Head = ChainHead{Seq: b.Seq, Hash: b.ChainHash}
+		v.Entries += b.Entries
+		v.Lines += lines
+		if kept != nil && kept.Seq == b.Seq && string(kept.Hash) != string(b.ChainHash) {
+			return v, false, fault("ends another chain than the one that was kept")
+		}
+	}
+	return v, len(batches) < verifyBatches, nil
+}
+
+// storedEntry is an entry with its lines exactly as the tables have them.
+type storedEntry struct {
+	id       uuid.UUID
+	hash     []byte
+	recorded time.Time
+	pos      int64
+	entry    ledger.JournalEntry
+	fault    string // what already reading it has shown
+}
+
+// verify compares a batch with its entries and returns the number of lines.
+func (b sealedBatch) verify(entries []*storedEntry) (int64, error) {
+	fault := func(entry uuid.UUID, what string) error {
+		return &Tampered{Seq: b.Seq, Batch: b.ID, Entry: entry, What: what}
+	}
+	var lines int64
+	items := make([]*item, len(entries))
+	for i, e := range entries {
+		switch hash := e.entry.Hash(); {
+		case e.fault != "":
+			return 0, fault(e.id, e.fault)
+		case e.entry.ID() != e.id:
+			return 0, fault(e.id, "its key does not belong to its id")
+		case !e.recorded.Equal(b.RecordedAt):
+			return 0, fault(e.id, "its instant of recording is not that of its batch")
+		case string(hash[:]) != string(e.hash):
+			return 0, fault(e.id, "a field or a line is not as it was posted")
+		default:
+			items[i] = &item{id: e.id, hash: hash, pos: e.pos}
+		}
+		lines += int64(len(e.entry.Lines))
+	}
+	if int64(len(entries)) != b.Entries {
+		return 0, fault(uuid.Nil, fmt.Sprintf("has %d entries, was posted with %d", len(entries), b.Entries))
+	}
+	if sum := batchHash(b.ID, b.RecordedAt, items); string(sum[:]) != string(b.Hash) {
+		return 0, fault(uuid.Nil, "its entries are not those that were posted")
+	}
+	return lines, nil
+}
+
+// readContent reads the entries of batches in their order.
+func readContent(ctx context.Context, tx database.Tx, batches []uuid.UUID) (map[uuid.UUID][]*storedEntry, error) {
+	rows, err := tx.Query(ctx, `
+		select id, key, hash, kind, effective_date, booking_date, recorded_at, reference, description, posted_by,
+		       metadata, reverses, batch_id, batch_pos
+		  from ledger_entry where batch_id = any($1) order by batch_id, batch_pos`, batches)
+	if err != nil {
+		return nil, fmt.Errorf("reading entries to verify: %w", err)
+	}
+	defer rows.Close()
+	content := make(map[uuid.UUID][]*storedEntry, len(batches))
+	byID := map[uuid.UUID]*storedEntry{}
+	var ids []uuid.UUID
+	for rows.Next() {
+		var s storedEntry
+		var batch uuid.UUID
+		var reverses *uuid.UUID
+		e := &s.entry
+		err := rows.Scan(&s.id, &e.Key, &s.hash, &e.Kind, &e.EffectiveDate, &e.BookingDate, &s.recorded, &e.Reference,
+			&e.Description, &e.PostedBy, &e.Metadata, &reverses, &batch, &s.pos)
+		if err != nil {
+			return nil, fmt.Errorf("reading entries to verify: %w", err)
+		}
+		if reverses != nil {
+			e.Reverses = *reverses
+		}
+		content[batch] = append(content[batch], &s)
+		byID[s.id] = &s
+		ids = append(ids, s.id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading entries to verify: %w", err)
+	}
+	return content, readContentLines(ctx, tx, ids, byID)
+}
+
+func readContentLines(
+	ctx context.Context, tx database.Tx, ids []uuid.UUID, byID map[uuid.UUID]*storedEntry,
+) error {
+	rows, err := tx.Query(ctx, `
+		select l.entry_id, l.line_no, l.account_id, l.effective_date, l.booking_date, l.recorded_at, l.debit, l.credit,
+		       coalesce(a.currency, '')
+		  from ledger_line l left join ledger_account a on a.id = l.account_id
+		 where l.entry_id = any($1) order by l.entry_id, l.line_no`, ids)
+	if err != nil {
+		return fmt.Errorf("reading lines to verify: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var entry uuid.UUID
+		var number, debit, credit int64
+		var line ledger.Line
+		var effective, booking civil.Date
+		var recorded time.Time
+		var code string
+		err := rows.Scan(&entry, &number, &line.AccountID, &effective, &booking, &recorded, &debit, &credit, &code)
+		if err != nil {
+			return fmt.Errorf("reading lines to verify: %w", err)
+		}
+		s := byID[entry]
+		currency, err := ledger.ParseCurrency(code)
+		switch {
+		case err != nil:
+			s.fault = fmt.Sprintf("the account of line %d is not there", number)
+		case number != int64(len(s.entry.Lines)):
+			s.fault = fmt.Sprintf("line %d is not there", len(s.entry.Lines))
+		case effective != s.entry.EffectiveDate || booking != s.entry.BookingDate || !recorded.Equal(s.recorded):
+			s.fault = fmt.Sprintf("line %d has other dates than its entry", number)
+		case debit != 0 && credit != 0:
+			s.fault = fmt.Sprintf("line %d has both sides", number)
+		}
+		line.Side, line.Amount = ledger.Debit, ledger.NewAmount(debit, currency)
+		if debit == 0 {
+			line.Side, line.Amount = ledger.Credit, ledger.NewAmount(credit, currency)
+		}
+		s.entry.Lines = append(s.entry.Lines, line)
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("reading lines to verify: %w", err)
+	}
+	return nil
+}
+
+// derivedChecks each find an entry or account at fault, if there is one.
+var derivedChecks = []struct{ what, sql string }{
+	{"it belongs to no batch", `
+		select e.id from ledger_entry e left join ledger_batch b on b.id = e.batch_id
+		 where b.id is null order by e.id limit 1`},
+	{"it has lines but no entry", `
+		select l.entry_id from ledger_line l left join ledger_entry e on e.id = l.entry_id
+		 where e.id is null order by l.entry_id limit 1`},
+	{"it reverses an entry without the record of that", `
+		select e.id from ledger_entry e left join ledger_reversal r on r.entry_id = e.id and r.reverses = e.reverses
+		 where e.reverses is not null and r.entry_id is null order by e.id limit 1`},
+	{"it is recorded as a reversal and is none", `
+		select r.entry_id from ledger_reversal r left join ledger_entry e on e.id = r.entry_id and e.reverses = r.reverses
+		 where e.id is null order by r.entry_id limit 1`},
+	{"is an account whose totals are not the sums of its lines", `
+		select t.account_id
+		  from ledger_limit t left join ledger_line l on l.account_id = t.account_id
+		 group by t.account_id, t.debits, t.credits
+		having coalesce(sum(l.debit), 0) <> t.debits or coalesce(sum(l.credit), 0) <> t.credits
+		 order by t.account_id limit 1`},
+}
+
+// verifyDerived finds rows outside the chain and totals that drifted.
+func verifyDerived(ctx context.Context, tx database.Tx) error {
+	for _, check := range derivedChecks {
+		var id uuid.UUID
+		err := tx.QueryRow(ctx, check.sql).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("verifying what is derived from the journal: %w", err)
+		}
+		return &Tampered{Entry: id, What: check.what}
+	}
+	return nil
+}

@@ -1,0 +1,202 @@
+package ledgerdb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/ledger"
+	"github.com/tenor-lending/tenor/ledger/ledgerdb"
+)
+
+// sealedBooks posts a few batches, one of several entries, with a reversal and
+// an account that has a limit, and seals them.
+func sealedBooks(t *testing.T) (*books, ledgerdb.ChainHead) {
+	t.Helper()
+	b := openBooks(t)
+	first := move("chain/1", day(1), b.cash, b.overpaid, "100.00")
+	b.mustPost(noon, first)
+	b.mustPost(noon.Add(time.Second),
+		move("chain/2", day(2), b.portfolio, b.cash, "7.00"), move("chain/3", day(2), b.portfolio, b.cash, "7.00"),
+		move("chain/4", day(3), b.overpaid, b.income, "1.50"))
+	b.mustPost(noon.Add(2*time.Second), move("chain/2", day(2), b.portfolio, b.cash, "7.00"),
+		move("chain/5", day(4), b.cash, b.portfolio, "3.00"))
+	b.mustPost(noon.Add(3*time.Second),
+		move("chain/4", day(3), b.overpaid, b.income, "1.50").Reverse(ledger.Reversal{Key: "chain/6", EffectiveDate: day(5)}))
+	head, err := ledgerdb.SealAll(t.Context(), b.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, head
+}
+
+func TestVerifyCountsWhatItSaw(t *testing.T) {
+	t.Parallel()
+	b, head := sealedBooks(t)
+	if head.Seq != 4 {
+		t.Errorf("%d batches sealed, want 4", head.Seq)
+	}
+	v, err := ledgerdb.Verify(t.Context(), b.db, &head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Head.Seq != 4 || v.Entries != 6 || v.Lines != 12 {
+		t.Errorf("verified %+v, want 4 batches, 6 entries, 12 lines", v)
+	}
+	again, err := ledgerdb.SealAll(t.Context(), b.db)
+	if err != nil || again.Seq != head.Seq || string(again.Hash) != string(head.Hash) {
+		t.Errorf("sealing nothing: %v, %v", again, err)
+	}
+	b.mustPost(noon, move("chain/late", day(1), b.cash, b.income, "1.00")) // recorded before the others
+	if head, err = ledgerdb.SealAll(t.Context(), b.db); err != nil || head.Seq != 5 {
+		t.Errorf("a batch with an early instant: head %d, %v; want 5", head.Seq, err)
+	}
+	if _, err = ledgerdb.Verify(t.Context(), b.db, nil); err != nil {
+		t.Error(err)
+	}
+	longer := ledgerdb.ChainHead{Seq: 6, Hash: []byte("x")}
+	if _, err = ledgerdb.Verify(t.Context(), b.db, &longer); !errors.Is(err, ledgerdb.ErrTampered) {
+		t.Errorf("a chain shorter than the kept head: %v", err)
+	}
+	other := ledgerdb.ChainHead{Seq: 3, Hash: []byte("x")}
+	if _, err = ledgerdb.Verify(t.Context(), b.db, &other); !errors.Is(err, ledgerdb.ErrTampered) {
+		t.Errorf("a chain other than the kept one: %v", err)
+	}
+}
+
+// tamperings change one thing each in a row that $1 picks by its place.
+var tamperings = []string{
+	`update ledger_entry set key = key || 'x' where id = $1`,
+	`update ledger_entry set kind = 'X' where id = $1`,
+	`update ledger_entry set effective_date = '2026-03-20' where id = $1`,
+	`update ledger_entry set booking_date = '2026-03-20' where id = $1`,
+	`update ledger_entry set recorded_at = '2026-03-20 00:00:00+00' where id = $1`,
+	`update ledger_entry set reference = '' where id = $1`,
+	`update ledger_entry set description = 'x' where id = $1`,
+	`update ledger_entry set posted_by = 'x' where id = $1`,
+	`update ledger_entry set metadata = '{"loan_id": "x"}' where id = $1`,
+	`update ledger_entry set reverses = '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e' where id = $1`,
+	`update ledger_entry set hash = '\x00' where id = $1`,
+	`update ledger_entry set batch_pos = batch_pos + 10 where id = $1`,
+	`update ledger_entry set batch_id = '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e' where id = $1`,
+	`update ledger_entry set id = '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e' where id = $1`,
+	`delete from ledger_entry where id = $1`,
+	`update ledger_line set debit = debit + 1 where entry_id = $1 and debit > 0`,
+	`update ledger_line set credit = credit + 1 where entry_id = $1 and credit > 0`,
+	`update ledger_line set debit = debit + 1, credit = 0 where entry_id = $1 and debit > 0`,
+	`update ledger_line set debit = credit, credit = debit where entry_id = $1`,
+	`update ledger_line set debit = debit + case when debit > 0 then 1 else 0 end,
+	        credit = credit + case when credit > 0 then 1 else 0 end where entry_id = $1`,
+	`update ledger_line set effective_date = '2026-03-20' where entry_id = $1`,
+	`update ledger_line set booking_date = '2026-03-20' where entry_id = $1`,
+	`update ledger_line set recorded_at = '2026-03-20 00:00:00+00' where entry_id = $1`,
+	`update ledger_line set line_no = line_no + 5 where entry_id = $1`,
+	`update ledger_line set account_id = '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e' where entry_id = $1 and line_no = 0`,
+	`update ledger_line set entry_id = '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e' where entry_id = $1`,
+	`delete from ledger_line where entry_id = $1 and line_no = 1`,
+	`delete from ledger_line where entry_id = $1`,
+	`update ledger_batch set entries = entries + 1 where id = (select batch_id from ledger_entry where id = $1)`,
+	`update ledger_batch set recorded_at = '2026-03-20 00:00:00+00'
+	  where id = (select batch_id from ledger_entry where id = $1)`,
+	`update ledger_batch set hash = '\x00' where id = (select batch_id from ledger_entry where id = $1)`,
+	`update ledger_batch set chain_hash = '\x00' where id = (select batch_id from ledger_entry where id = $1)`,
+	`update ledger_batch set seq = seq + 100 where id = (select batch_id from ledger_entry where id = $1)`,
+	`update ledger_batch set seq = null, chain_hash = null where id = (select batch_id from ledger_entry where id = $1)`,
+	`delete from ledger_batch where id = (select batch_id from ledger_entry where id = $1)`,
+	`update ledger_account set currency = 'USD'
+	  where id = (select account_id from ledger_line where entry_id = $1 and line_no = 0)`,
+	`delete from ledger_reversal where reverses = $1 or entry_id = $1 or true`,
+	`insert into ledger_reversal (reverses, entry_id) values ($1, '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e')
+	 on conflict (reverses) do update set entry_id = excluded.entry_id`,
+	`update ledger_limit set credits = credits + 1 where account_id <> $1`,
+}
+
+// TestVerifyFindsEveryTampering changes one row behind the ledger's back, of
+// any column and kind, and rolls that back after verify had its say.
+func TestVerifyFindsEveryTampering(t *testing.T) {
+	t.Parallel()
+	b, head := sealedBooks(t)
+	keys := []string{"chain/1", "chain/2", "chain/3", "chain/4", "chain/5", "chain/6"}
+	try := func(sql string, id uuid.UUID) error {
+		undo := errors.New("undo")
+		var verdict error
+		err := database.InTx(context.Background(), b.db, func(tx database.Tx) error {
+			tag, err := tx.Exec(context.Background(), sql, id)
+			if err != nil {
+				return err
+			}
+			if tag.RowsAffected() == 0 {
+				return fmt.Errorf("nothing was changed by %s", sql)
+			}
+			_, verdict = ledgerdb.VerifyTx(context.Background(), tx, &head)
+			return undo
+		})
+		if !errors.Is(err, undo) {
+			return err
+		}
+		if !errors.Is(verdict, ledgerdb.ErrTampered) {
+			return fmt.Errorf("not found (%w): %s", verdict, sql)
+		}
+		return nil
+	}
+	for _, sql := range tamperings {
+		if err := try(sql, ledger.EntryID("chain/3")); err != nil {
+			t.Error(err)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		sql := rapid.SampledFrom(tamperings).Draw(t, "sql")
+		if err := try(sql, ledger.EntryID(rapid.SampledFrom(keys).Draw(t, "entry"))); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if _, err := ledgerdb.Verify(t.Context(), b.db, &head); err != nil {
+		t.Errorf("after all was rolled back: %v", err)
+	}
+}
+
+// TestSealingRunsBesidePosting seals from two sides while others post: every
+// batch is sealed once and none is passed over.
+func TestSealingRunsBesidePosting(t *testing.T) {
+	t.Parallel()
+	b := openBooks(t)
+	c := b.committer()
+	ctx, cancel := context.WithCancel(t.Context())
+	var sealers, posters sync.WaitGroup
+	for range 2 {
+		sealers.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := ledgerdb.SealAll(t.Context(), b.db); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	const writers, each = 6, 20
+	for w := range writers {
+		posters.Go(func() {
+			for i := range each {
+				if _, err := c.Post(t.Context(), move(fmt.Sprintf("s/%d/%d", w, i), day(1), b.cash, b.income, "1.00")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	posters.Wait()
+	cancel()
+	sealers.Wait()
+	if _, err := ledgerdb.SealAll(t.Context(), b.db); err != nil {
+		t.Fatal(err)
+	}
+	v, err := ledgerdb.Verify(t.Context(), b.db, nil)
+	if err != nil || v.Entries != writers*each {
+		t.Errorf("verified %d entries, want %d: %v", v.Entries, writers*each, err)
+	}
+}
