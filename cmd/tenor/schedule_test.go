@@ -79,7 +79,7 @@ func TestAPRCommand(t *testing.T) {
 			[]string{"01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12"}[(month+1)%12] + "-10,-230\n"
 	}
 	code, out, errs := tool(t, aprCommand, flows, "--flows", "-")
-	if code != 0 || !strings.Contains(out, "9.69 %  unit-period month") {
+	if code != 0 || !strings.Contains(out, "9.69 %   unit-period month") {
 		t.Errorf("exit %d:\n%s%s", code, out, errs)
 	}
 	code, out, _ = tool(t, aprCommand, "", append([]string{"--print-json"}, illustrationFlags...)...)
