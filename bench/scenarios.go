@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tenor-lending/tenor/bench/books"
 	"github.com/tenor-lending/tenor/bench/engine"
 	"github.com/tenor-lending/tenor/bench/flow"
 	"github.com/tenor-lending/tenor/bench/harness"
@@ -12,7 +13,7 @@ import (
 
 // scenarios is the table of what can be measured, in the order of `bench list`.
 func scenarios() []harness.Scenario {
-	return slices.Concat(engine.Scenarios(), flow.Scenarios())
+	return slices.Concat(engine.Scenarios(), books.Scenarios(), flow.Scenarios())
 }
 
 // pick finds the named scenarios; "all" is every one.

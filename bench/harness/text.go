@@ -3,6 +3,7 @@ package harness
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -97,4 +98,27 @@ func (b *Bench) OverTime(title string, names []string, all []Stats) {
 	}
 	b.Plot(rates)
 	b.Plot(delays)
+}
+
+// Ratio reports how many times a is b.
+func (b *Bench) Ratio(name string, a, c float64) {
+	if c != 0 {
+		b.Metric(name, a/c, "x")
+	}
+}
+
+// Progress tells something that is not part of the report.
+func (b *Bench) Progress(format string, args ...any) { b.sayf("  "+format+"\n", args...) }
+
+// MedianOf returns the median of a figure over several loads, zero of none.
+func MedianOf(all []Stats, of func(Stats) time.Duration) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	values := make([]time.Duration, len(all))
+	for i, s := range all {
+		values[i] = of(s)
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
 }
