@@ -102,10 +102,14 @@ func TestAKeptFileIsNeverDropped(t *testing.T) {
 func TestADroppedFileCannotBeKept(t *testing.T) {
 	t.Parallel()
 	i, _ := intake(t)
-	received := receive(t, i)
+	received, neighbour := receive(t, i), receive(t, i)
 	wantBlob(t, i, received.Key, true)
 	i.Drop(t.Context(), received.Key)
 	wantBlob(t, i, received.Key, false)
+	wantBlob(t, i, neighbour.Key, true)
+	if err := keep(t, i, neighbour.Key); err != nil {
+		t.Errorf("keeping another one: %v", err)
+	}
 	if err := keep(t, i, received.Key); !errors.Is(err, upload.ErrExpired) {
 		t.Errorf("keeping it: %v, want ErrExpired", err)
 	}

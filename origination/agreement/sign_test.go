@@ -167,6 +167,8 @@ func TestAdditionsAndCutsAreNoticed(t *testing.T) {
 	if bytes.Equal(narrowed, pdf) {
 		t.Fatal("the test does not change what it means to")
 	}
+	upper := append(bytes.Clone(pdf[:hole]), bytes.ToUpper(pdf[hole:hole+1000])...)
+	upper = append(upper, pdf[hole+1000:]...)
 	cases := map[string]struct {
 		pdf  []byte
 		want error
@@ -174,6 +176,7 @@ func TestAdditionsAndCutsAreNoticed(t *testing.T) {
 		"one byte more":         {appended("\n"), ErrSignature},
 		"an incremental update": {appended("3 0 obj\n<</Type /Page>>\nendobj\ntrailer\n<<>>\n%%EOF\n"), ErrSignature},
 		"a second signature":    {appended("/ByteRange [0 1 2 3]"), ErrSignature},
+		"written otherwise":     {upper, ErrSignature},
 		"one byte less":         {pdf[:len(pdf)-1], ErrSignature},
 		"a wider hole":          {narrowed, ErrSignature},
 		"half":                  {pdf[:len(pdf)/2], ErrSignature},
