@@ -38,7 +38,11 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	db := dbtest.New(t, "core")
+	return fixtureOn(t, dbtest.New(t, "core"))
+}
+
+func fixtureOn(t *testing.T, db *database.DB) *fixture {
+	t.Helper()
 	f := &fixture{t: t, db: db, env: httpapitest.Env(t, "core", db), now: loandbtest.Now}
 	f.env.Now = func() time.Time {
 		f.mu.Lock()

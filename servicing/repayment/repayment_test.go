@@ -41,7 +41,11 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	db := dbtest.New(t, "core")
+	return fixtureOn(t, dbtest.New(t, "core"))
+}
+
+func fixtureOn(t *testing.T, db *database.DB) *fixture {
+	t.Helper()
 	env := httpapitest.Env(t, "core", db)
 	component, err := New(env)
 	if err != nil {
