@@ -176,51 +176,89 @@ func TestMessages(t *testing.T) {
 		body  string // "" for events that say nothing
 	}{
 		{b.registered(asha), "Your account is ready. You can now apply for a loan."},
-		{event.ApplicationStageChanged{OnApplication: app, From: event.StageInput, To: event.StageKYC},
-			"We received your application and now check your identity."},
+		{
+			event.ApplicationStageChanged{OnApplication: app, From: event.StageInput, To: event.StageKYC},
+			"We received your application and now check your identity.",
+		},
 		{event.ApplicationStageChanged{OnApplication: app, To: event.StageRepayment}, ""},
-		{event.ApplicationStageChanged{OnApplication: app, To: event.StageClosed, Outcome: event.OutcomeExpired},
-			"Our offer was not answered in time. Your application is closed."},
+		{
+			event.ApplicationStageChanged{OnApplication: app, To: event.StageClosed, Outcome: event.OutcomeExpired},
+			"Our offer was not answered in time. Your application is closed.",
+		},
 		{event.ApplicationStageChanged{OnApplication: app, To: event.StageClosed, Outcome: event.OutcomeRepaid}, ""},
-		{event.RiskRejected{OnApplication: app, Reasons: []string{"TERM_TOO_LONG", "INCOME_NOT_STATED"}},
-			"We cannot offer you credit. The principal reasons: term too long, income not stated."},
-		{event.OfferMade{OnApplication: app, Offer: offer},
+		{
+			event.RiskRejected{OnApplication: app, Reasons: []string{"TERM_TOO_LONG", "INCOME_NOT_STATED"}},
+			"We cannot offer you credit. The principal reasons: term too long, income not stated.",
+		},
+		{
+			event.OfferMade{OnApplication: app, Offer: offer},
 			"We offer you 20000.00 INR in monthly instalments of 969.73 INR, at an annual percentage rate of 17.07 %. " +
-				"You can accept it until 2026-12-07."},
+				"You can accept it until 2026-12-07.",
+		},
 		{event.AgreementGenerated{OnApplication: app}, "Please read your loan agreement and sign it."},
-		{event.SigningCodeIssued{OnApplication: app, SealedCode: code, ExpiresAt: until},
+		{
+			event.SigningCodeIssued{OnApplication: app, SealedCode: code, ExpiresAt: until},
 			"Your code is 493817. It is valid until 12:10 UTC on 2026-11-23. Enter it to sign your agreement, and tell " +
-				"it nobody."},
-		{event.AgreementUploaded{OnApplication: app},
-			"We look at the copy you uploaded and tell you when it is accepted."},
-		{event.AgreementSigned{OnApplication: app, Offer: offer},
-			"The loan of 20000.00 INR is concluded. We now pay it out."},
-		{event.LoanActivated{OnLoan: loan, Principal: rupees(20_000_00), BusinessDate: date(1)},
-			"Your loan of 20000.00 INR started on 2026-12-01."},
-		{event.RepaymentScheduleCreated{OnLoan: loan, Instalments: 24, FirstDueDate: date(1), LastDueDate: date(2),
-			TotalDue: rupees(23_273_52)},
-			"You repay 23273.52 INR in 24 instalments, the first on 2026-12-01 and the last on 2026-12-02."},
-		{event.DisbursementCompleted{OnLoan: loan, Amount: rupees(19_600_00), ValueDate: date(1), BankReference: "R1"},
-			"We paid out 19600.00 INR with value date 2026-12-01. Bank reference: R1."},
-		{event.DisbursementFailed{OnLoan: loan, Amount: rupees(19_600_00), Reason: "internal wording"},
-			"The payout of 19600.00 INR did not reach your account. The loan is cancelled and you owe nothing."},
-		{event.PaymentReceived{OnLoan: loan, Amount: rupees(969_73), ValueDate: date(1)},
-			"Your payment of 969.73 INR with value date 2026-12-01 has been received."},
-		{event.PaymentVerified{OnLoan: loan, Amount: rupees(1_000_00), ValueDate: date(1), Principal: rupees(719_73),
-			Interest: rupees(250_00), Fees: rupees(0), Penalties: rupees(0), Overpaid: rupees(30_27)},
+				"it nobody.",
+		},
+		{
+			event.AgreementUploaded{OnApplication: app},
+			"We look at the copy you uploaded and tell you when it is accepted.",
+		},
+		{
+			event.AgreementSigned{OnApplication: app, Offer: offer},
+			"The loan of 20000.00 INR is concluded. We now pay it out.",
+		},
+		{
+			event.LoanActivated{OnLoan: loan, Principal: rupees(20_000_00), BusinessDate: date(1)},
+			"Your loan of 20000.00 INR started on 2026-12-01.",
+		},
+		{
+			event.RepaymentScheduleCreated{
+				OnLoan: loan, Instalments: 24, FirstDueDate: date(1), LastDueDate: date(2),
+				TotalDue: rupees(23_273_52),
+			},
+			"You repay 23273.52 INR in 24 instalments, the first on 2026-12-01 and the last on 2026-12-02.",
+		},
+		{
+			event.DisbursementCompleted{OnLoan: loan, Amount: rupees(19_600_00), ValueDate: date(1), BankReference: "R1"},
+			"We paid out 19600.00 INR with value date 2026-12-01. Bank reference: R1.",
+		},
+		{
+			event.DisbursementFailed{OnLoan: loan, Amount: rupees(19_600_00), Reason: "internal wording"},
+			"The payout of 19600.00 INR did not reach your account. The loan is cancelled and you owe nothing.",
+		},
+		{
+			event.PaymentReceived{OnLoan: loan, Amount: rupees(969_73), ValueDate: date(1)},
+			"Your payment of 969.73 INR with value date 2026-12-01 has been received.",
+		},
+		{
+			event.PaymentVerified{
+				OnLoan: loan, Amount: rupees(1_000_00), ValueDate: date(1), Principal: rupees(719_73),
+				Interest: rupees(250_00), Fees: rupees(0), Penalties: rupees(0), Overpaid: rupees(30_27),
+			},
 			"Of your payment of 1000.00 INR, 719.73 INR repaid principal, 250.00 INR interest, 0.00 INR fees and " +
-				"0.00 INR penalties; 30.27 INR is overpaid."},
-		{event.PaymentRejected{OnLoan: loan, Amount: rupees(5_00), Reason: "internal wording"},
-			"We could not find the payment of 5.00 INR that you declared. Please check it and declare it again."},
-		{event.PaymentOverdue{OnLoan: loan, Instalment: 3, DueDate: date(1), AmountOverdue: rupees(969_73), DaysPastDue: 1},
-			"Instalment 3 was due on 2026-12-01. 969.73 INR is overdue by 1 day."},
+				"0.00 INR penalties; 30.27 INR is overpaid.",
+		},
+		{
+			event.PaymentRejected{OnLoan: loan, Amount: rupees(5_00), Reason: "internal wording"},
+			"We could not find the payment of 5.00 INR that you declared. Please check it and declare it again.",
+		},
+		{
+			event.PaymentOverdue{OnLoan: loan, Instalment: 3, DueDate: date(1), AmountOverdue: rupees(969_73), DaysPastDue: 1},
+			"Instalment 3 was due on 2026-12-01. 969.73 INR is overdue by 1 day.",
+		},
 		{event.LoanFullyRepaid{OnLoan: loan, ValueDate: date(1)}, "Since 2026-12-01 you owe nothing on this loan."},
-		{event.LoanCompleted{OnLoan: loan, BusinessDate: date(1)},
-			"Your loan account was closed on 2026-12-01. Thank you."},
+		{
+			event.LoanCompleted{OnLoan: loan, BusinessDate: date(1)},
+			"Your loan account was closed on 2026-12-01. Thank you.",
+		},
 		{event.SessionEnded{OnUser: event.OnUser{UserID: b.customer.CustomerID}, Reason: "LOGOUT"}, ""},
-		{event.SessionEnded{OnUser: event.OnUser{UserID: b.customer.CustomerID}, Reason: "REUSE_DETECTED"},
+		{
+			event.SessionEnded{OnUser: event.OnUser{UserID: b.customer.CustomerID}, Reason: "REUSE_DETECTED"},
 			"We ended one of your sessions because its refresh token was used twice. If that was not you, change your " +
-				"password."},
+				"password.",
+		},
 	}
 	tested := map[string]bool{}
 	want := 0
@@ -406,63 +444,5 @@ func TestPages(t *testing.T) {
 		"?cursor=%21%21", "?cursor=Zm9v", "?limit=0", "?limit=201", "?unread=perhaps", "?page=2",
 	} {
 		b.owner().Get("/api/v1/notifications/inbox" + bad).Want(http.StatusUnprocessableEntity)
-	}
-}
-
-func TestPreferences(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	const path = "/api/v1/notifications/preferences"
-	var view preferencesBody
-	b.owner().Get(path).Want(http.StatusOK).Into(&view)
-	if diff := cmp.Diff(preferencesBody{Channels: []string{"EMAIL", "SMS"}}, view); diff != "" {
-		t.Errorf("default (-want +got):\n%s", diff)
-	}
-	chosen := preferencesBody{
-		Channels:   []string{"PUSH", "EMAIL"},
-		QuietHours: &quietHoursBody{From: "22:00", Until: "07:00", Zone: "Asia/Kolkata"},
-	}
-	for range 2 {
-		b.owner().Put(path, chosen).Want(http.StatusOK).Into(&view)
-	}
-	b.owner().Get(path).Want(http.StatusOK).Into(&view)
-	chosen.Channels = []string{"EMAIL", "PUSH"}
-	if diff := cmp.Diff(chosen, view); diff != "" {
-		t.Errorf("preferences (-want +got):\n%s", diff)
-	}
-	want := event.NotificationPreferencesChanged{RecipientID: b.customer.CustomerID, Channels: []string{"EMAIL", "PUSH"}}
-	if diff := cmp.Diff(want, streamtest.Last[event.NotificationPreferencesChanged](t, b.db)); diff != "" {
-		t.Errorf("event (-want +got):\n%s", diff)
-	}
-	if types := streamtest.Types(t, b.db); len(types) != 1 {
-		t.Errorf("announced %v, want one change", types)
-	}
-	quiet := func(from, until, zone string) map[string]any {
-		return map[string]any{
-			"channels": []string{}, "quiet_hours": map[string]string{"from": from, "until": until, "zone": zone},
-		}
-	}
-	bad := map[string]struct {
-		body  map[string]any
-		slug  string
-		field string
-	}{
-		"no channels":     {map[string]any{}, "validation", "body"},
-		"unknown channel": {map[string]any{"channels": []string{"PIGEON"}}, "validation", "body.channels[0]"},
-		"channel twice":   {map[string]any{"channels": []string{"SMS", "SMS"}}, "validation", "body.channels"},
-		"unknown field":   {map[string]any{"channels": []string{}, "loud": true}, "validation", "body.loud"},
-		"no time":         {quiet("25:00", "07:00", "UTC"), "validation", "body.quiet_hours.from"},
-		"all day":         {quiet("07:00", "07:00", "UTC"), "invalid-value", "body.quiet_hours.until"},
-		"no zone":         {quiet("22:00", "07:00", "Mars/Olympus"), "invalid-value", "body.quiet_hours.zone"},
-		"machine's zone":  {quiet("22:00", "07:00", "Local"), "invalid-value", "body.quiet_hours.zone"},
-	}
-	for name, test := range bad {
-		t.Run(name, func(t *testing.T) {
-			b.owner().Put(path, test.body).WantProblem(http.StatusUnprocessableEntity, test.slug).WantField(t, test.field)
-		})
-	}
-	b.owner().Get(path).Want(http.StatusOK).Into(&view)
-	if diff := cmp.Diff(chosen, view); diff != "" {
-		t.Errorf("preferences after bad ones (-want +got):\n%s", diff)
 	}
 }

@@ -17,8 +17,10 @@ const tag = "approval"
 
 var problems = []httpapi.Problem{
 	{Err: casefile.ErrNotFound, Status: http.StatusNotFound, Type: "application-not-found", Title: "No such application"},
-	{Err: casefile.ErrWrongStage, Status: http.StatusConflict, Type: "wrong-stage",
-		Title: "The application is at another stage"},
+	{
+		Err: casefile.ErrWrongStage, Status: http.StatusConflict, Type: "wrong-stage",
+		Title: "The application is at another stage",
+	},
 	{Err: ErrNotOpen, Status: http.StatusNotFound, Type: "approval-not-found", Title: "No approval is open"},
 	{Err: ErrNotTurn, Status: http.StatusConflict, Type: "wrong-level", Title: "It is not this level's turn"},
 	{Err: ErrFourEyes, Status: http.StatusForbidden, Type: "four-eyes", Title: "Another person must decide"},

@@ -19,8 +19,10 @@ const tag = "discussion"
 
 var problems = []httpapi.Problem{
 	{Err: casefile.ErrNotFound, Status: http.StatusNotFound, Type: "application-not-found", Title: "No such application"},
-	{Err: casefile.ErrWrongStage, Status: http.StatusConflict, Type: "wrong-stage",
-		Title: "The application is at another stage"},
+	{
+		Err: casefile.ErrWrongStage, Status: http.StatusConflict, Type: "wrong-stage",
+		Title: "The application is at another stage",
+	},
 	{Err: ErrNoOffer, Status: http.StatusNotFound, Type: "offer-not-found", Title: "No offer has been made"},
 	{Err: ErrNotCurrent, Status: http.StatusConflict, Type: "offer-not-current", Title: "Another offer is open"},
 	{Err: ErrExpired, Status: http.StatusConflict, Type: "offer-expired", Title: "The offer has expired"},

@@ -52,10 +52,9 @@ func TestBadOffersLeaveNoTrace(t *testing.T) {
 		"one paisa, two months":  {tiny, "invalid-value", "body.instalments"},
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			b.asOfficer().Post(b.path("offer"), test.body).
-				WantProblem(http.StatusUnprocessableEntity, test.slug).WantField(t, test.field)
-		})
+		t.Log(name) // the last one logged is the one that failed
+		b.asOfficer().Post(b.path("offer"), test.body).
+			WantProblem(http.StatusUnprocessableEntity, test.slug).WantField(t, test.field)
 	}
 	several := changed("principal", inr("30000"))
 	several["annual_rate_percent"] = "999"

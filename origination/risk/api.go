@@ -16,11 +16,15 @@ const tag = "risk mgmt"
 
 var problems = []httpapi.Problem{
 	{Err: casefile.ErrNotFound, Status: http.StatusNotFound, Type: "application-not-found", Title: "No such application"},
-	{Err: casefile.ErrWrongStage, Status: http.StatusConflict, Type: "wrong-stage",
-		Title: "The application is at another stage"},
+	{
+		Err: casefile.ErrWrongStage, Status: http.StatusConflict, Type: "wrong-stage",
+		Title: "The application is at another stage",
+	},
 	{Err: ErrDecided, Status: http.StatusConflict, Type: "already-decided", Title: "The application is decided already"},
-	{Err: ErrNotAssessed, Status: http.StatusConflict, Type: "not-assessed",
-		Title: "The application is not assessed yet"},
+	{
+		Err: ErrNotAssessed, Status: http.StatusConflict, Type: "not-assessed",
+		Title: "The application is not assessed yet",
+	},
 	{Err: ErrInvalid, Status: http.StatusUnprocessableEntity, Type: "invalid-value", Title: "A value cannot be accepted"},
 }
 

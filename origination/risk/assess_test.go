@@ -51,34 +51,49 @@ func TestAssess(t *testing.T) {
 	}{
 		// (5,000 + 969.73) / 50,000 = 11.94 %; 20,000 / 600,000 = 3.34 %.
 		"comfortable": {reference, outcome{
-			"969.73", "20000.00", []int64{1194, 1000, 334, 24}, []int{400, 200, 250, 120}, 970, "A", RecommendApprove,
+			"969.73", "20000.00",
+			[]int64{1194, 1000, 334, 24},
+			[]int{400, 200, 250, 120},
+			970, "A", RecommendApprove,
 			[]Reason{TermTooLong},
 		}},
 		// (800 + 969.73) / 4,000 = 44.25 %; 800 / 4,000 = 20 %; 20,000 / 48,000 = 41.67 %.
 		"tight": {with(func(in *Inputs) {
 			in.MonthlyIncome, in.MonthlyObligations = rupees("4000"), rupees("800")
 		}), outcome{
-			"969.73", "20000.00", []int64{4425, 2000, 4167, 24}, []int{120, 140, 200, 120}, 580, "C", RecommendRefer,
+			"969.73", "20000.00",
+			[]int64{4425, 2000, 4167, 24},
+			[]int{120, 140, 200, 120},
+			580, "C", RecommendRefer,
 			[]Reason{DebtToIncomeTooHigh, ObligationsTooHigh, IncomeTooLowForAmount, TermTooLong},
 		}},
 		// Exactly half of the income is still within the cut-off.
 		"at the cut-off": {with(func(in *Inputs) {
 			in.MonthlyIncome, in.MonthlyObligations = rupees("3939.46"), rupees("1000")
 		}), outcome{
-			"969.73", "20000.00", []int64{5000, 2539, 4231, 24}, []int{120, 60, 200, 120}, 500, "C", RecommendRefer,
+			"969.73", "20000.00",
+			[]int64{5000, 2539, 4231, 24},
+			[]int{120, 60, 200, 120},
+			500, "C", RecommendRefer,
 			[]Reason{DebtToIncomeTooHigh, ObligationsTooHigh, IncomeTooLowForAmount, TermTooLong},
 		}},
 		// One paisa less of income is not; what is affordable is (1,969.72 - 1,000) × 20,000 / 969.73.
 		"beyond the cut-off": {with(func(in *Inputs) {
 			in.MonthlyIncome, in.MonthlyObligations = rupees("3939.45"), rupees("1000")
 		}), outcome{
-			"969.73", "19999.79", []int64{5001, 2539, 4231, 24}, []int{0, 60, 200, 120}, 380, "E", RecommendReject,
+			"969.73", "19999.79",
+			[]int64{5001, 2539, 4231, 24},
+			[]int{0, 60, 200, 120},
+			380, "E", RecommendReject,
 			[]Reason{DebtToIncomeTooHigh, ObligationsTooHigh, IncomeTooLowForAmount, TermTooLong},
 		}},
 		"no income": {with(func(in *Inputs) {
 			in.MonthlyIncome, in.MonthlyObligations = rupees("0"), rupees("0")
 		}), outcome{
-			"969.73", "0.00", []int64{ratioMax, 0, ratioMax, 24}, []int{0, 200, 0, 120}, 320, "E", RecommendReject,
+			"969.73", "0.00",
+			[]int64{ratioMax, 0, ratioMax, 24},
+			[]int{0, 200, 0, 120},
+			320, "E", RecommendReject,
 			[]Reason{IncomeNotStated, DebtToIncomeTooHigh, IncomeTooLowForAmount, TermTooLong},
 		}},
 	}
