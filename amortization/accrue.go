@@ -187,7 +187,7 @@ func Payoff(s *Schedule, open []DueItem, on civil.Date) (Quote, error) {
 		return Quote{}, err
 	}
 	currency := s.Totals.Interest.Currency()
-	if err := checkItems(open, currency); err != nil {
+	if err := checkItems(open, currency, s.Totals.Interest.IsNegative()); err != nil {
 		return Quote{}, err
 	}
 	sum := totalOf(open, func(item *DueItem) bool { return true })
@@ -237,13 +237,14 @@ func totalOf(items []DueItem, want func(*DueItem) bool) itemTotals {
 }
 
 // checkItems refuses items with negative parts, of another currency, or whose
-// sum exceeds the range of money.
-func checkItems(items []DueItem, currency money.Currency) error {
+// sum exceeds the range of money. Interest may be negative where the rate is.
+func checkItems(items []DueItem, currency money.Currency, negativeInterest bool) error {
 	sum := int64(0)
 	for i := range items {
 		item := &items[i]
 		for _, part := range [...]money.Amount{item.Penalty, item.Fee, item.Interest, item.Principal} {
-			if part.IsNegative() || (!part.IsZero() && part.Currency() != currency) {
+			negative := part.IsNegative() && !(negativeInterest && part == item.Interest)
+			if negative || (!part.IsZero() && part.Currency() != currency) {
 				return fmt.Errorf("instalment %d: %w: %s", item.Number, ErrAmount, part)
 			}
 			var err error

@@ -145,7 +145,7 @@ func Allocate(payment money.Amount, on civil.Date, open []DueItem, order Order) 
 	if payment.IsNegative() || payment.Currency().IsZero() {
 		return Allocation{}, fmt.Errorf("payment: %w: %s", ErrAmount, payment)
 	}
-	if err := checkItems(open, payment.Currency()); err != nil {
+	if err := checkItems(open, payment.Currency(), false); err != nil {
 		return Allocation{}, err
 	}
 	if err := order.Validate(); err != nil {

@@ -29,6 +29,8 @@ const (
 	SpanDaysMax = 3_660
 	// StepsMax is the largest number of rate steps, fixings, windows or tranches.
 	StepsMax = 1_000
+	// sizingsMax bounds the rows that sizings at changes go through.
+	sizingsMax = 500_000
 	// minorMax bounds every amount in minor units, so that two of them add up safely.
 	minorMax = 1 << 61
 	// precisionMin and precisionMax bound the significant digits of factors.

@@ -22,6 +22,7 @@ func (t Terms) Validate() error {
 	v.fees()
 	v.method()
 	v.rates()
+	v.changes()
 	v.grace()
 	v.windows()
 	v.tranches()

@@ -166,6 +166,17 @@ func (v *validator) steps(field string, steps []RateStep) {
 	}
 }
 
+// changes bounds the work of sizing the instalment anew at every change.
+func (v *validator) changes() {
+	t, count := v.t, len(v.t.RateSteps)+len(v.t.Tranches)
+	if t.Index != nil {
+		count += len(t.Index.Fixings)
+	}
+	if count*t.Instalments > sizingsMax {
+		v.fail("rate_steps", RuleRange, "%d changes in %d instalments are too many to size", count, t.Instalments)
+	}
+}
+
 func (v *validator) grace() {
 	t, g := v.t, v.t.Grace
 	count := func(field string, count int) {
