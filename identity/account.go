@@ -78,15 +78,16 @@ func (s *Service) loadLookupKey(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("sealing the lookup key: %w", err)
 	}
+	var stored string
 	err = database.InTx(ctx, s.db, func(tx database.Tx) error {
 		var err error
-		sealed, err = keepLookupKey(ctx, tx, sealed)
+		stored, err = keepLookupKey(ctx, tx, sealed)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("loading the lookup key: %w", err)
 	}
-	key, err := s.keyring.Open(sealed, lookupKeyPlace)
+	key, err := s.keyring.Open(stored, lookupKeyPlace)
 	if err != nil {
 		return fmt.Errorf("opening the lookup key: %w", err)
 	}
