@@ -34,7 +34,8 @@ var problems = []httpapi.Problem{
 	{Err: ledgerdb.ErrNotFound, Status: http.StatusNotFound, Type: "not-in-ledger", Title: "Not in the ledger"},
 	{Err: ledger.ErrKeyReused, Status: http.StatusUnprocessableEntity, Type: "idempotency-key-reused",
 		Title: "The idempotency key was used with another request"},
-	{Err: ledger.LimitExceeded, Status: http.StatusConflict, Type: "limit-exceeded", Title: "An account's limit forbids it"},
+	{Err: ledger.LimitExceeded, Status: http.StatusConflict, Type: "limit-exceeded",
+		Title: "An account's limit forbids it"},
 	{Err: ledger.PeriodClosed, Status: http.StatusConflict, Type: "period-closed", Title: "The period is closed"},
 	{Err: ledger.AccountClosed, Status: http.StatusConflict, Type: "account-closed", Title: "An account is closed"},
 	{Err: ledger.AccountNotEmpty, Status: http.StatusConflict, Type: "account-not-empty",
@@ -46,7 +47,8 @@ var problems = []httpapi.Problem{
 	{Err: ledger.ErrRejected, Status: http.StatusUnprocessableEntity, Type: "rejected", Title: "The ledger rejects it"},
 	{Err: groupcommit.ErrQueueFull, Status: http.StatusServiceUnavailable, Type: "busy",
 		Title: "Too many requests are waiting; send it again later"},
-	{Err: groupcommit.ErrClosed, Status: http.StatusServiceUnavailable, Type: "stopping", Title: "The service is stopping"},
+	{Err: groupcommit.ErrClosed, Status: http.StatusServiceUnavailable, Type: "stopping",
+		Title: "The service is stopping; send it again"},
 	{Err: groupcommit.ErrAbandoned, Status: http.StatusServiceUnavailable, Type: "outcome-unknown",
 		Title: "The outcome is unknown; send the same request with the same key again"},
 }
@@ -56,6 +58,7 @@ func (s *Service) routes(api *httpapi.API) {
 	s.accountRoutes(api)
 	s.entryRoutes(api)
 	s.reportRoutes(api)
+	s.auditRoutes(api)
 }
 
 // AtInput is a point of both times in a query.

@@ -29,6 +29,7 @@ func New(env *app.Env) (*app.Component, error) {
 	if env.DB != nil {
 		s.committer = ledgerdb.NewCommitter(env.DB, func() time.Time { return env.Now() })
 		component.Stop = s.committer.Close
+		component.Tasks = []app.Task{{Name: "seal", Run: s.seal}}
 	}
 	return component, nil
 }
