@@ -38,6 +38,8 @@ func dispatch(ctx context.Context, args []string, out, err io.Writer) int {
 		return list(out)
 	case "run":
 		return runCommand(ctx, args[1:], out, err)
+	case "compare":
+		return compareCommand(args[1:], out, err)
 	case "help", "-h", "--help":
 		usage(out)
 		return 0
@@ -52,6 +54,7 @@ func usage(w io.Writer) {
 
   go run ./bench list                         the scenarios
   go run ./bench run SCENARIO…|all [flags]    run them; bench run --help shows the flags
+  go run ./bench compare DIR DIR              two reports side by side
 `)
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tenor-lending/tenor/bench/harness"
+	"github.com/tenor-lending/tenor/bench/report"
 	"github.com/tenor-lending/tenor/bench/result"
 )
 
@@ -124,5 +125,29 @@ func write(runs []result.Run, to outputs) error {
 			return err
 		}
 	}
-	return nil
+	if to.report == "" {
+		return nil
+	}
+	return report.Write(to.report, runs)
+}
+
+// compareCommand lays two reports side by side.
+func compareCommand(args []string, out, log io.Writer) int {
+	if len(args) != 2 {
+		usage(log)
+		return exitUsage
+	}
+	before, err := report.Load(args[0])
+	if err == nil {
+		var after []result.Run
+		after, err = report.Load(args[1])
+		if err == nil {
+			err = report.Compare(out, before, after)
+		}
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(log, "bench compare: %v\n", err)
+		return exitFailed
+	}
+	return 0
 }
