@@ -18,9 +18,6 @@ type refusal struct {
 	slug, title, detail string
 }
 
-// statusClientGone is for the log only: nobody is there to read it.
-const statusClientGone = 499
-
 var (
 	notFound   = refusal{http.StatusNotFound, "not-found", "Not found", "There is no such path in this API."}
 	notAllowed = refusal{
@@ -64,9 +61,8 @@ var (
 	unread  = refusal{http.StatusBadRequest, "malformed-request", "Malformed request", "The body could not be read."}
 	stalled = refusal{
 		http.StatusRequestTimeout, "request-timeout", "The request took too long",
-		"The body did not arrive in time.",
+		"The request did not arrive in full and in time.",
 	}
-	clientGone = refusal{statusClientGone, "client-gone", "The client went away", ""}
 )
 
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, x *exchange, why refusal) {
@@ -98,7 +94,9 @@ func (g *Gateway) fault(w http.ResponseWriter, r *http.Request, service string, 
 		g.log.WarnContext(r.Context(), "upstream too slow", "upstream", service)
 		return tooSlow
 	case errors.Is(err, context.Canceled):
-		return clientGone
+		// The client went away, or its connection fell silent in the middle of
+		// the body: the server cancels both alike. Only the second one reads on.
+		return stalled
 	}
 	g.log.WarnContext(r.Context(), "upstream failed", "upstream", service, "error", err)
 	w.Header().Set("Retry-After", "1")
