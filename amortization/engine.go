@@ -23,7 +23,9 @@ type engine struct {
 	periods      []period
 	segments     []segment
 
+	spare   []Instalment // memory for rows
 	kept    []Instalment // rows before a change
+	change  *Instalment  // the row of the change, where there is one
 	carried int64        // interest earned before a change and due with the first instalment
 	pool    int64        // interest under grace from before a change
 	opening int64        // balance at the start of the first period
@@ -41,36 +43,49 @@ func (e *engine) reset(t Terms, reference bool) {
 	}
 }
 
-func (e *engine) build() (*Schedule, error) {
+func (e *engine) build() (Schedule, error) {
 	t := &e.terms
 	e.unit, _ = minorUnits(t.Rounding.InstalmentUnit, e.cur)
 	e.interestUnit, _ = minorUnits(t.Rounding.InterestUnit, e.cur)
 	if err := e.openBalance(); err != nil {
-		return nil, err
+		return Schedule{}, err
 	}
 	if t.Method == FixedInstalment {
 		if err := e.countInstalments(); err != nil {
-			return nil, err
+			return Schedule{}, err
 		}
 	} else if err := e.layout(); err != nil {
-		return nil, err
+		return Schedule{}, err
 	}
 	rows := len(e.kept) + len(e.periods)
-	if e.down > 0 {
-		rows++
+	if e.down > 0 || e.change != nil {
+		rows++ // never both: a change ends the down payment
 	}
-	e.rows = make([]Instalment, rows)
+	e.rows = e.makeRows(rows)
 	copy(e.rows, e.kept)
+	if e.change != nil {
+		e.rows[len(e.kept)] = *e.change
+	}
 	if err := e.fill(); err != nil {
-		return nil, err
+		return Schedule{}, err
 	}
 	if err := e.chargeBroken(); err != nil {
-		return nil, err
+		return Schedule{}, err
 	}
 	if err := e.fees(); err != nil {
-		return nil, err
+		return Schedule{}, err
 	}
 	return e.finish()
+}
+
+// makeRows returns empty rows, in spare memory where it suffices.
+func (e *engine) makeRows(n int) []Instalment {
+	if cap(e.spare) < n {
+		return make([]Instalment, n)
+	}
+	rows := e.spare[:n]
+	clear(rows)
+	return rows
 }
 
 // openBalance works out the first balance and the down payment.
@@ -186,7 +201,7 @@ func (e *engine) drawn(p *period) int64 {
 }
 
 // finish adds up the rows.
-func (e *engine) finish() (*Schedule, error) {
+func (e *engine) finish() (Schedule, error) {
 	var sum struct{ principal, interest, fees, total, capitalised int64 }
 	overflow := int64(0) // its sign bit collects every overflow
 	add := func(a, b int64) int64 {
@@ -204,9 +219,9 @@ func (e *engine) finish() (*Schedule, error) {
 		sum.capitalised = add(sum.capitalised, row.Capitalised.Minor())
 	}
 	if overflow < 0 {
-		return nil, fault("principal", RuleOverflow, "the sums exceed the range of money")
+		return Schedule{}, fault("principal", RuleOverflow, "the sums exceed the range of money")
 	}
-	s := &Schedule{Terms: e.terms, Instalments: e.rows}
+	s := Schedule{Terms: e.terms, Instalments: e.rows}
 	upfront := int64(0)
 	if e.terms.BrokenPeriod == BrokenUpfront {
 		upfront = e.broken
@@ -219,7 +234,7 @@ func (e *engine) finish() (*Schedule, error) {
 		NetDisbursed: money.New(e.terms.Principal.Minor()-e.upfront-upfront, e.cur),
 	}
 	if !s.Totals.NetDisbursed.IsPositive() {
-		return nil, fault("fees", RuleRange, "the deductions leave nothing of the principal")
+		return Schedule{}, fault("fees", RuleRange, "the deductions leave nothing of the principal")
 	}
 	return s, nil
 }

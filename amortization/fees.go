@@ -30,7 +30,7 @@ func (e *engine) fees() error {
 func (e *engine) feeInRows(fee *Fee, field string) error {
 	for k := len(e.kept); k < len(e.rows); k++ {
 		row := &e.rows[k]
-		if row.Kind == DownPayment || (fee.When == OnDate && row.Due.Before(fee.Due)) {
+		if row.Kind != Regular || (fee.When == OnDate && row.Due.Before(fee.Due)) {
 			continue
 		}
 		base := e.terms.Principal.Minor()

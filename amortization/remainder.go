@@ -44,12 +44,14 @@ func (s *Schedule) cutAt(on civil.Date) (*remainder, error) {
 	if on.Before(running.From) {
 		return nil, fault("on", RuleDate, "%s lies in the broken period before %s", on, running.From)
 	}
-	part, err := s.earnedPart(running, running.From, on)
-	if err != nil {
-		return nil, err
-	}
-	if r.earned, err = minorOf(part, 1, s.Terms.Rounding.Mode); err != nil {
-		return nil, err
+	if on.After(running.From) {
+		part, err := s.earnedPart(running, running.From, on)
+		if err != nil {
+			return nil, err
+		}
+		if r.earned, err = minorOf(part, 1, s.Terms.Rounding.Mode); err != nil {
+			return nil, err
+		}
 	}
 	for i := range s.Instalments[:r.index] {
 		row := &s.Instalments[i]
@@ -250,9 +252,10 @@ func (r *remainder) revise() (*Revision, error) {
 		e = new(engine)
 	}
 	e.reset(t.normalised(), false)
-	e.kept, e.upfront = r.keptRows(), 0
+	e.kept, e.change = r.s.Instalments[:r.index], r.changeRow()
 	e.carried, e.pool = r.carried, r.pool
-	after, err := e.build()
+	built, err := e.build()
+	after := &built
 	phase := e.terms
 	e.reset(Terms{}, false)
 	engines.Put(e)
@@ -265,22 +268,21 @@ func (r *remainder) revise() (*Revision, error) {
 	return &Revision{Schedule: after, Difference: Compare(s, after, r.on)}, nil
 }
 
-// keptRows returns the rows before the running one, and the row of the change.
-func (r *remainder) keptRows() []Instalment {
-	rows := r.s.Instalments[:r.index:r.index]
+// changeRow returns the row of the change, nil where there is nothing to show.
+func (r *remainder) changeRow() *Instalment {
 	running, currency := &r.s.Instalments[r.index], r.s.Terms.Principal.Currency()
-	before := r.balance - running.Opening.Minor() // drawn in the running period before the day
 	if r.on == running.From && r.paid == 0 && r.drawn == 0 {
-		return rows
+		return nil
 	}
-	row := Instalment{
+	row := &Instalment{
 		Number: r.index + 1, Kind: Change, From: running.From, Due: r.on,
 		Principal: money.New(max(0, r.paid), currency), Interest: money.Zero(currency), Fees: money.Zero(currency),
 		Earned: money.New(r.earned, currency), Opening: running.Opening,
 		Closing: money.New(r.balance-r.paid+r.drawn, currency),
 	}
+	before := r.balance - running.Opening.Minor() // drawn in the running period before the day
 	if shift := before + r.drawn + max(0, -r.paid); shift != 0 {
 		row.Disbursed = money.New(shift, currency)
 	}
-	return append(rows, row)
+	return row
 }

@@ -117,6 +117,29 @@ func New(t Terms) (*Schedule, error) {
 	return build(t, false)
 }
 
+// Rebuild is New into an existing schedule: it uses the memory of its rows
+// again, for those who build many. On an error s is as it was, but its rows are
+// no longer to be used.
+func (s *Schedule) Rebuild(t Terms) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	e, ok := engines.Get().(*engine)
+	if !ok {
+		e = new(engine)
+	}
+	e.reset(t.normalised(), false)
+	e.spare = s.Instalments
+	built, err := e.build()
+	e.reset(Terms{}, false)
+	engines.Put(e)
+	if err != nil {
+		return err
+	}
+	*s = built
+	return nil
+}
+
 // build runs an engine with scratch memory from a pool; reference keeps it off
 // the fast path.
 func build(t Terms, reference bool) (*Schedule, error) {
@@ -128,7 +151,10 @@ func build(t Terms, reference bool) (*Schedule, error) {
 	s, err := e.build()
 	e.reset(Terms{}, false)
 	engines.Put(e)
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	return &s, nil
 }
 
 var engines = sync.Pool{New: func() any { return new(engine) }}
