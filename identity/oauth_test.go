@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/access"
+	"github.com/tenor-lending/tenor/internal/app"
+	"github.com/tenor-lending/tenor/internal/config"
 )
 
 func basic(id, secret string) string {
@@ -134,5 +136,30 @@ func TestMetadata(t *testing.T) {
 	if got.field("token_endpoint") != "https://api.example.com/api/v1/oauth/token" ||
 		got.field("jwks_uri") != "https://api.example.com/.well-known/jwks.json" {
 		t.Errorf("metadata %s", got.body)
+	}
+}
+
+func TestPublicURL(t *testing.T) {
+	t.Parallel()
+	services := []app.Service{{Name: "kyc", Port: 8004}, {Name: "gateway", Port: 8000}}
+	for name, c := range map[string]struct {
+		cfg      config.Config
+		services []app.Service
+		want     string
+	}{
+		"told": {
+			config.Config{Gateway: config.Gateway{PublicURL: "https://api.example.com"}}, services, "https://api.example.com",
+		},
+		"plain": {config.Config{UpstreamHost: "127.0.0.1", PortOffset: 100}, services, "http://127.0.0.1:8100"},
+		"TLS": {
+			config.Config{UpstreamHost: "localhost", Gateway: config.Gateway{TLSCert: "c.pem"}},
+			services,
+			"https://localhost:8000",
+		},
+		"no gateway": {config.Config{}, nil, ""},
+	} {
+		if got := publicURL(&app.Env{Config: &c.cfg, Services: c.services}); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
 	}
 }

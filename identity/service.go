@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -104,9 +105,14 @@ func publicURL(env *app.Env) string {
 		return env.Config.Gateway.PublicURL
 	}
 	for _, service := range env.Services {
-		if service.Name == "gateway" {
-			return env.Config.Upstream(service.Name, service.Port)
+		if service.Name != "gateway" {
+			continue
 		}
+		base := env.Config.Upstream(service.Name, service.Port)
+		if env.Config.Gateway.TLSCert != "" {
+			base = strings.Replace(base, "http://", "https://", 1)
+		}
+		return base
 	}
 	return ""
 }
