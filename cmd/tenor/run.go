@@ -42,7 +42,7 @@ func pickRoles(names []string) ([]app.Service, error) {
 	var roles []app.Service
 	var faults []error
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
-		i := slices.IndexFunc(services, func(s app.Service) bool { return s.Name == name })
+		i := slices.IndexFunc(services, roleNamed(name))
 		if i < 0 {
 			faults = append(faults, fmt.Errorf("no role %q; tenor list shows them", name))
 			continue
@@ -50,6 +50,10 @@ func pickRoles(names []string) ([]app.Service, error) {
 		roles = append(roles, services[i])
 	}
 	return roles, errors.Join(faults...)
+}
+
+func roleNamed(name string) func(app.Service) bool {
+	return func(s app.Service) bool { return s.Name == name }
 }
 
 // splitArgs parts the words before the first flag from the rest.

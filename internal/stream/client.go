@@ -18,10 +18,15 @@ import (
 const Partitions = 12
 
 const (
-	produceTimeout  = 10 * time.Second
-	requestTimeout  = 10 * time.Second
-	recordBytesMax  = 1 << 20
-	bufferedRecords = 10_000
+	produceTimeout = 10 * time.Second
+	requestTimeout = 10 * time.Second
+	recordBytesMax = 1 << 20
+	// sessionTimeout is how soon the partitions of a killed consumer go to
+	// another one: the least that a broker allows unless told otherwise.
+	sessionTimeout    = 6 * time.Second
+	heartbeatInterval = 1500 * time.Millisecond
+	rebalanceTimeout  = 15 * time.Second
+	bufferedRecords   = 10_000
 )
 
 // NewProducer returns a client that publishes: idempotent, acknowledged by all
@@ -43,6 +48,8 @@ func newGroupClient(seeds []string, group string, topics []string) (*kgo.Client,
 		kgo.SeedBrokers(seeds...), kgo.ClientID(group), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ProducerLinger(0), kgo.RecordDeliveryTimeout(produceTimeout),
+		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeatInterval),
+		kgo.RebalanceTimeout(rebalanceTimeout),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("making Kafka consumer %s: %w", group, err)
