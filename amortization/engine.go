@@ -167,28 +167,11 @@ func (e *engine) context() *apd.Context {
 	return newContext(uint32(e.terms.Rounding.Precision))
 }
 
-// accrue returns the interest of a period on a balance, unrounded: all products
-// are exact, and segments of one denominator share one division, carried far
-// enough that a tie is seen as a tie.
+// accrue returns the interest of a period on a balance, unrounded.
 func (e *engine) accrue(balance int64, p *period) (*apd.Decimal, error) {
-	c := calc{ctx: wide}
-	if e.terms.Rounding.Precision != precisionMax {
-		c.ctx = e.context()
-	}
-	total := apd.New(0, 0)
-	for i := p.low; i < p.high; {
-		den, sum := e.segments[i].den, apd.New(0, 0)
-		for ; i < p.high && e.segments[i].den == den; i++ {
-			s := &e.segments[i]
-			balance += s.drawn
-			c.keep(wide.Add(sum, sum, product(balance, s.rate, s.num)))
-		}
-		total = c.add(total, c.quo(sum, product(den, e.rateScale())))
-	}
-	if c.err != nil {
-		return nil, fault("annual_rate_percent", RuleOverflow, "the interest exceeds the range of numbers")
-	}
-	return total, nil
+	var sum interestSum
+	sum.add(e, balance, p)
+	return sum.value(e)
 }
 
 // drawn returns what is paid out within a period.

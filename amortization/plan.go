@@ -78,23 +78,23 @@ func (p *planner) shareEvenly(balance int64, n int) error {
 func (p *planner) flat(n int) error {
 	e, c := p.e, calc{ctx: exact}
 	p.driver = byBoth
-	sum, paying := apd.New(0, 0), n-p.grace.InterestFree
+	var whole interestSum
+	paying := n - p.grace.InterestFree
 	for k := p.grace.InterestFree; k < n; k++ {
-		interest, err := e.accrue(e.opening, &e.periods[k])
-		if err != nil {
-			return err
-		}
-		sum = c.add(sum, interest)
+		whole.add(e, e.opening, &e.periods[k])
 	}
-	var err error
-	if p.charge, err = e.roundInterest(sum); err != nil {
-		return err
-	}
-	whole, err := addChecked(e.opening, p.charge)
+	sum, err := whole.value(e)
 	if err != nil {
 		return err
 	}
-	total, err := e.roundInstalment(c.quo(apd.New(whole, 0), apd.New(int64(n), 0)))
+	if p.charge, err = e.roundInterest(sum); err != nil {
+		return err
+	}
+	both, err := addChecked(e.opening, p.charge)
+	if err != nil {
+		return err
+	}
+	total, err := e.roundInstalment(c.quo(apd.New(both, 0), apd.New(int64(n), 0)))
 	if err != nil {
 		return err
 	}
@@ -150,9 +150,9 @@ func (p *planner) ruleOf78(n int) error {
 // walkState is what passes from row to row.
 type walkState struct {
 	balance int64
-	pool    int64        // interest earned and not yet paid
-	accrued *apd.Decimal // unrounded interest of a bullet so far
-	rounded int64        // the part of it that rows have earned
+	pool    int64       // interest earned and not yet paid
+	accrued interestSum // unrounded interest of a bullet so far
+	rounded int64       // the part of it that rows have earned
 }
 
 // walk goes through the periods, writes the rows when asked to, and returns the
@@ -275,16 +275,12 @@ func (p *planner) earn(k int, state *walkState) (int64, error) {
 		return e.interest(state.balance+state.pool, &e.periods[k])
 	}
 	// Simple interest of a bullet is rounded once: rows earn it in cumulative steps.
-	interest, err := e.accrue(state.balance, &e.periods[k])
+	state.accrued.add(e, state.balance, &e.periods[k])
+	interest, err := state.accrued.value(e)
 	if err != nil {
 		return 0, err
 	}
-	c := calc{ctx: exact}
-	if state.accrued == nil {
-		state.accrued = apd.New(0, 0)
-	}
-	state.accrued = c.add(state.accrued, interest)
-	rounded, err := e.roundInterest(state.accrued)
+	rounded, err := e.roundInterest(interest)
 	earned := rounded - state.rounded
 	state.rounded = rounded
 	return earned, err
