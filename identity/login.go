@@ -86,19 +86,28 @@ func attemptPause(n int64) time.Duration {
 	return min(pause, attemptPauseMax)
 }
 
-// authenticate returns the active account that the password opens. When there
-// is none it checks a decoy, which takes as long, and then looks again: the
-// event of a registration a moment ago may have arrived meanwhile.
+// A refusal takes as long whatever its cause, so that its time does not tell
+// which e-mails exist. The while serves a purpose: the event of a registration
+// a moment ago may still be on its way, and is looked for until the end.
+const (
+	refusalTime  = 300 * time.Millisecond
+	refusalPause = 25 * time.Millisecond
+)
+
+// authenticate returns the active account that the password opens.
 func (s *Service) authenticate(ctx context.Context, key []byte, password privacy.Text) (Account, error) {
+	end := time.NewTimer(s.refusalTime)
+	defer end.Stop()
 	account, known, err := s.findLogin(ctx, key)
 	if err != nil {
 		return Account{}, err
 	}
 	if !known {
+		// The decoy costs what a real check costs.
 		if _, err := s.hasher.fits(ctx, password, decoyHash); err != nil {
 			return Account{}, err
 		}
-		account, known, err = s.findLogin(ctx, key)
+		account, known, err = s.awaitLogin(ctx, key, end.C)
 		if err != nil {
 			return Account{}, err
 		}
@@ -114,10 +123,33 @@ func (s *Service) authenticate(ctx context.Context, key []byte, password privacy
 	if err != nil {
 		return Account{}, fmt.Errorf("account %s: %w", account.ID, err)
 	}
-	if !fits || account.Status != StatusActive {
-		return Account{}, ErrLoginRefused
+	if fits && account.Status == StatusActive {
+		return account, nil
 	}
-	return account, nil
+	select {
+	case <-end.C:
+	case <-ctx.Done():
+	}
+	return Account{}, ErrLoginRefused
+}
+
+// awaitLogin looks for an account until end, and once more then.
+func (s *Service) awaitLogin(ctx context.Context, key []byte, end <-chan time.Time) (Account, bool, error) {
+	pause := time.NewTicker(refusalPause)
+	defer pause.Stop()
+	for last := false; ; {
+		account, known, err := s.findLogin(ctx, key)
+		if err != nil || known || last {
+			return account, known, err
+		}
+		select {
+		case <-pause.C:
+		case <-end:
+			last = true
+		case <-ctx.Done():
+			return Account{}, false, fmt.Errorf("waiting for an account: %w", ctx.Err())
+		}
+	}
 }
 
 func (s *Service) findLogin(ctx context.Context, key []byte) (Account, bool, error) {

@@ -150,10 +150,8 @@ func TestParallelGuessesCountBeforeTheyAreChecked(t *testing.T) {
 func TestLoginAMomentAfterRegistration(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.service.refusalTime = 10 * time.Second
 	registration := b.registration(uuid.New(), "late@example.com", "the right password")
-	for range hashesAtOnce { // the check of the decoy has to wait
-		b.service.hasher.slots <- struct{}{}
-	}
 	done := make(chan answer, 1)
 	go func() {
 		got, err := b.request(http.MethodPost, "/api/v1/auth/login", "", "application/json",
@@ -166,12 +164,28 @@ func TestLoginAMomentAfterRegistration(t *testing.T) {
 	for b.count(`select count(*) from login_attempt`) == 0 {
 		time.Sleep(5 * time.Millisecond)
 	}
-	time.Sleep(100 * time.Millisecond) // the first look at the accounts follows at once
+	time.Sleep(300 * time.Millisecond) // the first looks at the accounts find nothing
 	b.deliver(registration)
-	for range hashesAtOnce {
-		<-b.service.hasher.slots
-	}
+	started := time.Now()
 	(<-done).want(http.StatusOK)
+	if took := time.Since(started); took > 5*time.Second {
+		t.Errorf("the login waited %s after the account was there", took)
+	}
+}
+
+func TestRefusalsTakeTheSameTime(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.customer("known@example.com", "the right password")
+	const wanted = 400 * time.Millisecond // more than the checks themselves take
+	b.service.refusalTime = wanted
+	for _, email := range []string{"known@example.com", "nobody@example.com"} {
+		started := time.Now()
+		b.login(email, "a wrong password").want(http.StatusUnauthorized)
+		if took := time.Since(started); took < wanted {
+			t.Errorf("%s: refused after %s, want %s", email, took, wanted)
+		}
+	}
 }
 
 func TestBusyHasherRefuses(t *testing.T) {

@@ -65,6 +65,8 @@ type Service struct {
 	keyring  *privacy.Keyring
 	hasher   *hasher
 	keys     *keyCache
+	// refusalTime is how long a refused login takes.
+	refusalTime time.Duration
 	// lookup is the key of login names, known after Start.
 	lookup atomic.Pointer[[]byte]
 }
@@ -87,6 +89,7 @@ func newService(env *app.Env) *Service {
 	s := &Service{
 		db: env.DB, commands: env.Commands, outbox: env.Outbox, log: env.Log, now: env.Now, newID: env.NewID,
 		random: rand.Reader, keyring: env.Keyring, hasher: newHasher(),
+		refusalTime: refusalTime,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -68,6 +68,7 @@ func setup(t *testing.T) *bundle {
 	t.Helper()
 	b := &bundle{t: t, db: dbtest.New(t, "identity"), clock: &clock{now: time.Now().UTC().Truncate(time.Second)}}
 	b.service = newService(b.env())
+	b.service.refusalTime = 10 * time.Millisecond // tests of many refusals have no time for more
 	b.component = b.service.component()
 	if err := b.component.Start(t.Context()); err != nil {
 		t.Fatalf("starting: %v", err)
