@@ -21,6 +21,7 @@ const (
 	defaultWarmup   = 3 * time.Second
 	defaultSeed     = 1
 	defaultDir      = ".dev/bench"
+	defaultTenor    = "bin/tenor"
 )
 
 // outputs are where results go beside the terminal.
@@ -40,7 +41,9 @@ func parseRun(args []string, w io.Writer) (names []string, o harness.Options, to
 	flags.StringVar(&o.DSN, "dsn", "", "postgres:// URL of a running server, instead of starting one")
 	flags.StringVar(&seeds, "seeds", "", "host:port of running Kafka brokers, comma-separated, instead of starting one")
 	flags.BoolVar(&o.Kafka, "kafka", false, "measure events on Apache Kafka as well (needs Java)")
-	flags.StringVar(&o.URL, "url", "", "gateway of a running platform, instead of starting one")
+	flags.StringVar(&o.Tenor, "tenor", defaultTenor, "binary of the platform that is started")
+	flags.StringVar(&o.Platform, "platform", "", "directory of a running tenor up, instead of starting one; with --dsn")
+	flags.BoolVar(&o.Gateway, "gateway", false, "send requests through the gateway, not to the services' own ports")
 	flags.StringVar(&dir, "dir", defaultDir, "where data is kept during the run; emptied before and after")
 	flags.StringVar(&to.json, "json", "", "file that gets one JSON object a scenario")
 	flags.StringVar(&to.report, "report", "", "directory that gets the report: report.html, report.md, runs.json")

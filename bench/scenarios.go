@@ -9,11 +9,12 @@ import (
 	"github.com/tenor-lending/tenor/bench/engine"
 	"github.com/tenor-lending/tenor/bench/flow"
 	"github.com/tenor-lending/tenor/bench/harness"
+	"github.com/tenor-lending/tenor/bench/platform"
 )
 
 // scenarios is the table of what can be measured, in the order of `bench list`.
 func scenarios() []harness.Scenario {
-	return slices.Concat(engine.Scenarios(), books.Scenarios(), flow.Scenarios())
+	return slices.Concat(engine.Scenarios(), books.Scenarios(), flow.Scenarios(), platform.Scenarios())
 }
 
 // pick finds the named scenarios; "all" is every one.

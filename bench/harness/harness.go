@@ -42,8 +42,11 @@ type Options struct {
 	Seeds []string
 	// Kafka runs scenarios of events on Apache Kafka as well.
 	Kafka bool
-	// URL is the gateway of a platform that runs already.
-	URL string
+	// Platform is the directory of a platform that runs already, by tenor up;
+	// Tenor is the binary that is started otherwise.
+	Platform, Tenor string
+	// Gateway sends requests through the gateway instead of to the services.
+	Gateway bool
 	// Stack starts what is not given.
 	Stack *Stack
 	// Scale multiplies the sizes of data sets: 1 is what the README states.

@@ -21,6 +21,8 @@ type Stack struct {
 	dir    string
 	log    func(string)
 	server *devstack.Database
+	shared map[string]any
+	stops  []func() error
 }
 
 // NewStack keeps its data below dir, which it owns: what is there is removed.
@@ -33,11 +35,47 @@ func NewStack(dir string, log func(line string)) (*Stack, error) {
 
 // Stop ends what was started and removes its data.
 func (s *Stack) Stop() error {
-	var err error
-	if s.server != nil {
-		err = s.server.Stop()
+	var errs []error
+	for i := len(s.stops) - 1; i >= 0; i-- {
+		errs = append(errs, s.stops[i]())
 	}
-	return errors.Join(err, devstack.Clean(s.dir))
+	if s.server != nil {
+		errs = append(errs, s.server.Stop())
+	}
+	return errors.Join(append(errs, devstack.Clean(s.dir))...)
+}
+
+// Dir is where scenarios may keep files for the length of the invocation.
+func (s *Stack) Dir() string { return s.dir }
+
+// Shared returns what was made under a name, and makes it the first time. stop
+// ends it after the last scenario.
+func (s *Stack) Shared(name string, make func() (made any, stop func() error, err error)) (any, error) {
+	if made, ok := s.shared[name]; ok {
+		return made, nil
+	}
+	made, stop, err := make()
+	if err != nil {
+		return nil, err
+	}
+	if s.shared == nil {
+		s.shared = map[string]any{}
+	}
+	s.shared[name], s.stops = made, append(s.stops, stop)
+	return made, nil
+}
+
+// Server returns the DSN of the given database server, or of one that makes
+// every commit durable.
+func (b *Bench) Server(ctx context.Context) (string, error) {
+	if b.Stack.server == nil {
+		server, err := devstack.StartDatabase(ctx, devstack.DatabaseOptions{DSN: b.DSN, Dir: b.Stack.dir, Log: b.Stack.log})
+		if err != nil {
+			return "", err
+		}
+		b.Stack.server = server
+	}
+	return b.Stack.server.DSN, nil
 }
 
 // Database returns a new empty database with the schema of the named service
@@ -45,16 +83,11 @@ func (s *Stack) Stop() error {
 // is dropped after the scenario. conns bounds its pool; zero is the platform's
 // default.
 func (b *Bench) Database(ctx context.Context, schema string, conns int32) (*database.DB, string, error) {
-	if b.Stack.server == nil {
-		server, err := devstack.StartDatabase(ctx, devstack.DatabaseOptions{
-			DSN: b.DSN, Dir: b.Stack.dir, Log: b.Stack.log,
-		})
-		if err != nil {
-			return nil, "", err
-		}
-		b.Stack.server = server
+	dsn, err := b.Server(ctx)
+	if err != nil {
+		return nil, "", err
 	}
-	at, err := url.Parse(b.Stack.server.DSN)
+	at, err := url.Parse(dsn)
 	if err != nil {
 		return nil, "", fmt.Errorf("parsing DSN: %w", err)
 	}
@@ -63,7 +96,7 @@ func (b *Bench) Database(ctx context.Context, schema string, conns int32) (*data
 	if err := database.EnsureDatabase(ctx, at.String()); err != nil {
 		return nil, "", err
 	}
-	b.Cleanup(func(ctx context.Context) error { return dropDatabase(ctx, b.Stack.server.DSN, name) })
+	b.Cleanup(func(ctx context.Context) error { return dropDatabase(ctx, dsn, name) })
 	if err := database.Migrate(ctx, at.String(), schema); err != nil {
 		return nil, "", err
 	}
@@ -72,7 +105,7 @@ func (b *Bench) Database(ctx context.Context, schema string, conns int32) (*data
 		return nil, "", err
 	}
 	b.Cleanup(func(context.Context) error { db.Close(); return nil })
-	return db, at.String(), b.describe(ctx, db)
+	return db, at.String(), b.Describe(ctx, db)
 }
 
 func dropDatabase(ctx context.Context, dsn, name string) error {
@@ -88,8 +121,8 @@ func dropDatabase(ctx context.Context, dsn, name string) error {
 	return nil
 }
 
-// describe notes which database was measured.
-func (b *Bench) describe(ctx context.Context, db *database.DB) error {
+// Describe notes which database is measured.
+func (b *Bench) Describe(ctx context.Context, db *database.DB) error {
 	m := &b.run.Machine
 	if m.Database != "" {
 		return nil

@@ -98,7 +98,7 @@ var layers = map[string][]string{
 	"internal/tools/vulndb": {},
 
 	"bench": append([]string{
-		"bench/", "servicing", "ledger/ledgerdb", "internal/client", "internal/devstack", "internal/journey",
+		"bench/", "servicing", "servicing/loandb", "ledger/ledgerdb", "internal/client", "internal/devstack", "internal/journey",
 	}, stage...),
 	"cmd/tenor": append([]string{
 		"servicing/", "ledger/", "origination/", "notification", "identity", "gateway", "internal/client",
