@@ -198,3 +198,18 @@ func NewBalance(id uuid.UUID, normal Side, currency Currency, debits, credits in
 	}
 	return b, nil
 }
+
+// Available returns what is left of a balance when everything pending against
+// it is posted and nothing pending in its favour: pending amounts on the side
+// opposite to normal reduce it.
+func (b Balance) Available(normal Side, pendingDebits, pendingCredits Amount) (Amount, error) {
+	against := pendingCredits
+	if normal == Credit {
+		against = pendingDebits
+	}
+	left, err := b.Net.Sub(against)
+	if err != nil {
+		return Amount{}, fmt.Errorf("available balance of account %s: %w", b.AccountID, err)
+	}
+	return left, nil
+}

@@ -48,6 +48,11 @@ const (
 	ReversesUnknown  RejectionCode = "REVERSES_UNKNOWN"
 	AlreadyReversed  RejectionCode = "ALREADY_REVERSED"
 	NotAMirror       RejectionCode = "NOT_A_MIRROR"
+	// PendingResolved means that the pending entry was posted, voided or
+	// expired before; PendingOverdue that its time is over.
+	PendingResolved RejectionCode = "PENDING_RESOLVED"
+	PendingOverdue  RejectionCode = "PENDING_OVERDUE"
+	PendingExceeded RejectionCode = "PENDING_EXCEEDED"
 )
 
 // NoLine is the Line of a rejection that is about the whole.

@@ -231,6 +231,24 @@ func (t *limitTotals) add(line ledger.Line) bool {
 	return true
 }
 
+// addPending adds a line to what is pending; false means that the totals would
+// leave the range.
+func (t *limitTotals) addPending(line ledger.Line) bool {
+	amount := line.Amount.Minor()
+	if line.Side == ledger.Debit {
+		if t.debits > math.MaxInt64-t.pendingDebits-amount {
+			return false
+		}
+		t.pendingDebits += amount
+		return true
+	}
+	if t.credits > math.MaxInt64-t.pendingCredits-amount {
+		return false
+	}
+	t.pendingCredits += amount
+	return true
+}
+
 // within judges a limit against the worse side: what is pending may be posted,
 // but nobody may count on it.
 func (t *limitTotals) within(limit ledger.Limit) bool {

@@ -50,7 +50,7 @@ type duel struct {
 
 func (d *duel) reset() error {
 	tables := []string{
-		"ledger_line", "ledger_entry", "ledger_batch", "ledger_reversal", "ledger_rejection", "ledger_limit",
+		"ledger_pending_line", "ledger_pending", "ledger_line", "ledger_entry", "ledger_batch", "ledger_reversal", "ledger_rejection", "ledger_limit",
 		"ledger_account", "ledger_gl", "ledger_period_event",
 	}
 	err := d.in(func(tx database.Tx) error {
@@ -150,6 +150,58 @@ func (d *duel) closePeriod(t *rapid.T) {
 	}
 }
 
+// pend opens, posts, voids and expires pending entries on both.
+func (d *duel) pend(t *rapid.T) {
+	d.now = d.now.Add(time.Duration(rapid.IntRange(1, 1000).Draw(t, "pause")) * time.Millisecond)
+	key := fmt.Sprint("pending/", rapid.IntRange(0, 9).Draw(t, "pending"))
+	var want, got string
+	switch act := rapid.SampledFrom([]string{"open", "open", "post", "post", "void", "expire"}).Draw(t, "act"); {
+	case act == "open":
+		p := ledger.Pending{JournalEntry: d.drawEntry(t)}
+		p.Key, p.Reverses = key, uuid.Nil
+		if rapid.Bool().Draw(t, "expires") {
+			p.ExpiresAt = d.now.Add(time.Duration(rapid.IntRange(-100, 3000).Draw(t, "life")) * time.Millisecond)
+		}
+		want, got = verdict(d.model.OpenPending(d.now, p)), verdict(d.OpenPending(d.now, p))
+	case act == "expire":
+		want, got = verdict(false, d.model.ExpirePending(d.now)), verdict(false, d.ExpirePending(d.now))
+	case d.model.Pending[key] == nil:
+		return
+	case act == "void":
+		want, got = verdict(false, d.model.VoidPending(d.now, key)), verdict(false, d.VoidPending(d.now, key))
+	default:
+		entryKey := fmt.Sprint("key/", rapid.IntRange(0, d.keys+3).Draw(t, "key"))
+		d.keys++
+		var lines []ledger.Line
+		if rapid.Bool().Draw(t, "partly") {
+			lines = slices.Clone(d.model.Pending[key].Entry.Lines[:2])
+			minor := rapid.Int64Range(1, 30).Draw(t, "part")
+			for i, line := range lines {
+				lines[i].Amount = money.New(minor, line.Amount.Currency())
+			}
+		}
+		want = verdict(d.model.PostPending(d.now, key, entryKey, lines))
+		got = verdict(d.PostPending(d.now, key, entryKey, lines))
+	}
+	if want != got {
+		t.Fatalf("%s: store says %s, model says %s", key, got, want)
+	}
+}
+
+// available compares what is left on every account.
+func (d *duel) available(t *rapid.T) {
+	for _, a := range universe[:len(universe)-neverOpened] {
+		want, err := d.model.Available(d.now, a.ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := d.Available(d.now, a.ID())
+		if err != nil || got != want {
+			t.Fatalf("available on %s: store says %s (%v), model says %s", a.Code, got, err, want)
+		}
+	}
+}
+
 // ask compares the balances of all accounts at any pair of dates.
 func (d *duel) ask(t *rapid.T) {
 	effective := drawDate(t, "effective")
@@ -242,7 +294,7 @@ func TestStoreAgreesWithTheModel(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"post": d.post, "post more": d.post, "post yet more": d.post, "close": d.setClosed, "lock": d.closePeriod,
-			"ask": d.ask, "list": d.list,
+			"ask": d.ask, "list": d.list, "pend": d.pend, "pend more": d.pend, "available": d.available,
 		})
 	})
 }

@@ -72,6 +72,60 @@ func (s store) ClosePeriod(now time.Time, through civil.Date) error {
 	})
 }
 
+func (s store) OpenPending(now time.Time, p ledger.Pending) (bool, error) {
+	var posted ledgerdb.Posted
+	err := s.in(func(tx database.Tx) error {
+		var err error
+		posted, err = ledgerdb.OpenPending(s.ctx, tx, now, p)
+		return err
+	})
+	return posted.Replayed, err
+}
+
+func (s store) PostPending(now time.Time, pending, key string, lines []ledger.Line) (bool, error) {
+	var posted ledgerdb.Posted
+	err := s.in(func(tx database.Tx) error {
+		var err error
+		posted, err = ledgerdb.PostPending(s.ctx, tx, now, ledger.PendingID(pending), ledgerdb.PendingPost{Key: key, Lines: lines})
+		return err
+	})
+	return posted.Replayed, err
+}
+
+func (s store) VoidPending(now time.Time, pending string) error {
+	return s.in(func(tx database.Tx) error {
+		return ledgerdb.VoidPending(s.ctx, tx, now, ledger.PendingID(pending), "test")
+	})
+}
+
+func (s store) ExpirePending(now time.Time) error {
+	return s.in(func(tx database.Tx) error {
+		_, err := ledgerdb.ExpirePending(s.ctx, tx, now, 100)
+		return err
+	})
+}
+
+func (s store) Available(now time.Time, id uuid.UUID) (ledger.Amount, error) {
+	var left ledger.Amount
+	err := database.InReadTx(s.ctx, s.db, func(tx database.Tx) error {
+		account, err := ledgerdb.Account(s.ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		balance, err := ledgerdb.BalanceOf(s.ctx, tx, account, ledgerdb.Ever)
+		if err != nil {
+			return err
+		}
+		debits, credits, err := ledgerdb.PendingOn(s.ctx, tx, account, now)
+		if err != nil {
+			return err
+		}
+		left, err = balance.Available(account.NormalSide, debits, credits)
+		return err
+	})
+	return left, err
+}
+
 // TestScripts holds the store to the same cases as the model.
 func TestScripts(t *testing.T) {
 	t.Parallel()

@@ -32,6 +32,15 @@ type Model struct {
 	Rejected           map[string]Rejected
 	RememberRejections bool
 	ClosedThrough      civil.Date
+	// Pending are the pending entries by key.
+	Pending map[string]*Pending
+}
+
+// Pending is a pending entry of the model.
+type Pending struct {
+	Entry    ledger.Pending
+	State    ledger.PendingState
+	PostedBy string // the key of the entry that posted it
 }
 
 // Rejected is an entry that was refused for ever under its key.
@@ -44,7 +53,7 @@ type Rejected struct {
 func NewModel() *Model {
 	return &Model{
 		Headings: map[string]ledger.GLAccount{}, Accounts: map[uuid.UUID]ledger.Account{},
-		Rejected: map[string]Rejected{}, ClosedThrough: civil.Date{Year: 1899, Month: time.December, Day: 31},
+		Rejected: map[string]Rejected{}, Pending: map[string]*Pending{}, ClosedThrough: civil.Date{Year: 1899, Month: time.December, Day: 31},
 	}
 }
 
@@ -146,15 +155,37 @@ func (m *Model) judgeReversal(entry ledger.JournalEntry) error {
 }
 
 func (m *Model) judgeLimits(entry ledger.JournalEntry) error {
-	trial := append(slices.Clone(m.Journal), Posted{Entry: entry})
+	return m.limitsHold(append(slices.Clone(m.Journal), Posted{Entry: entry}), m.pendingEntries(), entry, true)
+}
+
+func (m *Model) pendingEntries() []Posted {
+	var open []Posted
+	for p := range maps.Values(m.Pending) {
+		if p.State == ledger.PendingOpen {
+			open = append(open, Posted{Entry: p.Entry.JournalEntry})
+		}
+	}
+	return open
+}
+
+// limitsHold judges the accounts of entry with everything that is pending
+// against them as if it were posted.
+func (m *Model) limitsHold(journal, pending []Posted, entry ledger.JournalEntry, atLastLine bool) error {
 	last := map[uuid.UUID]int{}
 	for i, line := range entry.Lines {
 		last[line.AccountID] = i
 	}
+	forever := civil.Date{Year: 9999, Month: 12, Day: 31}
 	for i, line := range entry.Lines {
 		account := m.Accounts[line.AccountID]
-		debits, credits := totals(trial, line.AccountID, civil.Date{Year: 9999, Month: 12, Day: 31}, maxTime)
-		if last[line.AccountID] == i && !account.Limit.Allows(debits, credits) {
+		debits, credits := totals(journal, line.AccountID, forever, maxTime)
+		pendingDebits, pendingCredits := totals(pending, line.AccountID, forever, maxTime)
+		if account.Limit == ledger.DebitsMustNotExceedCredits {
+			debits += pendingDebits
+		} else {
+			credits += pendingCredits
+		}
+		if (last[line.AccountID] == i || !atLastLine) && !account.Limit.Allows(debits, credits) {
 			return ledger.RejectLine(ledger.LimitExceeded, i, "amount", "")
 		}
 	}
@@ -218,4 +249,96 @@ func (m *Model) Codes() []string {
 	}
 	slices.Sort(codes)
 	return codes
+}
+
+// OpenPending announces an entry.
+func (m *Model) OpenPending(now time.Time, p ledger.Pending) (bool, error) {
+	p.JournalEntry = p.Normalized()
+	if err := p.Validate(); err != nil {
+		return false, err
+	}
+	if have, ok := m.Pending[p.Key]; ok {
+		if have.Entry.Hash() != p.Hash() {
+			return false, ledger.ErrKeyReused
+		}
+		return true, nil
+	}
+	if p.Expired(now) {
+		return false, ledger.Reject(ledger.FieldInvalid, "expires_at", "")
+	}
+	err := p.Check(func(id uuid.UUID) (ledger.Account, bool) { a, ok := m.Accounts[id]; return a, ok })
+	if err != nil {
+		return false, err
+	}
+	err = m.limitsHold(m.Journal, append(m.pendingEntries(), Posted{Entry: p.JournalEntry}), p.JournalEntry, false)
+	if err != nil {
+		return false, err
+	}
+	m.Pending[p.Key] = &Pending{Entry: p, State: ledger.PendingOpen}
+	return false, nil
+}
+
+// PostPending books a pending entry under a key of its own; no lines means all.
+func (m *Model) PostPending(now time.Time, pending, key string, lines []ledger.Line) (bool, error) {
+	p := m.Pending[pending]
+	entry := p.Entry.JournalEntry
+	entry.Key = key
+	if len(lines) > 0 {
+		entry.Lines = lines
+	}
+	if p.State == ledger.PendingPosted && p.PostedBy == key {
+		return m.Post(now, entry)
+	}
+	if p.State != ledger.PendingOpen {
+		return false, ledger.Reject(ledger.PendingResolved, "state", "")
+	}
+	if p.Entry.Expired(now) {
+		return false, ledger.Reject(ledger.PendingOverdue, "expires_at", "")
+	}
+	if err := p.Entry.CheckPost(entry.Lines); err != nil {
+		return false, err
+	}
+	p.State, p.PostedBy = ledger.PendingPosted, key
+	replayed, err := m.Post(now, entry)
+	if err != nil {
+		p.State, p.PostedBy = ledger.PendingOpen, ""
+	}
+	return replayed, err
+}
+
+// VoidPending gives a pending entry up.
+func (m *Model) VoidPending(_ time.Time, pending string) error {
+	p := m.Pending[pending]
+	if p.State != ledger.PendingOpen && p.State != ledger.PendingVoided {
+		return ledger.Reject(ledger.PendingResolved, "state", "")
+	}
+	p.State = ledger.PendingVoided
+	return nil
+}
+
+// ExpirePending ends the pending entries whose time is over.
+func (m *Model) ExpirePending(now time.Time) error {
+	for p := range maps.Values(m.Pending) {
+		if p.State == ledger.PendingOpen && p.Entry.Expired(now) {
+			p.State = ledger.PendingExpired
+		}
+	}
+	return nil
+}
+
+// Available returns the balance less what is pending against it.
+func (m *Model) Available(now time.Time, id uuid.UUID) (ledger.Amount, error) {
+	balance, err := m.Balance(id, civil.Date{Year: 9999, Month: 12, Day: 31}, maxTime)
+	if err != nil {
+		return ledger.Amount{}, err
+	}
+	a := m.Accounts[id]
+	var live []Posted
+	for p := range maps.Values(m.Pending) {
+		if p.State == ledger.PendingOpen && !p.Entry.Expired(now) {
+			live = append(live, Posted{Entry: p.Entry.JournalEntry})
+		}
+	}
+	debits, credits := totals(live, id, civil.Date{Year: 9999, Month: 12, Day: 31}, maxTime)
+	return balance.Available(a.NormalSide, ledger.NewAmount(debits, a.Currency), ledger.NewAmount(credits, a.Currency))
 }

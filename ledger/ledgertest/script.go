@@ -22,6 +22,11 @@ type Books interface {
 	Balance(account uuid.UUID, effective civil.Date, known time.Time) (ledger.Balance, error)
 	SetClosed(account uuid.UUID, closed bool) error
 	ClosePeriod(now time.Time, through civil.Date) error
+	OpenPending(now time.Time, p ledger.Pending) (replayed bool, err error)
+	PostPending(now time.Time, pending, key string, lines []ledger.Line) (replayed bool, err error)
+	VoidPending(now time.Time, pending string) error
+	ExpirePending(now time.Time) error
+	Available(now time.Time, account uuid.UUID) (ledger.Amount, error)
 }
 
 // Run executes a script. Each of its lines is a command, "=>" and the answer
@@ -37,6 +42,13 @@ type Books interface {
 //	balance cash                        => 10.00
 //	balance cash 2026-03-01             => at the end of that day
 //	balance cash 2026-03-01 e1          => as known when e1 was recorded
+//
+//	pend p1 2026-03-01 10m D cash 10.00 C wallet 10.00      expires 10m after the hour, or never
+//	settle e3 p1 [D cash 4.00 C wallet 4.00]                posts it, or a part
+//	void p1
+//	wait 10m
+//	expire                              ends what is over
+//	available wallet                    => 10.00
 //
 // The answer of a rejected command is its code and the field at fault. Every
 // command happens a minute after the one before.
@@ -107,7 +119,75 @@ func (r *runner) step(fields []string) (string, error) {
 	case verb == "balance" && len(args) >= 1:
 		return r.balance(args)
 	}
+	return r.pendingStep(verb, args)
+}
+
+func (r *runner) pendingStep(verb string, args []string) (string, error) {
+	switch {
+	case verb == "pend" && len(args) >= 3:
+		return r.pend(args)
+	case verb == "settle" && len(args) >= 2:
+		lines, err := r.lines(args[2:])
+		if err != nil {
+			return "", err
+		}
+		replayed, err := r.books.PostPending(r.now, args[1], args[0], lines)
+		return verdict(replayed, err), nil
+	case verb == "void" && len(args) == 1:
+		return answer(r.books.VoidPending(r.now, args[0])), nil
+	case verb == "wait" && len(args) == 1:
+		pause, err := time.ParseDuration(args[0])
+		r.now = r.now.Add(pause)
+		return "ok", err
+	case verb == "expire" && len(args) == 0:
+		return answer(r.books.ExpirePending(r.now)), nil
+	case verb == "available" && len(args) == 1:
+		left, err := r.books.Available(r.now, r.accounts[args[0]].ID())
+		return left.Text(), err
+	}
 	return "", errSyntax
+}
+
+func (r *runner) pend(args []string) (string, error) {
+	p := ledger.Pending{JournalEntry: ledger.JournalEntry{Key: args[0], Kind: "TEST"}}
+	var err error
+	if p.EffectiveDate, err = civil.ParseDate(args[1]); err != nil {
+		return "", err
+	}
+	if args[2] != "never" {
+		pause, err := time.ParseDuration(args[2])
+		if err != nil {
+			return "", err
+		}
+		p.ExpiresAt = r.now.Truncate(time.Hour).Add(pause) // the same for a repeated command
+	}
+	if p.Lines, err = r.lines(args[3:]); err != nil {
+		return "", err
+	}
+	replayed, err := r.books.OpenPending(r.now, p)
+	return verdict(replayed, err), nil
+}
+
+func (r *runner) lines(args []string) ([]ledger.Line, error) {
+	var lines []ledger.Line
+	for ; len(args) > 0; args = args[3:] {
+		if len(args) < 3 {
+			return nil, errSyntax
+		}
+		line, err := r.line(args[0], args[1], args[2])
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+func verdict(replayed bool, err error) string {
+	if replayed {
+		return "replayed"
+	}
+	return answer(err)
 }
 
 // account opens an account named by its code under a heading of its type.
@@ -147,15 +227,8 @@ func (r *runner) post(args []string) (string, error) {
 			return "", err
 		}
 	}
-	for rest := args[2:]; len(rest) > 0; rest = rest[3:] {
-		if len(rest) < 3 {
-			return "", errSyntax
-		}
-		line, err := r.line(rest[0], rest[1], rest[2])
-		if err != nil {
-			return "", err
-		}
-		e.Lines = append(e.Lines, line)
+	if e.Lines, err = r.lines(args[2:]); err != nil {
+		return "", err
 	}
 	if _, ok := r.entries[e.Key]; !ok {
 		r.entries[e.Key] = e
@@ -188,10 +261,7 @@ func (r *runner) send(e ledger.JournalEntry) string {
 	if err == nil && !replayed {
 		r.recorded[e.Key] = r.now
 	}
-	if replayed {
-		return "replayed"
-	}
-	return answer(err)
+	return verdict(replayed, err)
 }
 
 func (r *runner) balance(args []string) (string, error) {
