@@ -37,10 +37,6 @@ const (
 	Preceding BusinessDayRule = "preceding"
 )
 
-func (r BusinessDayRule) valid() bool {
-	return r == Unadjusted || r == Following || r == ModifiedFollowing || r == Preceding
-}
-
 func (c *Calendar) validate(field string) error {
 	weekend := 0
 	for _, day := range c.Weekend {

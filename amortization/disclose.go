@@ -31,6 +31,7 @@ type KeyFacts struct {
 	// APRPercent is the annual percentage rate with two decimals: the internal
 	// rate of return of what is paid out and paid back, per period, times the
 	// periods of a year (the key facts statement of the Reserve Bank of India, 15 April 2024).
+	// With tranches or changes in between, flows are dated (see XIRR).
 	APRPercent Decimal `json:"apr_percent"`
 	// EffectiveAnnualPercent is the same rate compounded over a year, with two decimals.
 	EffectiveAnnualPercent Decimal `json:"effective_annual_percent"`
@@ -46,8 +47,7 @@ func Disclose(s *Schedule) (KeyFacts, error) {
 	if err != nil {
 		return KeyFacts{}, err
 	}
-	e := &engine{terms: s.Terms, cur: s.Terms.Principal.Currency()}
-	lender, third, err := e.chargesByPayee(s)
+	lender, third, err := s.chargesByPayee()
 	if err != nil {
 		return KeyFacts{}, err
 	}
@@ -78,19 +78,10 @@ func (s *Schedule) typicalInstalment() money.Amount {
 
 // rates returns the annual percentage rate and the effective annual rate.
 func (s *Schedule) rates() (apr, effective Decimal, err error) {
-	flows := make([]int64, 1, len(s.Instalments)+1)
-	flows[0] = s.Totals.NetDisbursed.Minor()
-	for i := range s.Instalments {
-		flows = append(flows, -s.Instalments[i].Total.Minor())
-	}
-	i, err := IRR(flows)
+	perYear := s.Terms.perYear()
+	i, annual, err := s.periodRate(perYear)
 	if err != nil {
 		return Decimal{}, Decimal{}, fmt.Errorf("annual percentage rate: %w", err)
-	}
-	perYear := s.Terms.perYear()
-	annual, err := compound(i, perYear)
-	if err != nil {
-		return Decimal{}, Decimal{}, fmt.Errorf("effective annual rate: %w: %w", ErrNoRate, err)
 	}
 	c := calc{ctx: exact}
 	nominal := c.quo(c.mul(i, apd.New(perYear.Num, 0)), apd.New(perYear.Den, 0))
@@ -99,6 +90,37 @@ func (s *Schedule) rates() (apr, effective Decimal, err error) {
 	}
 	effective, err = percentDecimal(annual)
 	return apr, effective, err
+}
+
+// periodRate returns the rate per period and the effective annual rate. Flows
+// are a period apart, a down payment aside; where tranches or changes lie
+// between, they are dated, and the rate per period follows from the annual one.
+func (s *Schedule) periodRate(perYear Fraction) (i, annual *apd.Decimal, err error) {
+	if len(s.Terms.Tranches) > 0 || len(s.Phases) > 0 {
+		apr, err := XIRR(s.CashFlows())
+		if err != nil {
+			return nil, nil, err
+		}
+		annual = apr.Exact.Apd()
+		annual.Exponent -= 2
+		i, err = compound(annual, Fraction{perYear.Den, perYear.Num})
+		return i, annual, err
+	}
+	flows := make([]flow, 1, len(s.Instalments)+1)
+	flows[0].amount = s.Totals.NetDisbursed.Minor()
+	units := int64(0)
+	for k := range s.Instalments {
+		row := &s.Instalments[k]
+		if row.Kind == Regular {
+			units++
+		}
+		flows = append(flows, flow{amount: -row.Total.Minor(), units: units})
+	}
+	if i, err = unitRate(flows); err != nil {
+		return nil, nil, err
+	}
+	annual, err = compound(i, perYear)
+	return i, annual, err
 }
 
 // percentDecimal converts a rate to percent with rateScale decimals.
@@ -112,21 +134,57 @@ func percentDecimal(rate *apd.Decimal) (Decimal, error) {
 }
 
 // chargesByPayee adds up every fee of the schedule by who receives it.
-func (e *engine) chargesByPayee(s *Schedule) (lender, third money.Amount, err error) {
-	sums := map[Payee]int64{}
-	for i := range e.terms.Fees {
-		fee := &e.terms.Fees[i]
-		alone := &engine{terms: s.Terms, cur: e.cur, rows: rowsWithoutFees(s.Instalments)}
-		alone.terms.Fees = []Fee{*fee}
-		if err := alone.fees(); err != nil {
-			return money.Amount{}, money.Amount{}, err
-		}
-		sums[fee.Payee] += alone.upfront
-		for k := range alone.rows {
-			sums[fee.Payee] += alone.rows[k].Fees.Minor()
+func (s *Schedule) chargesByPayee() (lender, third money.Amount, err error) {
+	cur, sums := s.Terms.Principal.Currency(), map[Payee]int64{}
+	upfront := &engine{terms: s.Terms, cur: cur}
+	for i := range s.Terms.Fees {
+		if fee := &s.Terms.Fees[i]; fee.When == AtDisbursement {
+			amount, err := upfront.feeAmount(fee, s.Terms.Principal.Minor())
+			if err != nil {
+				return lender, third, err
+			}
+			sums[fee.Payee] += amount
 		}
 	}
-	return money.New(sums[Lender], e.cur), money.New(sums[ThirdParty], e.cur), nil
+	for _, part := range s.byPhase() {
+		for i := range part.terms.Fees {
+			fee := &part.terms.Fees[i]
+			last := part.rows[len(part.rows)-1].Due
+			if fee.When == AtDisbursement || (fee.When == OnDate && last.Before(fee.Due)) {
+				continue
+			}
+			alone := &engine{terms: *part.terms, cur: cur, rows: rowsWithoutFees(part.rows)}
+			if err := alone.feeInRows(fee, "fees"); err != nil {
+				return lender, third, err
+			}
+			for k := range alone.rows {
+				sums[fee.Payee] += alone.rows[k].Fees.Minor()
+			}
+		}
+	}
+	return money.New(sums[Lender], cur), money.New(sums[ThirdParty], cur), nil
+}
+
+// phaseRows are the rows under one set of terms.
+type phaseRows struct {
+	terms *Terms
+	rows  []Instalment
+}
+
+func (s *Schedule) byPhase() []phaseRows {
+	var parts []phaseRows
+	for k := range s.Instalments {
+		terms := s.phase(s.Instalments[k].From)
+		if s.Instalments[k].Kind == Change && s.Instalments[k].From == s.Instalments[k].Due && k > 0 && len(parts) > 0 {
+			terms = parts[len(parts)-1].terms // it has no days, and no fees
+		}
+		if len(parts) == 0 || parts[len(parts)-1].terms != terms {
+			parts = append(parts, phaseRows{terms: terms, rows: s.Instalments[k:k]})
+		}
+		part := &parts[len(parts)-1]
+		part.rows = part.rows[:len(part.rows)+1]
+	}
+	return parts
 }
 
 func rowsWithoutFees(rows []Instalment) []Instalment {

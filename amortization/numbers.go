@@ -75,13 +75,13 @@ func minorOf(d *apd.Decimal, unit int64, mode money.Rounding) (int64, error) {
 	if unit != 1 {
 		quotient := new(apd.Decimal)
 		if _, err := exact.Quo(quotient, d, apd.New(unit, 0)); err != nil {
-			return 0, fault("rounding", RuleOverflow, "%s does not fit", d)
+			return 0, fault("principal", RuleOverflow, "%s does not fit", d)
 		}
 		d = quotient
 	}
 	whole, err := money.Round(d, minorCurrency, mode)
 	if err != nil {
-		return 0, fault("rounding", RuleOverflow, "%s exceeds the range of money", d)
+		return 0, fault("principal", RuleOverflow, "%s exceeds the range of money", d)
 	}
 	return mulChecked(whole.Minor(), unit)
 }
@@ -96,7 +96,7 @@ func mulChecked(a, b int64) (int64, error) {
 	if p := a * b; p/b == a {
 		return p, nil
 	}
-	return 0, fault("rounding", RuleOverflow, "%d × %d exceeds the range of money", a, b)
+	return 0, fault("principal", RuleOverflow, "%d × %d exceeds the range of money", a, b)
 }
 
 func addChecked(a, b int64) (int64, error) {
