@@ -51,7 +51,8 @@ func OpenPending(ctx context.Context, tx database.Tx, now time.Time, p ledger.Pe
 		return Posted{ID: p.ID(), RecordedAt: recorded.UTC(), Replayed: true}, nil
 	}
 	if p.Expired(now) {
-		return Posted{}, &EntryError{Key: p.Key, Err: ledger.Reject(ledger.FieldInvalid, "expires_at", "must be later than now")}
+		overdue := ledger.Reject(ledger.FieldInvalid, "expires_at", "must be later than now")
+		return Posted{}, &EntryError{Key: p.Key, Err: overdue}
 	}
 	if err := reserve(ctx, tx, p); err != nil {
 		return Posted{}, err
@@ -246,7 +247,8 @@ func (p PendingEntry) resolvable(now time.Time) error {
 // resolve ends an open pending entry and gives back what it had reserved. The
 // conditional update is what lets one of several win.
 func resolve(
-	ctx context.Context, tx database.Tx, p PendingEntry, state ledger.PendingState, now time.Time, by string, entry uuid.UUID,
+	ctx context.Context, tx database.Tx, p PendingEntry, state ledger.PendingState, now time.Time, by string,
+	entry uuid.UUID,
 ) error {
 	var entryID *uuid.UUID
 	if entry != uuid.Nil {

@@ -86,7 +86,8 @@ func (s store) PostPending(now time.Time, pending, key string, lines []ledger.Li
 	var posted ledgerdb.Posted
 	err := s.in(func(tx database.Tx) error {
 		var err error
-		posted, err = ledgerdb.PostPending(s.ctx, tx, now, ledger.PendingID(pending), ledgerdb.PendingPost{Key: key, Lines: lines})
+		how := ledgerdb.PendingPost{Key: key, Lines: lines}
+		posted, err = ledgerdb.PostPending(s.ctx, tx, now, ledger.PendingID(pending), how)
 		return err
 	})
 	return posted.Replayed, err

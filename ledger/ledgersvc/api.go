@@ -44,6 +44,10 @@ var problems = []httpapi.Problem{
 		Title: "The account exists with another definition"},
 	{Err: ledger.AlreadyReversed, Status: http.StatusConflict, Type: "already-reversed",
 		Title: "The entry was reversed before"},
+	{Err: ledger.PendingResolved, Status: http.StatusConflict, Type: "pending-resolved",
+		Title: "The pending entry was posted, voided or expired before"},
+	{Err: ledger.PendingOverdue, Status: http.StatusConflict, Type: "pending-overdue",
+		Title: "The pending entry's time is over"},
 	{Err: ledger.ErrRejected, Status: http.StatusUnprocessableEntity, Type: "rejected", Title: "The ledger rejects it"},
 	{Err: groupcommit.ErrQueueFull, Status: http.StatusServiceUnavailable, Type: "busy",
 		Title: "Too many requests are waiting; send it again later"},
@@ -57,6 +61,7 @@ func (s *Service) routes(api *httpapi.API) {
 	api.Problems(problems...)
 	s.accountRoutes(api)
 	s.entryRoutes(api)
+	s.pendingRoutes(api)
 	s.reportRoutes(api)
 	s.auditRoutes(api)
 }

@@ -244,7 +244,8 @@ func (s *Service) setClosed(ctx context.Context, in *AccountPath, closed bool) (
 	return &accountOutput{Body: accountOf(httpapi.Reply(ctx, result))}, nil
 }
 
-type balanceBody struct {
+// BalanceBody is a balance in an answer.
+type BalanceBody struct {
 	AccountID uuid.UUID     `json:"account_id" format:"uuid"`
 	Account   string        `json:"account" example:"1000.INR"`
 	Debits    httpapi.Money `json:"debits" doc:"Total of all debits"`
@@ -252,8 +253,8 @@ type balanceBody struct {
 	Balance   httpapi.Money `json:"balance" doc:"Their difference, positive on the account's normal side"`
 }
 
-func balanceOf(code string, b ledger.Balance) balanceBody {
-	return balanceBody{
+func balanceOf(code string, b ledger.Balance) BalanceBody {
+	return BalanceBody{
 		AccountID: b.AccountID, Account: code, Debits: httpapi.MoneyOf(b.Debits), Credits: httpapi.MoneyOf(b.Credits),
 		Balance: httpapi.MoneyOf(b.Net),
 	}
@@ -264,16 +265,34 @@ type balanceInput struct {
 	AtInput
 }
 
-type balanceOutput struct{ Body balanceBody }
+type fullBalance struct {
+	BalanceBody
+	PendingDebits  httpapi.Money `json:"pending_debits" doc:"Of open pending entries, now"`
+	PendingCredits httpapi.Money `json:"pending_credits" doc:"Of open pending entries, now"`
+	Available      httpapi.Money `json:"available" doc:"The balance less what is pending against it"`
+}
+
+type balanceOutput struct{ Body fullBalance }
 
 func (s *Service) getBalance(ctx context.Context, in *balanceInput) (*balanceOutput, error) {
-	body, err := read(ctx, s, func(tx database.Tx) (balanceBody, error) {
+	body, err := read(ctx, s, func(tx database.Tx) (fullBalance, error) {
 		account, err := ledgerdb.Account(ctx, tx, in.id())
 		if err != nil {
-			return balanceBody{}, err
+			return fullBalance{}, err
 		}
 		balance, err := ledgerdb.BalanceOf(ctx, tx, account, in.at())
-		return balanceOf(account.Code, balance), err
+		if err != nil {
+			return fullBalance{}, err
+		}
+		debits, credits, err := ledgerdb.PendingOn(ctx, tx, account, s.env.Now())
+		if err != nil {
+			return fullBalance{}, err
+		}
+		available, err := balance.Available(account.NormalSide, debits, credits)
+		return fullBalance{
+			BalanceBody: balanceOf(account.Code, balance), PendingDebits: httpapi.MoneyOf(debits),
+			PendingCredits: httpapi.MoneyOf(credits), Available: httpapi.MoneyOf(available),
+		}, err
 	})
 	if err != nil {
 		return nil, err

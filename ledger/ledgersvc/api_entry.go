@@ -52,7 +52,8 @@ type lineInput struct {
 	Amount  httpapi.Money `json:"amount" doc:"Above zero, in the currency of the account"`
 }
 
-type entryFields struct {
+// EntryFields are what a client says about an entry.
+type EntryFields struct {
 	Kind          string            `json:"kind" minLength:"1" maxLength:"40" pattern:"^[A-Z][A-Z0-9_]*$" example:"BANK_FEE" doc:"What happened"`
 	EffectiveDate civil.Date        `json:"effective_date" format:"date" doc:"From when the entry counts"`
 	BookingDate   *civil.Date       `json:"booking_date,omitempty" format:"date" doc:"The date whose period takes the entry; default: the effective date. A late entry keeps its effective date and is booked in an open period"`
@@ -62,7 +63,7 @@ type entryFields struct {
 	Lines         []lineInput       `json:"lines" minItems:"2" maxItems:"10000" nullable:"false"`
 }
 
-func (f entryFields) entry() ledger.JournalEntry {
+func (f EntryFields) entry() ledger.JournalEntry {
 	e := ledger.JournalEntry{
 		Kind: f.Kind, EffectiveDate: f.EffectiveDate, Reference: f.Reference, Description: f.Description,
 		Metadata: f.Metadata, Lines: make([]ledger.Line, len(f.Lines)),
@@ -78,7 +79,7 @@ func (f entryFields) entry() ledger.JournalEntry {
 	return e
 }
 
-type postInput struct{ Body entryFields }
+type postInput struct{ Body EntryFields }
 
 type lineBody struct {
 	AccountID uuid.UUID     `json:"account_id" format:"uuid"`
@@ -132,7 +133,7 @@ type postOutput struct {
 		ID         uuid.UUID     `json:"id" format:"uuid"`
 		RecordedAt time.Time     `json:"recorded_at" doc:"When it was first posted"`
 		Reverses   *uuid.UUID    `json:"reverses,omitempty" format:"uuid"`
-		Balances   []balanceBody `json:"balances" nullable:"false" doc:"Of the entry's accounts that have a limit, right after it. Empty in a replay"`
+		Balances   []BalanceBody `json:"balances" nullable:"false" doc:"Of the entry's accounts that have a limit, right after it. Empty in a replay"`
 	}
 }
 
@@ -145,7 +146,7 @@ func (s *Service) posted(
 	if entry.Reverses != uuid.Nil {
 		out.Body.Reverses = &entry.Reverses
 	}
-	out.Body.Balances = make([]balanceBody, len(posted.Balances))
+	out.Body.Balances = make([]BalanceBody, len(posted.Balances))
 	if len(posted.Balances) == 0 {
 		return out, nil
 	}
@@ -181,7 +182,7 @@ func (s *Service) postEntry(ctx context.Context, in *postInput) (*postOutput, er
 type batchInput struct {
 	Body struct {
 		Atomic  bool          `json:"atomic,omitempty" doc:"Book all entries or none"`
-		Entries []entryFields `json:"entries" minItems:"1" maxItems:"1000" nullable:"false"`
+		Entries []EntryFields `json:"entries" minItems:"1" maxItems:"1000" nullable:"false"`
 	}
 }
 

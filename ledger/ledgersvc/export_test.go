@@ -40,7 +40,8 @@ func journalDesk(t *testing.T) *desk {
 	batch := []object{entry("2026-01-01", "cash", "wallet", "1000000.00")}
 	for i := range entries {
 		e := entry(fmt.Sprintf("2026-0%d-%02d", 1+source.IntN(9), 1+source.IntN(28)),
-			codes[source.IntN(len(codes))], codes[source.IntN(len(codes))], fmt.Sprintf("%d.%02d", source.IntN(99)+1, source.IntN(100)))
+			codes[source.IntN(len(codes))], codes[source.IntN(len(codes))],
+			fmt.Sprintf("%d.%02d", source.IntN(99)+1, source.IntN(100)))
 		e["description"] = `odd; "quoted" | \ text = 1`
 		if i%10 == 0 {
 			yen := object{"amount": fmt.Sprint(source.IntN(9000) + 1), "currency": "JPY"}

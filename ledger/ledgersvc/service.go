@@ -29,7 +29,7 @@ func New(env *app.Env) (*app.Component, error) {
 	if env.DB != nil {
 		s.committer = ledgerdb.NewCommitter(env.DB, func() time.Time { return env.Now() })
 		component.Stop = s.committer.Close
-		component.Tasks = []app.Task{{Name: "seal", Run: s.seal}}
+		component.Tasks = []app.Task{{Name: "seal", Run: s.seal}, {Name: "expire", Run: s.expire}}
 	}
 	return component, nil
 }

@@ -53,7 +53,8 @@ type Rejected struct {
 func NewModel() *Model {
 	return &Model{
 		Headings: map[string]ledger.GLAccount{}, Accounts: map[uuid.UUID]ledger.Account{},
-		Rejected: map[string]Rejected{}, Pending: map[string]*Pending{}, ClosedThrough: civil.Date{Year: 1899, Month: time.December, Day: 31},
+		Rejected: map[string]Rejected{}, Pending: map[string]*Pending{},
+		ClosedThrough: civil.Date{Year: 1899, Month: time.December, Day: 31},
 	}
 }
 
