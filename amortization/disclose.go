@@ -149,8 +149,7 @@ func (s *Schedule) chargesByPayee() (lender, third money.Amount, err error) {
 	for _, part := range s.byPhase() {
 		for i := range part.terms.Fees {
 			fee := &part.terms.Fees[i]
-			last := part.rows[len(part.rows)-1].Due
-			if fee.When == AtDisbursement || (fee.When == OnDate && last.Before(fee.Due)) {
+			if fee.When == AtDisbursement || (fee.When == OnDate && !part.collects(fee)) {
 				continue
 			}
 			alone := &engine{terms: *part.terms, cur: cur, rows: rowsWithoutFees(part.rows)}
@@ -169,6 +168,16 @@ func (s *Schedule) chargesByPayee() (lender, third money.Amount, err error) {
 type phaseRows struct {
 	terms *Terms
 	rows  []Instalment
+}
+
+// collects reports whether a dated fee falls on one of the rows.
+func (p *phaseRows) collects(fee *Fee) bool {
+	for k := range p.rows {
+		if p.rows[k].Kind == Regular && !p.rows[k].Due.Before(fee.Due) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Schedule) byPhase() []phaseRows {

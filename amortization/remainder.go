@@ -105,9 +105,14 @@ func (r *remainder) continueTerms(current *Terms) error {
 
 // continueFees keeps the fees still to come, percentages of the principal as amounts.
 func (r *remainder) continueFees(current *Terms) error {
-	t := &r.terms
+	t, collected := &r.terms, civil.Date{} // fees up to the last regular row are
+	for i := range r.s.Instalments[:r.index] {
+		if row := &r.s.Instalments[i]; row.Kind == Regular {
+			collected = row.Due
+		}
+	}
 	t.Fees = slices.DeleteFunc(t.Fees, func(f Fee) bool {
-		return f.When == AtDisbursement || (f.When == OnDate && !f.Due.After(r.s.Instalments[r.index].From))
+		return f.When == AtDisbursement || (f.When == OnDate && !f.Due.After(collected))
 	})
 	e := &engine{terms: *current, cur: t.Principal.Currency()}
 	for i := range t.Fees {
