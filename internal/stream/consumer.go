@@ -48,7 +48,8 @@ type Subscription struct {
 // once, each time in a fresh transaction, and must touch nothing but tx.
 func On[E event.Event](fn func(ctx context.Context, tx database.Tx, env event.Envelope, e E) error) Subscription {
 	var zero E
-	return Subscription{topic: zero.Topic(), typ: zero.Type(),
+	return Subscription{
+		topic: zero.Topic(), typ: zero.Type(),
 		handle: func(ctx context.Context, tx database.Tx, env event.Envelope) error {
 			e, err := event.Decode[E](env)
 			if err != nil {

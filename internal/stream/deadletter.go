@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -136,25 +137,30 @@ func deadLetter(record *kgo.Record) DeadLetter {
 }
 
 // ReplayDeadLetters publishes the dead letters of one consumer to their topics
-// again, once the cause is mended. Consumers that had handled them know them
-// by their id. It returns how many there were.
+// again, once the cause is mended: each event once, however often it was given
+// up, and none that nobody can read. Consumers that had handled them know them
+// by their id. It returns how many it sent.
 func ReplayDeadLetters(ctx context.Context, seeds []string, consumer string) (int, error) {
 	producer, err := NewProducer(seeds, "tenor-replay")
 	if err != nil {
 		return 0, err
 	}
 	defer producer.Close()
-	replayed := 0
+	sent := make(map[uuid.UUID]bool)
 	err = DeadLetters(ctx, seeds, func(letter DeadLetter) error {
 		if letter.Consumer != consumer {
 			return nil
+		}
+		env, err := event.Parse(letter.Value)
+		if err != nil || sent[env.ID] {
+			return nil // it would only come back as another dead letter
 		}
 		record := &kgo.Record{Topic: letter.Topic, Key: letter.key, Value: letter.Value}
 		if err := producer.ProduceSync(ctx, record).FirstErr(); err != nil {
 			return fmt.Errorf("replaying a dead letter of %s: %w", letter.Topic, err)
 		}
-		replayed++
+		sent[env.ID] = true
 		return nil
 	})
-	return replayed, err
+	return len(sent), err
 }

@@ -2,8 +2,10 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,10 +32,12 @@ type aggregate struct {
 }
 
 // handle runs the handlers of the deliveries in one transaction, each event at
-// most once in the life of the database.
+// most once in the life of the database. What has begun is finished even when
+// ctx ends meanwhile.
 func (c *Consumer) handle(ctx context.Context, deliveries []delivery) error {
 	var gaps []delivery
-	err := database.InTx(context.WithoutCancel(ctx), c.db, func(tx database.Tx) error {
+	ctx = context.WithoutCancel(ctx)
+	err := database.InTx(ctx, c.db, func(tx database.Tx) error {
 		gaps = gaps[:0]
 		fresh, err := c.recordInbox(ctx, tx, deliveries)
 		if err != nil {
@@ -162,11 +166,27 @@ func (c *Consumer) runHandler(ctx context.Context, tx database.Tx, env event.Env
 		trace.WithAttributes(attribute.String("messaging.message.id", env.ID.String()),
 			attribute.String("messaging.consumer.group.name", c.name)))
 	defer span.End()
-	if err := c.handlers[env.Type].handle(ctx, tx, env); err != nil {
+	if err := c.guard(ctx, tx, env); err != nil {
 		span.SetStatus(codes.Error, "not handled")
 		return fmt.Errorf("handling %s %s: %w", env.Type, env.ID, err)
 	}
 	return nil
+}
+
+// errPanic means that a handler panicked: a fault of the program that one event
+// brought to light.
+var errPanic = errors.New("handler panicked")
+
+// guard makes a panic of a handler an error, so that the event becomes a dead
+// letter and neither ends the process nor does so again after each restart.
+func (c *Consumer) guard(ctx context.Context, tx database.Tx, env event.Envelope) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			c.log.ErrorContext(ctx, "panic", "event", env.ID, "type", env.Type, "cause", cause, "stack", string(debug.Stack()))
+			err = errPanic
+		}
+	}()
+	return c.handlers[env.Type].handle(ctx, tx, env)
 }
 
 func (c *Consumer) measure(ctx context.Context, deliveries, gaps []delivery) {

@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -21,6 +22,14 @@ import (
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/event"
 )
+
+// EventBytesMax bounds the JSON of an event: with its envelope, and as a dead
+// letter, it must fit into what a broker takes (1 MiB), or it would block the
+// outbox behind it for ever.
+const EventBytesMax = 512 << 10
+
+// ErrTooLarge means an event has more than EventBytesMax bytes.
+var ErrTooLarge = errors.New("event is too large")
 
 // Outbox announces events in the transaction of the facts that they report.
 type Outbox struct {
@@ -64,6 +73,9 @@ func (o *Outbox) Append(ctx context.Context, tx database.Tx, at time.Time, event
 		data, err := json.Marshal(e)
 		if err != nil {
 			return fmt.Errorf("encoding %s: %w", e.Type(), err)
+		}
+		if len(data) > EventBytesMax {
+			return fmt.Errorf("%w: %s of %s has %d bytes", ErrTooLarge, e.Type(), e.Subject(), len(data))
 		}
 		head := heads[e.Subject()]
 		head.next++

@@ -94,7 +94,9 @@ func (r *Relay) Run(ctx context.Context) error {
 		case <-r.wake:
 		case <-poll.C:
 		case <-purge.C:
-			r.purge(ctx)
+			if err := r.Purge(ctx); err != nil && ctx.Err() == nil {
+				r.log.WarnContext(ctx, "outbox not purged", "error", err)
+			}
 		}
 	}
 }
@@ -202,16 +204,26 @@ func (r *Relay) publish(ctx context.Context, tx database.Tx, batch []pending) er
 	return nil
 }
 
-// purge deletes events that were published long ago, a bounded number at a time.
-func (r *Relay) purge(ctx context.Context) {
-	err := database.InTx(ctx, r.db, func(tx database.Tx) error {
-		_, err := tx.Exec(ctx, `
-			delete from outbox where id in (
-			    select id from outbox where published_at < $1 order by published_at limit $2)`,
-			r.now().Add(-publishedKeep), purgeBatchMax)
-		return err
-	})
-	if err != nil && ctx.Err() == nil {
-		r.log.WarnContext(ctx, "outbox not purged", "error", err)
+// Purge deletes all events that were published more than a day ago, a bounded
+// number in each transaction: however many come in, the table stays as long as
+// a day's worth.
+func (r *Relay) Purge(ctx context.Context) error {
+	before := r.now().Add(-publishedKeep)
+	for {
+		var purged int64
+		err := database.InTx(ctx, r.db, func(tx database.Tx) error {
+			tag, err := tx.Exec(ctx, `
+				delete from outbox where id in (
+				    select id from outbox where published_at < $1 order by published_at limit $2)`,
+				before, purgeBatchMax)
+			purged = tag.RowsAffected()
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("purging outbox: %w", err)
+		}
+		if purged < purgeBatchMax {
+			return nil
+		}
 	}
 }

@@ -44,10 +44,15 @@ func setup(t *testing.T) *bundle {
 		t.Fatalf("starting broker: %v", err)
 	}
 	t.Cleanup(func() { _ = broker.Stop() })
-	if err := stream.EnsureTopics(t.Context(), broker.Seeds, 1); err != nil {
+	return setupOn(t, broker.Seeds)
+}
+
+func setupOn(t *testing.T, seeds []string) *bundle {
+	t.Helper()
+	if err := stream.EnsureTopics(t.Context(), seeds, 1); err != nil {
 		t.Fatalf("creating topics: %v", err)
 	}
-	producer, err := stream.NewProducer(broker.Seeds, "test")
+	producer, err := stream.NewProducer(seeds, "test")
 	if err != nil {
 		t.Fatalf("making producer: %v", err)
 	}
@@ -55,7 +60,7 @@ func setup(t *testing.T) *bundle {
 	db := dbtest.New(t, "shared")
 	relay := stream.NewRelay(db, producer, slog.New(slog.DiscardHandler), time.Now)
 	return &bundle{
-		t: t, db: db, seeds: broker.Seeds, producer: producer, relay: relay,
+		t: t, db: db, seeds: seeds, producer: producer, relay: relay,
 		outbox: stream.NewOutbox("/tenor/test", uuid.New, relay.Wake),
 	}
 }
