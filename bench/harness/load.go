@@ -138,7 +138,7 @@ func (l *loader) counts(due, ended time.Duration) bool {
 	if l.Rate > 0 {
 		return due >= l.Warmup
 	}
-	return ended >= l.Warmup && ended <= l.Warmup+l.Duration
+	return ended >= l.Warmup
 }
 
 func (l *loader) fail(err error) {
@@ -168,10 +168,11 @@ func (l *loader) watch(done <-chan struct{}, tick func(time.Duration, Point, int
 		counted := l.recorder.Window()
 		p := Point{At: now - l.Warmup, P50: counted.P50, P99: counted.P99}
 		p.PerSecond = float64(counted.Count) * float64(l.Units) / (now - before).Seconds()
-		before = now
-		if counted.Count > 0 && len(points) < PointsMax {
+		short := stopped && now-before < window/2 // too little to say how much a second
+		if counted.Count > 0 && len(points) < PointsMax && !short {
 			points = append(points, p)
 		}
+		before = now
 		if stopped {
 			return points
 		}
@@ -186,9 +187,8 @@ func (l *loader) stats(points []Point) Stats {
 		Latencies: l.recorder.Total(), Sent: l.sent.Load(), Failed: l.failed.Load(), Points: points,
 		Elapsed: l.Duration, Faults: l.faults,
 	}
-	if l.Rate > 0 { // answers that came late make the throughput smaller
-		s.Elapsed = max(s.Elapsed, time.Duration(l.last.Load())-l.Warmup)
-	}
+	// Answers that came late count, with the time that they took.
+	s.Elapsed = max(s.Elapsed, time.Duration(l.last.Load())-l.Warmup)
 	if s.Elapsed > 0 {
 		s.PerSecond = float64(s.Count) * float64(l.Units) / s.Elapsed.Seconds()
 	}

@@ -20,10 +20,22 @@ func Scenarios() []harness.Scenario {
 	return []harness.Scenario{
 		{Name: "ledger-single", What: "finance API: journal entries posted one by one, 64 clients", Run: runLedgerSingle},
 		{Name: "ledger-batch", What: "finance API: journal entries in batches of 100, 8 clients", Run: runLedgerBatch},
-		{Name: "repay-single", What: "full repayments (loan, allocation, journal, outbox, idempotency) one by one, 64 clients",
-			Run: func(ctx context.Context, b *harness.Bench) error { return runRepay(ctx, b, singleClients) }},
-		{Name: "repay-1000", What: "the same with 1,000 concurrent clients",
-			Run: func(ctx context.Context, b *harness.Bench) error { return runRepay(ctx, b, manyClients) }},
+		{
+			Name: "repay-single",
+			What: "full repayments (loan, allocation, journal, outbox, idempotency) one by one, 64 clients",
+			Run:  func(ctx context.Context, b *harness.Bench) error { return runRepay(ctx, b, singleClients) },
+		},
+		{
+			Name: "repay-1000", What: "the same with 1,000 concurrent clients",
+			Run: func(ctx context.Context, b *harness.Bench) error { return runRepay(ctx, b, manyClients) },
+		},
+		{Name: "activate", What: "agreements signed to loans activated and paid out, by events", Run: runActivate},
+		{Name: "close-of-day", What: "closing a day as the number of loans grows", Run: runCloseOfDay},
+		{Name: "origination", What: "whole applications through all stages, by the gateway", Run: runOrigination},
+		{
+			Name: "mixed", What: "a lender's day: applications, payments and reads at once, with a day closed in the middle",
+			Run: runMixed,
+		},
 	}
 }
 
@@ -65,19 +77,32 @@ func runRepay(ctx context.Context, b *harness.Bench, clients int) error {
 	if err != nil {
 		return err
 	}
+	was, err := p.look(ctx)
+	if err != nil {
+		return err
+	}
 	var posted atomic.Int64
 	stats := b.Load(ctx, harness.Load{Name: "payments", Clients: clients, Op: func(ctx context.Context, n int64) error {
 		return pay(ctx, api, loans[n%int64(len(loans))], &posted)
 	}})
 	b.Measured("payments", stats)
 	b.OverTime("payments", []string{"payments"}, []harness.Stats{stats})
-	b.Table(result.Table{Title: "full repayments through HTTP", Header: []string{"clients", "a second", "p50", "p95", "p99", "max"},
+	b.Table(result.Table{Title: "full repayments through HTTP",
+		Header: []string{"clients", "a second", "p50", "p95", "p99", "max"},
 		Rows: [][]string{{harness.Count(float64(clients)), harness.Count(stats.PerSecond), harness.Short(stats.P50),
 			harness.Short(stats.P95), harness.Short(stats.P99), harness.Short(stats.Max)}}})
 	if err := errors.Join(stats.Err(), ctx.Err()); err != nil {
 		return err
 	}
-	return p.checkPayments(ctx, b, before, posted.Load())
+	if err := p.checkPayments(ctx, b, before, posted.Load()); err != nil {
+		return err
+	}
+	is, err := p.look(ctx)
+	if err != nil {
+		return err
+	}
+	was.report(b, is, posted.Load())
+	return nil
 }
 
 func pay(ctx context.Context, api *client.Client, loan uuid.UUID, posted *atomic.Int64) error {
