@@ -1,6 +1,7 @@
 package money_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"math"
@@ -104,10 +105,14 @@ func TestSumsAgreeWithBigIntegers(t *testing.T) {
 			got  func() (money.Amount, error)
 			want *big.Int
 		}{
-			"+": {func() (money.Amount, error) { return money.New(x, inr).Add(money.New(y, inr)) },
-				new(big.Int).Add(big.NewInt(x), big.NewInt(y))},
-			"-": {func() (money.Amount, error) { return money.New(x, inr).Sub(money.New(y, inr)) },
-				new(big.Int).Sub(big.NewInt(x), big.NewInt(y))},
+			"+": {
+				func() (money.Amount, error) { return money.New(x, inr).Add(money.New(y, inr)) },
+				new(big.Int).Add(big.NewInt(x), big.NewInt(y)),
+			},
+			"-": {
+				func() (money.Amount, error) { return money.New(x, inr).Sub(money.New(y, inr)) },
+				new(big.Int).Sub(big.NewInt(x), big.NewInt(y)),
+			},
 		} {
 			got, err := c.got()
 			switch {
@@ -128,6 +133,9 @@ func TestCurrenciesDoNotMix(t *testing.T) {
 	if _, err := a.Add(b); !errors.Is(err, money.ErrCurrencyMismatch) {
 		t.Errorf("Add: %v", err)
 	}
+	if _, err := a.Sub(b); !errors.Is(err, money.ErrCurrencyMismatch) {
+		t.Errorf("Sub: %v", err)
+	}
 	if _, err := a.Cmp(b); !errors.Is(err, money.ErrCurrencyMismatch) {
 		t.Errorf("Cmp: %v", err)
 	}
@@ -145,12 +153,18 @@ func TestRoundingModes(t *testing.T) {
 		text string
 		want map[money.Rounding]int64
 	}{
-		{"0.005", map[money.Rounding]int64{money.HalfEven: 0, money.HalfUp: 1, money.HalfDown: 0, money.Up: 1,
-			money.Down: 0, money.Ceiling: 1, money.Floor: 0}},
-		{"0.015", map[money.Rounding]int64{money.HalfEven: 2, money.HalfUp: 2, money.HalfDown: 1, money.Up: 2,
-			money.Down: 1, money.Ceiling: 2, money.Floor: 1}},
-		{"-0.005", map[money.Rounding]int64{money.HalfEven: 0, money.HalfUp: -1, money.HalfDown: 0, money.Up: -1,
-			money.Down: 0, money.Ceiling: 0, money.Floor: -1}},
+		{"0.005", map[money.Rounding]int64{
+			money.HalfEven: 0, money.HalfUp: 1, money.HalfDown: 0, money.Up: 1,
+			money.Down: 0, money.Ceiling: 1, money.Floor: 0,
+		}},
+		{"0.015", map[money.Rounding]int64{
+			money.HalfEven: 2, money.HalfUp: 2, money.HalfDown: 1, money.Up: 2,
+			money.Down: 1, money.Ceiling: 2, money.Floor: 1,
+		}},
+		{"-0.005", map[money.Rounding]int64{
+			money.HalfEven: 0, money.HalfUp: -1, money.HalfDown: 0, money.Up: -1,
+			money.Down: 0, money.Ceiling: 0, money.Floor: -1,
+		}},
 		{"969.728", map[money.Rounding]int64{money.HalfEven: 96973, money.Up: 96973, money.Down: 96972}},
 	} {
 		d, _, err := apd.NewFromString(c.text)
@@ -169,7 +183,73 @@ func TestRoundingModes(t *testing.T) {
 	if _, err := money.Round(&apd.Decimal{Form: apd.NaN}, inr, money.HalfEven); !errors.Is(err, money.ErrSyntax) {
 		t.Errorf("NaN: %v, want ErrSyntax", err)
 	}
+	if money.Rounding("SIDEWAYS").Valid() || !money.HalfEven.Valid() {
+		t.Error("Valid takes an unknown mode, or refuses a known one")
+	}
 	if _, err := money.Round(apd.New(1, 0), inr, "SIDEWAYS"); err == nil {
 		t.Error("an unknown mode was accepted")
+	}
+}
+
+func TestSigns(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		minor                    int64
+		negative, zero, positive bool
+	}{{math.MinInt64, true, false, false}, {-1, true, false, false}, {0, false, true, false}, {1, false, false, true}} {
+		a := money.New(c.minor, inr)
+		if a.IsNegative() != c.negative || a.IsZero() != c.zero || a.IsPositive() != c.positive {
+			t.Errorf("%s: negative %t, zero %t, positive %t", a, a.IsNegative(), a.IsZero(), a.IsPositive())
+		}
+	}
+}
+
+func TestCmpOrdersLikeMinorUnits(t *testing.T) {
+	t.Parallel()
+	values := []int64{math.MinInt64, -5, 0, 5, math.MaxInt64}
+	for _, x := range values {
+		for _, y := range values {
+			got, err := money.New(x, inr).Cmp(money.New(y, inr))
+			if want := cmp.Compare(x, y); err != nil || got != want {
+				t.Errorf("Cmp(%d, %d) = %d, %v; want %d", x, y, got, err, want)
+			}
+		}
+	}
+}
+
+func TestSum(t *testing.T) {
+	t.Parallel()
+	if got, err := money.Sum(inr); err != nil || got != money.Zero(inr) {
+		t.Errorf("the sum of nothing is %v, %v", got, err)
+	}
+	got, err := money.Sum(inr, money.New(96973, inr), money.New(-3, inr), money.New(30, inr))
+	if want := money.New(97000, inr); err != nil || !got.Equal(want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+	if got.Equal(money.New(97000, jpy)) {
+		t.Error("sums in different currencies are equal")
+	}
+}
+
+func TestUnmarshalRefuses(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]error{
+		`{"amount":"969.73"}`:                                money.ErrUnknownCurrency,
+		`{"amount":"970","currency":"jpy"}`:                  money.ErrUnknownCurrency,
+		`{"amount":"1.234","currency":"INR"}`:                money.ErrExponent,
+		`{"amount":"1,000","currency":"INR"}`:                money.ErrSyntax,
+		`{"currency":"INR"}`:                                 money.ErrSyntax,
+		`{"amount":"10000000000000000000","currency":"JPY"}`: money.ErrOverflow,
+	} {
+		var a money.Amount
+		if err := json.Unmarshal([]byte(text), &a); !errors.Is(err, want) {
+			t.Errorf("%s was read as %v, %v; want %v", text, a, err, want)
+		}
+	}
+	var a money.Amount
+	var number *json.UnmarshalTypeError
+	err := json.Unmarshal([]byte(`{"amount":969.73,"currency":"INR"}`), &a)
+	if !errors.As(err, &number) {
+		t.Errorf("a JSON number was read as %v, %v", a, err)
 	}
 }

@@ -12,7 +12,9 @@ import (
 // below a tenth of a unit, which apd's Quantize takes for zero in every mode.
 func TestRound(t *testing.T) {
 	t.Parallel()
-	modes := []money.Rounding{money.HalfEven, money.HalfUp, money.HalfDown, money.Up, money.Down, money.Ceiling, money.Floor}
+	modes := []money.Rounding{
+		money.HalfEven, money.HalfUp, money.HalfDown, money.Up, money.Down, money.Ceiling, money.Floor,
+	}
 	tests := []struct {
 		value string
 		want  [7]int64 // by mode, in the order above
