@@ -74,7 +74,16 @@ func freePort(t *testing.T) int {
 		t.Fatal(err)
 	}
 	defer func() { _ = probe.Close() }()
-	return probe.Addr().(*net.TCPAddr).Port
+	return portOf(t, probe)
+}
+
+func portOf(t *testing.T, listener net.Listener) int {
+	t.Helper()
+	address, ok := listener.Addr().(*net.TCPAddr)
+	if !ok {
+		t.Fatalf("%s is no TCP address", listener.Addr())
+	}
+	return address.Port
 }
 
 func options(t *testing.T, roles ...app.Service) app.Options {
@@ -127,7 +136,9 @@ func get(t *testing.T, address string) (int, string) {
 
 // TestRunServesUntilStopped walks a process through its life: ready, a request
 // whose event reaches another role, a panic that harms nobody, and a stop after
-// which the ports are free. It owns the process-wide tracing.
+// which the ports are free.
+//
+//nolint:paralleltest // it owns the tracing of the whole process
 func TestRunServesUntilStopped(t *testing.T) {
 	spans := tracetest.NewInMemoryExporter()
 	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)))
@@ -242,7 +253,7 @@ func TestRunRefusesATakenPort(t *testing.T) {
 	}
 	defer func() { _ = taken.Close() }()
 	service := app.Service{
-		Name: "late", Title: "Late", Port: taken.Addr().(*net.TCPAddr).Port,
+		Name: "late", Title: "Late", Port: portOf(t, taken),
 		New: func(*app.Env) (*app.Component, error) { return &app.Component{}, nil },
 	}
 	err = app.Run(t.Context(), options(t, service))

@@ -84,8 +84,10 @@ type running struct {
 // order: not ready, stop consuming and tasks, drain HTTP, publish what is
 // committed, close. It returns nil after a clean stop that ctx asked for.
 func Run(ctx context.Context, o Options) error {
-	p := &process{Options: o, registry: prometheus.NewRegistry(), databases: map[string]*database.DB{},
-		relays: map[string]*stream.Relay{}, blobs: blob.New(o.Config.BlobURL, o.Keyring, rand.Reader)}
+	p := &process{
+		Options: o, registry: prometheus.NewRegistry(), databases: map[string]*database.DB{},
+		relays: map[string]*stream.Relay{}, blobs: blob.New(o.Config.BlobURL, o.Keyring, rand.Reader),
+	}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.metrics = stream.NewMetrics(p.registry)
 	defer p.close()

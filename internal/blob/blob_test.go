@@ -126,10 +126,14 @@ func TestAFailedPutLeavesNothing(t *testing.T) {
 		{"one byte over the limit", t.Context(), bytes.NewReader(make([]byte, 200_001)), blob.ErrTooLarge},
 		{"endless", t.Context(), rand.Reader, blob.ErrTooLarge},
 		{"broken at once", t.Context(), iotest.ErrReader(broken), broken},
-		{"broken later", t.Context(),
-			io.MultiReader(bytes.NewReader(make([]byte, 150_000)), iotest.ErrReader(broken)), broken},
-		{"given up", cancelled,
-			io.MultiReader(bytes.NewReader(make([]byte, 90_000)), cancelling(cancel)), blob.ErrUnavailable},
+		{
+			"broken later", t.Context(),
+			io.MultiReader(bytes.NewReader(make([]byte, 150_000)), iotest.ErrReader(broken)), broken,
+		},
+		{
+			"given up", cancelled,
+			io.MultiReader(bytes.NewReader(make([]byte, 90_000)), cancelling(cancel)), blob.ErrUnavailable,
+		},
 	}
 	for _, c := range cases {
 		key := newKey(t, s)

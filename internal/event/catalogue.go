@@ -14,7 +14,10 @@ var Catalogue = map[string][]Event{
 		AgreementGenerated{}, SigningCodeIssued{}, AgreementUploaded{}, AgreementReturned{}, AgreementSigned{},
 	},
 	"activation": {
-		LoanActivated{}, RepaymentScheduleCreated{}, DisbursementInitiated{}, DisbursementCompleted{},
+		LoanActivated{},
+		RepaymentScheduleCreated{},
+		DisbursementInitiated{},
+		DisbursementCompleted{},
 		DisbursementFailed{},
 	},
 	"repayment":    {PaymentReceived{}, PaymentVerified{}, PaymentRejected{}, LoanFullyRepaid{}, LoanCompleted{}},

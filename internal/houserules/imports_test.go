@@ -81,6 +81,7 @@ var layers = map[string][]string{
 	"internal/client":              {},
 	"internal/eventdoc":            {"internal/event", "internal/money"},
 	"internal/journey":             {"internal/client", "internal/money"},
+	"internal/scheduleview":        {"amortization", "internal/money"},
 	"internal/openapidoc":          {"internal/app", "internal/config", "internal/httpapi"},
 	"internal/devstack":            {},
 	"internal/database/pgfault":    {},
@@ -98,11 +99,13 @@ var layers = map[string][]string{
 	"internal/tools/vulndb": {},
 
 	"bench": append([]string{
-		"bench/", "servicing", "servicing/loandb", "ledger/ledgerdb", "internal/client", "internal/devstack", "internal/journey",
+		"bench/", "servicing", "servicing/loandb", "ledger/ledgerdb", "internal/client", "internal/devstack",
+		"internal/journey",
 	}, stage...),
 	"cmd/tenor": append([]string{
-		"servicing/", "ledger/", "origination/", "notification", "identity", "gateway", "internal/client",
-		"internal/eventdoc", "internal/journey", "internal/openapidoc", "internal/devstack", "migrations",
+		"amortization/", "servicing/", "ledger/", "origination/", "notification", "identity", "gateway", "internal/client",
+		"internal/eventdoc", "internal/journey", "internal/openapidoc", "internal/devstack",
+		"internal/scheduleview", "migrations",
 	}, stage...),
 }
 

@@ -130,30 +130,54 @@ func TestEveryErrorIsAProblem(t *testing.T) {
 		{"ambiguous", fmt.Sprintf(body, "unknown"), 503, "outcome-unknown", ""},
 		{"key reused", fmt.Sprintf(body, "reused"), 422, "idempotency-key-reused", ""},
 		{"in flight", fmt.Sprintf(body, "flight"), 409, "request-in-flight", ""},
-		{"unknown field", `{"name":"x","amount":{"amount":"1","currency":"EUR"},"role":"ADMIN"}`,
-			422, "validation", "body.role"},
-		{"wrong type", `{"name":5,"amount":{"amount":"1","currency":"EUR"}}`,
-			422, "validation", "body.name"},
-		{"number for money", `{"name":"x","amount":{"amount":12.5,"currency":"EUR"}}`,
-			422, "validation", "body.amount.amount"},
-		{"too many decimals", `{"name":"x","amount":{"amount":"1.005","currency":"EUR"}}`,
-			422, "validation", "body.amount.amount"},
-		{"yen has none", `{"name":"x","amount":{"amount":"1.5","currency":"JPY"}}`,
-			422, "validation", "body.amount.amount"},
-		{"no such currency", `{"name":"x","amount":{"amount":"1","currency":"XQX"}}`,
-			422, "validation", "body.amount.currency"},
-		{"exponent", `{"name":"x","amount":{"amount":"1e3","currency":"EUR"}}`,
-			422, "validation", "body.amount.amount"},
-		{"beyond int64", `{"name":"x","amount":{"amount":"99999999999999999999","currency":"EUR"}}`,
-			422, "validation", "body.amount.amount"},
-		{"not a date", `{"name":"x","amount":{"amount":"1","currency":"EUR"},"born":"2026-02-30x"}`,
-			422, "validation", "body.born"},
-		{"missing", `{"name":"x"}`,
-			422, "validation", "body"},
-		{"not JSON", `{"name":`,
-			400, "malformed-request", ""},
-		{"too large", fmt.Sprintf(body, strings.Repeat("x", 2000)),
-			413, "body-too-large", ""},
+		{
+			"unknown field", `{"name":"x","amount":{"amount":"1","currency":"EUR"},"role":"ADMIN"}`,
+			422, "validation", "body.role",
+		},
+		{
+			"wrong type", `{"name":5,"amount":{"amount":"1","currency":"EUR"}}`,
+			422, "validation", "body.name",
+		},
+		{
+			"number for money", `{"name":"x","amount":{"amount":12.5,"currency":"EUR"}}`,
+			422, "validation", "body.amount.amount",
+		},
+		{
+			"too many decimals", `{"name":"x","amount":{"amount":"1.005","currency":"EUR"}}`,
+			422, "validation", "body.amount.amount",
+		},
+		{
+			"yen has none", `{"name":"x","amount":{"amount":"1.5","currency":"JPY"}}`,
+			422, "validation", "body.amount.amount",
+		},
+		{
+			"no such currency", `{"name":"x","amount":{"amount":"1","currency":"XQX"}}`,
+			422, "validation", "body.amount.currency",
+		},
+		{
+			"exponent", `{"name":"x","amount":{"amount":"1e3","currency":"EUR"}}`,
+			422, "validation", "body.amount.amount",
+		},
+		{
+			"beyond int64", `{"name":"x","amount":{"amount":"99999999999999999999","currency":"EUR"}}`,
+			422, "validation", "body.amount.amount",
+		},
+		{
+			"not a date", `{"name":"x","amount":{"amount":"1","currency":"EUR"},"born":"2026-02-30x"}`,
+			422, "validation", "body.born",
+		},
+		{
+			"missing", `{"name":"x"}`,
+			422, "validation", "body",
+		},
+		{
+			"not JSON", `{"name":`,
+			400, "malformed-request", "",
+		},
+		{
+			"too large", fmt.Sprintf(body, strings.Repeat("x", 2000)),
+			413, "body-too-large", "",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -30,11 +30,15 @@ const problemURN = "urn:tenor:problem:"
 
 // shared are the problems that are the same in every service.
 var shared = []Problem{
-	{command.ErrKeyReused, http.StatusUnprocessableEntity, "idempotency-key-reused",
-		"The idempotency key was used with another request"},
+	{
+		command.ErrKeyReused, http.StatusUnprocessableEntity, "idempotency-key-reused",
+		"The idempotency key was used with another request",
+	},
 	{command.ErrInFlight, http.StatusConflict, "request-in-flight", "The same request is still running"},
-	{database.ErrAmbiguous, http.StatusServiceUnavailable, "outcome-unknown",
-		"The outcome is unknown; send the same request with the same key again"},
+	{
+		database.ErrAmbiguous, http.StatusServiceUnavailable, "outcome-unknown",
+		"The outcome is unknown; send the same request with the same key again",
+	},
 }
 
 func init() {

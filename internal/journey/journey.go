@@ -78,7 +78,8 @@ const password = "correct horse battery staple"
 
 // Register registers a borrower and logs in.
 func Register(ctx context.Context, c *client.Client, name string) (*Borrower, error) {
-	b := &Borrower{Email: strings.ToLower(strings.ReplaceAll(name, " ", ".")) + "." + uuid.NewString()[:8] + "@example.com"}
+	account := strings.ToLower(strings.ReplaceAll(name, " ", ".")) + "." + uuid.NewString()[:8]
+	b := &Borrower{Email: account + "@example.com"}
 	var out struct {
 		ID string `json:"id"`
 	}
@@ -131,7 +132,8 @@ func (b *Borrower) SubmitIdentity(ctx context.Context) error {
 }
 
 // samplePDF is a document that a viewer can open.
-const samplePDF = "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n" +
+const samplePDF = "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n" +
+	"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n" +
 	"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj\nxref\n0 4\n0000000000 65535 f \n" +
 	"0000000009 00000 n \n0000000052 00000 n \n0000000101 00000 n \ntrailer<</Size 4/Root 1 0 R>>\nstartxref\n164\n%%EOF\n"
 

@@ -96,7 +96,9 @@ const (
 
 // Approve decides one level of approval.
 func (s *Staff) Approve(ctx context.Context, applicationID, level string, approve bool) error {
-	who := map[string]*client.Client{LevelInternal: s.Internal, LevelManagement: s.Manager, LevelFinal: s.CreditHead}[level]
+	who := map[string]*client.Client{
+		LevelInternal: s.Internal, LevelManagement: s.Manager, LevelFinal: s.CreditHead,
+	}[level]
 	if who == nil {
 		return fmt.Errorf("no approval level %q", level)
 	}

@@ -41,8 +41,8 @@ func Chart(w io.Writer, s *amortization.Schedule) error {
 		third := scaled(row.Total.Minor(), largest)
 		bar := strings.Repeat("█", first) + strings.Repeat("▒", max(0, second-first)) +
 			strings.Repeat("░", max(0, third-max(first, second)))
-		fmt.Fprintf(&b, "%5d  %s  %s%s  %*s\n", row.Number, row.Due, bar, strings.Repeat(" ", max(0, barWidth-max(first, second, third))),
-			width, row.Closing.Text())
+		blank := strings.Repeat(" ", max(0, barWidth-max(first, second, third)))
+		fmt.Fprintf(&b, "%5d  %s  %s%s  %*s\n", row.Number, row.Due, bar, blank, width, row.Closing.Text())
 	}
 	if every > 1 {
 		fmt.Fprintf(&b, "every %d instalments of %d\n", every, len(s.Instalments))

@@ -55,21 +55,25 @@ type column struct {
 
 // columns returns the columns that the schedule has anything in.
 func columns(s *amortization.Schedule) []column {
-	amount := func(of func(*amortization.Instalment) money.Amount) func(*amortization.Instalment) string {
-		return func(row *amortization.Instalment) string {
+	type instalment = amortization.Instalment
+	amount := func(of func(*instalment) money.Amount) func(*instalment) string {
+		return func(row *instalment) string {
 			a := of(row)
 			return money.New(a.Minor(), s.Terms.Principal.Currency()).Text()
 		}
 	}
 	all := []column{
-		{name: "opening", text: amount(func(r *amortization.Instalment) money.Amount { return r.Opening })},
-		{name: "disbursed", text: amount(func(r *amortization.Instalment) money.Amount { return r.Disbursed })},
-		{name: "principal", text: amount(func(r *amortization.Instalment) money.Amount { return r.Principal }), sum: s.Totals.Principal},
-		{name: "interest", text: amount(func(r *amortization.Instalment) money.Amount { return r.Interest }), sum: s.Totals.Interest},
-		{name: "capitalised", text: amount(func(r *amortization.Instalment) money.Amount { return r.Capitalised }), sum: s.Totals.Capitalised},
-		{name: "fees", text: amount(func(r *amortization.Instalment) money.Amount { return r.Fees }), sum: s.Totals.Fees},
-		{name: "total", text: amount(func(r *amortization.Instalment) money.Amount { return r.Total }), sum: s.Totals.Total},
-		{name: "closing", text: amount(func(r *amortization.Instalment) money.Amount { return r.Closing })},
+		{name: "opening", text: amount(func(r *instalment) money.Amount { return r.Opening })},
+		{name: "disbursed", text: amount(func(r *instalment) money.Amount { return r.Disbursed })},
+		{name: "principal", text: amount(func(r *instalment) money.Amount { return r.Principal }), sum: s.Totals.Principal},
+		{name: "interest", text: amount(func(r *instalment) money.Amount { return r.Interest }), sum: s.Totals.Interest},
+		{
+			name: "capitalised", text: amount(func(r *instalment) money.Amount { return r.Capitalised }),
+			sum: s.Totals.Capitalised,
+		},
+		{name: "fees", text: amount(func(r *instalment) money.Amount { return r.Fees }), sum: s.Totals.Fees},
+		{name: "total", text: amount(func(r *instalment) money.Amount { return r.Total }), sum: s.Totals.Total},
+		{name: "closing", text: amount(func(r *instalment) money.Amount { return r.Closing })},
 	}
 	optional := map[string]bool{"disbursed": true, "capitalised": true, "fees": true}
 	var kept []column

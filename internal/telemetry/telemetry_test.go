@@ -12,6 +12,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/telemetry"
 )
 
+//nolint:paralleltest // it owns the tracing of the whole process
 func TestLogLinesCarryTheirContextAndMaskPeople(t *testing.T) {
 	stop, err := telemetry.StartTracing(t.Context(), "", "test")
 	if err != nil {

@@ -17,15 +17,23 @@ import (
 func Problems() []httpapi.Problem {
 	return []httpapi.Problem{
 		{Err: blob.ErrTooLarge, Status: http.StatusRequestEntityTooLarge, Type: "body-too-large", Title: "Body too large"},
-		{Err: ErrType, Status: http.StatusUnsupportedMediaType, Type: "file-type",
-			Title: "The type of the file is not accepted"},
-		{Err: ErrContent, Status: http.StatusUnprocessableEntity, Type: "file-content",
-			Title: "The content of the file is not accepted"},
-		{Err: ErrForm, Status: http.StatusUnprocessableEntity, Type: "validation",
-			Title: "The request does not fit its schema"},
+		{
+			Err: ErrType, Status: http.StatusUnsupportedMediaType, Type: "file-type",
+			Title: "The type of the file is not accepted",
+		},
+		{
+			Err: ErrContent, Status: http.StatusUnprocessableEntity, Type: "file-content",
+			Title: "The content of the file is not accepted",
+		},
+		{
+			Err: ErrForm, Status: http.StatusUnprocessableEntity, Type: "validation",
+			Title: "The request does not fit its schema",
+		},
 		{Err: ErrExpired, Status: http.StatusServiceUnavailable, Type: "unavailable", Title: "Temporarily unavailable"},
-		{Err: blob.ErrUnavailable, Status: http.StatusServiceUnavailable, Type: "unavailable",
-			Title: "Temporarily unavailable"},
+		{
+			Err: blob.ErrUnavailable, Status: http.StatusServiceUnavailable, Type: "unavailable",
+			Title: "Temporarily unavailable",
+		},
 	}
 }
 

@@ -63,8 +63,10 @@ func Open(contentType string, body io.Reader, names ...string) (*Form, error) {
 			return nil, readError(err)
 		}
 		if part.FormName() == fileField {
-			f.file = &File{source: bufio.NewReaderSize(part, headBytes), name: part.FileName(),
-				declared: part.Header.Get("Content-Type")}
+			f.file = &File{
+				source: bufio.NewReaderSize(part, headBytes), name: part.FileName(),
+				declared: part.Header.Get("Content-Type"),
+			}
 			break
 		}
 		if err := f.readField(part, names); err != nil {

@@ -100,7 +100,7 @@ func (s *pdfScanner) run() error {
 func (s *pdfScanner) name() error {
 	name := s.token(nil)
 	plain := unescape(name)
-	if what, found := forbiddenNames[plain]; found && !(plain == "EmbeddedFiles" && s.emptyTree()) {
+	if what, found := forbiddenNames[plain]; found && (plain != "EmbeddedFiles" || !s.emptyTree()) {
 		return fmt.Errorf("%w: the PDF has %s", ErrContent, what)
 	}
 	switch plain {

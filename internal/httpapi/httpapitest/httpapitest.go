@@ -136,8 +136,8 @@ type Answer struct {
 	Body   []byte
 }
 
-// Get, Post, Put, Patch and Delete send a request; body is marshalled to JSON
-// unless it is nil, a []byte or a string, which are sent as they are.
+// Get sends a GET. The body of the other methods is marshalled to JSON unless it
+// is nil, a []byte or a string, which are sent as they are.
 func (c *Client) Get(path string) *Answer { return c.send(http.MethodGet, path, nil) }
 
 // Post sends a POST with an idempotency key.
