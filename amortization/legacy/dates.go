@@ -35,7 +35,8 @@ func (b *builder) layout() []span {
 	if t.FirstDueDate != nil {
 		first, seed = *t.FirstDueDate, t.FirstDueDate.Day
 	}
-	if earliest := t.DisbursementDate.AddDays(t.MinimumDaysToFirstDue); first.Before(earliest) {
+	earliest := t.DisbursementDate.AddDays(t.MinimumDaysToFirstDue)
+	if t.MinimumDaysToFirstDue > 0 && first.Before(earliest) {
 		first, seed = earliest, earliest.Day
 	}
 	b.seed = seed
@@ -86,12 +87,16 @@ func (b *builder) units(from, due civil.Date) *apd.Decimal {
 	case "weeks":
 		return b.n.quo(whole(due.DaysSince(from)), whole(7))
 	}
+	anchor := from.Day
+	if b.seed > 28 { // such dates come back to their day after a short month
+		anchor = b.seed
+	}
 	months := (due.Year-from.Year)*12 + int(due.Month-from.Month)
 	at := func(m int) civil.Date {
 		if m == 0 {
 			return from
 		}
-		return t.plus(from, m, b.seed)
+		return t.plus(from, m, anchor)
 	}
 	for months > 0 && at(months).After(due) {
 		months--
