@@ -30,3 +30,8 @@ func XIRRReference(flows []CashFlow) (APR, error) {
 	}
 	return newAPR(annual)
 }
+
+func calcQuo(num, den int64) *apd.Decimal {
+	c := calc{ctx: exact}
+	return c.quo(apd.New(num, 0), apd.New(den, 0))
+}
