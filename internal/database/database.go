@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,10 +20,12 @@ import (
 // Limits of every pool. MaxConnLifetime is short so that a draining node of
 // the database loses its connections within minutes.
 const (
-	MaxConnsDefault    = 8
-	MaxConnLifetime    = 5 * time.Minute
-	maxConnJitter      = 30 * time.Second
-	connectTimeout     = 5 * time.Second
+	MaxConnsDefault = 8
+	MaxConnLifetime = 5 * time.Minute
+	maxConnJitter   = 30 * time.Second
+	connectTimeout  = 5 * time.Second
+	// AcquireTimeout is how long a transaction waits for a free connection.
+	AcquireTimeout     = 10 * time.Second
 	statementTimeoutMS = "30000"
 )
 
@@ -43,6 +46,9 @@ type Config struct {
 	MaxConns int32
 	// ApplicationName is shown by the database's own session tables.
 	ApplicationName string
+	// AcquireTimeout bounds the wait of a transaction for a free connection; 0
+	// means AcquireTimeout of this package.
+	AcquireTimeout time.Duration
 	// Tracer observes statements; nil for none.
 	Tracer pgx.QueryTracer
 }
@@ -52,9 +58,12 @@ type Config struct {
 type DB struct {
 	pool   *pgxpool.Pool
 	engine Engine
-	sleep  func(context.Context, time.Duration) error
-	jitter func(time.Duration) time.Duration
-	stats  Observer
+	// acquireTimeout bounds the wait for a free connection.
+	acquireTimeout time.Duration
+	sleep          func(context.Context, time.Duration) error
+	jitter         func(time.Duration) time.Duration
+	stats          Observer
+	shared         sync.Map // see txHandle.Shared
 }
 
 // Observer is told how transactions went; see SetObserver.
@@ -94,7 +103,10 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening pool: %w", err)
 	}
-	db := &DB{pool: pool, sleep: sleep, jitter: fullJitter}
+	db := &DB{pool: pool, acquireTimeout: cfg.AcquireTimeout, sleep: sleep, jitter: fullJitter}
+	if db.acquireTimeout == 0 {
+		db.acquireTimeout = AcquireTimeout
+	}
 	var version string
 	if err := pool.QueryRow(ctx, "select version()").Scan(&version); err != nil {
 		pool.Close()

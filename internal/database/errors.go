@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -27,8 +28,11 @@ const (
 	stateDeadlock       = "40P01"
 	stateUnique         = "23505"
 	stateLockTimeout    = "55P03"
-	stateTooManyConns   = "53300"
+	stateCanceled       = "57014" // the statement timeout, in practice
+	stateReadOnly       = "25006" // what a primary that became a standby says
+	stateNoRange        = "58C00" // CockroachDB: the range has no quorum
 	classConnection     = "08"
+	classResources      = "53"
 	classShutdown       = "57P"
 )
 
@@ -52,7 +56,8 @@ func IsUnavailable(err error) bool {
 	code := SQLState(err)
 	if code != "" {
 		return strings.HasPrefix(code, classConnection) || strings.HasPrefix(code, classShutdown) ||
-			code == stateTooManyConns || code == stateLockTimeout
+			strings.HasPrefix(code, classResources) ||
+			slices.Contains([]string{stateLockTimeout, stateCanceled, stateReadOnly, stateNoRange}, code)
 	}
 	var netErr net.Error
 	var connectErr *pgconn.ConnectError
@@ -81,6 +86,9 @@ func SQLState(err error) string {
 	return ""
 }
 
+// ambiguousState tells the answers to a COMMIT that do not say no: a server that
+// is going down may say so after it has committed.
 func ambiguousState(code string) bool {
-	return code == stateUnknownOutcome || strings.HasPrefix(code, classConnection)
+	return code == stateUnknownOutcome || strings.HasPrefix(code, classConnection) ||
+		strings.HasPrefix(code, classShutdown)
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/cockroach-go/v2/crdb"
 	crdbpgx "github.com/cockroachdb/cockroach-go/v2/crdb/crdbpgxv5"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Limits of retrying a transaction.
@@ -36,10 +38,20 @@ type Tx interface {
 
 type txHandle struct {
 	pgx.Tx
+	db    *DB
+	local sync.Map
 	after []func()
 }
 
 func (t *txHandle) AfterCommit(fn func()) { t.after = append(t.after, fn) }
+
+// Local holds values that live as long as this attempt of the transaction: what
+// a package did in it and need not read back. A retried attempt starts empty.
+func (t *txHandle) Local() *sync.Map { return &t.local }
+
+// Shared holds values that live as long as the DB, for caches that a package
+// keeps true by what it reads in the transaction.
+func (t *txHandle) Shared() *sync.Map { return &t.db.shared }
 
 // InTx runs fn in one SERIALIZABLE transaction and commits it. It is the one
 // way to run a transaction.
@@ -92,13 +104,7 @@ func (db *DB) observe(attempts int, err error) {
 }
 
 func (db *DB) attempt(ctx context.Context, options pgx.TxOptions, fn func(tx Tx) error) error {
-	var after []func()
-	var err error
-	if db.engine == CockroachDB {
-		after, err = db.attemptCockroach(ctx, options, fn)
-	} else {
-		after, err = db.attemptPostgres(ctx, options, fn)
-	}
+	after, err := db.once(ctx, options, fn)
 	if err != nil {
 		return err
 	}
@@ -108,14 +114,41 @@ func (db *DB) attempt(ctx context.Context, options pgx.TxOptions, fn func(tx Tx)
 	return nil
 }
 
+// once runs fn once and gives the connection back.
+func (db *DB) once(ctx context.Context, options pgx.TxOptions, fn func(tx Tx) error) ([]func(), error) {
+	conn, err := db.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Release()
+	if db.engine == CockroachDB {
+		return db.attemptCockroach(ctx, conn, options, fn)
+	}
+	return db.attemptPostgres(ctx, conn, options, fn)
+}
+
+// acquire waits for a connection, but not for ever: whoever calls must hear
+// that the database is overloaded while it still listens.
+func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, db.acquireTimeout)
+	defer cancel()
+	conn, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("waiting for a database connection: %w", err)
+	}
+	return conn, nil
+}
+
 // attemptCockroach leaves BEGIN, SAVEPOINT cockroach_restart and RELEASE to
 // cockroach-go: a retry inside the transaction keeps its place in line there.
 // It must never run on PostgreSQL, where RELEASE is no commit and a failed
 // COMMIT would be swallowed.
-func (db *DB) attemptCockroach(ctx context.Context, options pgx.TxOptions, fn func(tx Tx) error) ([]func(), error) {
+func (db *DB) attemptCockroach(
+	ctx context.Context, conn *pgxpool.Conn, options pgx.TxOptions, fn func(tx Tx) error,
+) ([]func(), error) {
 	var handle *txHandle
-	err := crdbpgx.ExecuteTx(ctx, db.pool, options, func(tx pgx.Tx) error {
-		handle = &txHandle{Tx: tx}
+	err := crdbpgx.ExecuteTx(ctx, conn, options, func(tx pgx.Tx) error {
+		handle = &txHandle{Tx: tx, db: db}
 		return fn(handle)
 	})
 	var ambiguous *crdb.AmbiguousCommitError
@@ -128,8 +161,10 @@ func (db *DB) attemptCockroach(ctx context.Context, options pgx.TxOptions, fn fu
 	return handle.after, nil
 }
 
-func (db *DB) attemptPostgres(ctx context.Context, options pgx.TxOptions, fn func(tx Tx) error) ([]func(), error) {
-	tx, err := db.pool.BeginTx(ctx, options)
+func (db *DB) attemptPostgres(
+	ctx context.Context, conn *pgxpool.Conn, options pgx.TxOptions, fn func(tx Tx) error,
+) ([]func(), error) {
+	tx, err := conn.BeginTx(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("beginning transaction: %w", err)
 	}
@@ -139,9 +174,12 @@ func (db *DB) attemptPostgres(ctx context.Context, options pgx.TxOptions, fn fun
 			rollback(ctx, tx)
 		}
 	}()
-	handle := &txHandle{Tx: tx}
+	handle := &txHandle{Tx: tx, db: db}
 	if err := fn(handle); err != nil {
 		return nil, err
+	}
+	if err := ctx.Err(); err != nil { // COMMIT would not be sent: a definite no
+		return nil, fmt.Errorf("committing: %w", err)
 	}
 	done = true
 	if err := tx.Commit(ctx); err != nil {
@@ -159,8 +197,9 @@ func rollback(ctx context.Context, tx pgx.Tx) {
 }
 
 // commitError tells a definite no from an unknown outcome. A server that
-// answered with an error other than 40003 or class 08 did not commit; no
-// answer means nobody knows.
+// answered with an error other than those of ambiguousState did not commit; no
+// answer means nobody knows. pgconn.SafeToRetry is of no use here: it says yes
+// to "conn closed", which is what a COMMIT whose answer is lost may return.
 func commitError(err error) error {
 	if errors.Is(err, pgx.ErrTxCommitRollback) {
 		return fmt.Errorf("committing: %w", err)

@@ -1,0 +1,110 @@
+package database_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/database/dbtest"
+)
+
+// small returns a database with one connection and a short wait for it.
+func small(t *testing.T) *database.DB {
+	t.Helper()
+	db, err := database.Open(t.Context(), database.Config{
+		DSN: dbtest.DSN(t, "shared"), MaxConns: 1, AcquireTimeout: 200 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
+}
+
+// TestFullPoolIsAnOutageNotAWait holds the only connection: whoever comes now
+// must hear of it soon, a transaction inside a transaction included.
+func TestFullPoolIsAnOutageNotAWait(t *testing.T) {
+	t.Parallel()
+	db := small(t)
+	err := database.InTx(t.Context(), db, func(database.Tx) error {
+		return database.InTx(t.Context(), db, func(database.Tx) error {
+			t.Error("a second transaction ran on the only connection")
+			return nil
+		})
+	})
+	if !database.IsUnavailable(err) || errors.Is(err, database.ErrAmbiguous) {
+		t.Errorf("got %v, want a definite outage", err)
+	}
+	if err := database.InTx(t.Context(), db, func(database.Tx) error { return nil }); err != nil {
+		t.Errorf("the connection did not come back: %v", err)
+	}
+}
+
+// TestCancelledTransactionIsADefiniteNo cancels at each place where a client
+// may go away: nothing is stored, nobody is in doubt, the connection is free.
+func TestCancelledTransactionIsADefiniteNo(t *testing.T) {
+	t.Parallel()
+	db := small(t)
+	for name, body := range map[string]func(context.Context, context.CancelFunc, database.Tx) error{
+		"before COMMIT": func(_ context.Context, cancel context.CancelFunc, _ database.Tx) error {
+			cancel()
+			return nil
+		},
+		"in a statement": func(ctx context.Context, cancel context.CancelFunc, tx database.Tx) error {
+			time.AfterFunc(50*time.Millisecond, cancel)
+			_, err := tx.Exec(ctx, `select pg_sleep(10)`)
+			return err
+		},
+		"between statements, and the closure hides it": func(
+			ctx context.Context, cancel context.CancelFunc, tx database.Tx,
+		) error {
+			cancel()
+			_, _ = tx.Exec(ctx, `select 1`) // the fault under test
+			return nil
+		},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		id := uuid.New()
+		begun := time.Now()
+		err := database.InTx(ctx, db, func(tx database.Tx) error {
+			if err := store(ctx, id)(tx); err != nil {
+				return err
+			}
+			return body(ctx, cancel, tx)
+		})
+		cancel()
+		if !errors.Is(err, context.Canceled) || errors.Is(err, database.ErrAmbiguous) {
+			t.Errorf("%s: %v, want a definite context.Canceled", name, err)
+		}
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("%s: it took %s", name, took)
+		}
+		if stored(t, db, id) {
+			t.Errorf("%s: stored", name)
+		}
+	}
+}
+
+func TestErrorsAreClassified(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]struct{ retry, unavailable bool }{
+		"40001": {retry: true}, "40P01": {retry: true},
+		"08006": {unavailable: true}, "57P01": {unavailable: true}, "57P03": {unavailable: true},
+		"53100": {unavailable: true}, "53200": {unavailable: true}, "53300": {unavailable: true},
+		"55P03": {unavailable: true}, "57014": {unavailable: true}, "25006": {unavailable: true},
+		"58C00": {unavailable: true}, "23505": {}, "23514": {}, "22001": {}, "42601": {}, "25P02": {}, "XX000": {},
+	} {
+		err := &pgconn.PgError{Code: code}
+		if got := database.IsRetryable(err); got != want.retry {
+			t.Errorf("%s: retryable %t, want %t", code, got, want.retry)
+		}
+		if got := database.IsUnavailable(err); got != want.unavailable {
+			t.Errorf("%s: unavailable %t, want %t", code, got, want.unavailable)
+		}
+	}
+}
