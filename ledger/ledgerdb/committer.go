@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"sync"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/groupcommit"
@@ -25,8 +21,6 @@ const (
 	CommitQueueMax = 20_000
 	commitWorkers  = 2
 	commitTimeout  = 30 * time.Second
-	// accountCacheMax bounds the accounts that a Committer remembers.
-	accountCacheMax = 200_000
 )
 
 // Committer posts entries for callers that have no transaction of their own.
@@ -35,7 +29,6 @@ type Committer struct {
 	db    *database.DB
 	now   func() time.Time
 	group *groupcommit.Group[[]ledger.JournalEntry, []Posted]
-	cache accountCache
 }
 
 // Result is what became of one entry of PostEach.
@@ -171,68 +164,10 @@ func (c *Committer) attempt(
 	err := database.InTx(ctx, c.db, func(tx database.Tx) error {
 		b = newBatch(now, groups)
 		b.remember, b.careful = true, careful
-		if err := b.check(ctx, tx, c.cache.load); err != nil {
+		if err := b.check(ctx, tx); err != nil {
 			return err
 		}
 		return b.insert(ctx, tx)
 	})
 	return b, err
-}
-
-// accountCache keeps accounts between transactions. An account is fixed but for
-// closed, and whoever changes that moves the epoch, which every posting
-// transaction reads: accounts that were read in a committed transaction at an
-// epoch are true in each transaction that sees the same epoch.
-type accountCache struct {
-	mu       sync.RWMutex
-	epoch    int64
-	accounts map[uuid.UUID]ledger.Account
-}
-
-// load is an accountLoader.
-func (c *accountCache) load(
-	ctx context.Context, tx database.Tx, epoch int64, ids []uuid.UUID,
-) (map[uuid.UUID]ledger.Account, error) {
-	found, missing := c.lookup(epoch, ids)
-	if len(missing) == 0 {
-		return found, nil
-	}
-	read, err := Accounts(ctx, tx, missing...)
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(found, read)
-	tx.AfterCommit(func() { c.keep(epoch, read) }) // what is read in vain may never have been
-	return found, nil
-}
-
-func (c *accountCache) lookup(epoch int64, ids []uuid.UUID) (map[uuid.UUID]ledger.Account, []uuid.UUID) {
-	found := make(map[uuid.UUID]ledger.Account, len(ids))
-	var missing []uuid.UUID
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	for _, id := range ids {
-		account, ok := c.accounts[id]
-		if !ok || epoch != c.epoch {
-			missing = append(missing, id)
-			continue
-		}
-		found[id] = account
-	}
-	return found, missing
-}
-
-func (c *accountCache) keep(epoch int64, accounts map[uuid.UUID]ledger.Account) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if epoch < c.epoch {
-		return
-	}
-	if epoch > c.epoch || c.accounts == nil || len(c.accounts)+len(accounts) > accountCacheMax {
-		c.epoch, c.accounts = epoch, make(map[uuid.UUID]ledger.Account, len(accounts))
-	}
-	for id, a := range accounts {
-		a.Metadata = nil // posting does not look at it
-		c.accounts[id] = a
-	}
 }

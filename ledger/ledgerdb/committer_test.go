@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/ledger/ledgerdb"
@@ -261,4 +263,51 @@ func TestClosingWinsAgainstPosting(t *testing.T) {
 		})
 	}
 	b.trial()
+}
+
+// TestLoansAreOpenedAndPostedAtOnce opens accounts and posts to them and to hot
+// accounts in one transaction, from many sides, as activation does.
+func TestLoansAreOpenedAndPostedAtOnce(t *testing.T) {
+	t.Parallel()
+	b := openBooks(t)
+	const writers, each = 12, 6
+	var attempts attemptCounter
+	b.db.SetObserver(&attempts)
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			for range each {
+				id := uuid.New()
+				portfolio := ledger.LoanAccount(ledger.LoanPortfolio, id, inr)
+				err := b.in(func(ctx context.Context, tx database.Tx) error {
+					if err := ledgerdb.OpenChart(ctx, tx, noon, inr); err != nil {
+						return err
+					}
+					if err := ledgerdb.OpenAccounts(ctx, tx, noon, portfolio); err != nil {
+						return err
+					}
+					_, err := ledgerdb.Post(ctx, tx, noon, move("disburse/"+id.String(), day(1), portfolio, b.cash, "1.00"))
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got, want := b.net(b.cash, ledgerdb.At{}), fmt.Sprintf("-%d.00", writers*each); got != want {
+		t.Errorf("cash %s, want %s", got, want)
+	}
+	if done, tried := attempts.done.Load(), attempts.attempts.Load(); 2*tried > 3*done {
+		t.Errorf("%d transactions needed %d attempts: they conflict over something", done, tried)
+	}
+}
+
+type attemptCounter struct{ done, attempts atomic.Int64 }
+
+// TxDone implements database.Observer.
+func (c *attemptCounter) TxDone(attempts int, _ error) {
+	c.done.Add(1)
+	c.attempts.Add(int64(attempts))
 }

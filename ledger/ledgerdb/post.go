@@ -44,7 +44,7 @@ func Post(
 			ledger.Reject(ledger.EntryTooLong, "entries", fmt.Sprintf("must be at most %d", BatchEntriesMax)))
 	}
 	b := newBatch(now, [][]ledger.JournalEntry{entries})
-	if err := b.check(ctx, tx, loadAccounts); err != nil {
+	if err := b.check(ctx, tx); err != nil {
 		return nil, err
 	}
 	if err := b.groupError(0); err != nil {
@@ -184,19 +184,8 @@ func (b *batch) open() []*item {
 	return slices.DeleteFunc(slices.Clone(b.items), func(it *item) bool { return it.done })
 }
 
-// accountLoader finds accounts in the transaction, all of one snapshot.
-type accountLoader func(
-	ctx context.Context, tx database.Tx, epoch int64, ids []uuid.UUID,
-) (map[uuid.UUID]ledger.Account, error)
-
-func loadAccounts(
-	ctx context.Context, tx database.Tx, _ int64, ids []uuid.UUID,
-) (map[uuid.UUID]ledger.Account, error) {
-	return Accounts(ctx, tx, ids...)
-}
-
 // check decides about every entry without changing anything.
-func (b *batch) check(ctx context.Context, tx database.Tx, load accountLoader) error {
+func (b *batch) check(ctx context.Context, tx database.Tx) error {
 	open := b.open()
 	if len(open) == 0 {
 		return nil
@@ -205,7 +194,7 @@ func (b *batch) check(ctx context.Context, tx database.Tx, load accountLoader) e
 	if err != nil {
 		return err
 	}
-	b.accounts, err = load(ctx, tx, control.epoch, accountIDs(open))
+	b.accounts, err = loadAccounts(ctx, tx, control.epoch, accountIDs(open))
 	if err != nil {
 		return err
 	}
