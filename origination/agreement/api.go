@@ -28,20 +28,32 @@ const (
 var problems = []httpapi.Problem{
 	{Err: ErrNotFound, Status: http.StatusNotFound, Type: "agreement-not-found", Title: "There is no agreement yet"},
 	{Err: ErrState, Status: http.StatusConflict, Type: "wrong-state", Title: "The agreement is at another state"},
-	{Err: ErrTerms, Status: http.StatusConflict, Type: "terms-differ",
-		Title: "The schedule differs from the one agreed on"},
-	{Err: ErrCodeWrong, Status: http.StatusUnprocessableEntity, Type: "signing-code-wrong",
-		Title: "The signing code is not right"},
+	{
+		Err: ErrTerms, Status: http.StatusConflict, Type: "terms-differ",
+		Title: "The schedule differs from the one agreed on",
+	},
+	{
+		Err: ErrCodeWrong, Status: http.StatusUnprocessableEntity, Type: "signing-code-wrong",
+		Title: "The signing code is not right",
+	},
 	{Err: ErrCodeVoid, Status: http.StatusConflict, Type: "signing-code-void", Title: "There is no valid signing code"},
-	{Err: ErrTooManyCodes, Status: http.StatusTooManyRequests, Type: "too-many-codes",
-		Title: "Too many signing codes were requested"},
-	{Err: ErrTooManyCopies, Status: http.StatusConflict, Type: "too-many-copies",
-		Title: "Too many signed copies were sent in"},
-	{Err: ErrReason, Status: http.StatusUnprocessableEntity, Type: "validation",
-		Title: "The request does not fit its schema"},
+	{
+		Err: ErrTooManyCodes, Status: http.StatusTooManyRequests, Type: "too-many-codes",
+		Title: "Too many signing codes were requested",
+	},
+	{
+		Err: ErrTooManyCopies, Status: http.StatusConflict, Type: "too-many-copies",
+		Title: "Too many signed copies were sent in",
+	},
+	{
+		Err: ErrReason, Status: http.StatusUnprocessableEntity, Type: "validation",
+		Title: "The request does not fit its schema",
+	},
 	{Err: casefile.ErrNotFound, Status: http.StatusNotFound, Type: "application-not-found", Title: "No such application"},
-	{Err: casefile.ErrWrongStage, Status: http.StatusConflict, Type: "wrong-stage",
-		Title: "The application is at another stage"},
+	{
+		Err: casefile.ErrWrongStage, Status: http.StatusConflict, Type: "wrong-stage",
+		Title: "The application is at another stage",
+	},
 }
 
 func (s *Service) routes(api *httpapi.API) {

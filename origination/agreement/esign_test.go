@@ -39,8 +39,10 @@ func TestESign(t *testing.T) {
 	if !bytes.HasPrefix(pdf, presented) || !bytes.Equal(s.document("original"), presented) {
 		t.Error("what was signed is not what was presented")
 	}
-	want := event.AgreementSigned{OnApplication: s.on, Offer: s.offer, AgreementID: signed.ID, Method: "ESIGN",
-		SHA256: signed.SignedSHA256, SignedAt: s.now}
+	want := event.AgreementSigned{
+		OnApplication: s.on, Offer: s.offer, AgreementID: signed.ID, Method: "ESIGN",
+		SHA256: signed.SignedSHA256, SignedAt: s.now,
+	}
 	if diff := cmp.Diff(want, streamtest.Last[event.AgreementSigned](t, s.db)); diff != "" {
 		t.Errorf("event (-want +got):\n%s", diff)
 	}

@@ -55,8 +55,10 @@ func TestACopySignedByHandIsReviewed(t *testing.T) {
 	if signed.Status != "SIGNED" || signed.Method != "UPLOAD" || signed.SignedSHA256 != sum(whole) {
 		t.Errorf("signed %+v", signed)
 	}
-	want := event.AgreementSigned{OnApplication: s.on, Offer: s.offer, AgreementID: signed.ID, Method: "UPLOAD",
-		SHA256: sum(whole), SignedAt: s.now}
+	want := event.AgreementSigned{
+		OnApplication: s.on, Offer: s.offer, AgreementID: signed.ID, Method: "UPLOAD",
+		SHA256: sum(whole), SignedAt: s.now,
+	}
 	if diff := cmp.Diff(want, streamtest.Last[event.AgreementSigned](t, s.db)); diff != "" {
 		t.Errorf("event (-want +got):\n%s", diff)
 	}

@@ -224,8 +224,10 @@ func TestApprovalMakesTheAgreement(t *testing.T) {
 	if got := sum(s.document("current")); got != made.SHA256 {
 		t.Errorf("the document has hash %s, the agreement says %s", got, made.SHA256)
 	}
-	want := event.AgreementGenerated{OnApplication: s.on, AgreementID: made.ID, OfferID: s.offer.OfferID,
-		ScheduleHash: s.offer.ScheduleHash, SHA256: made.SHA256}
+	want := event.AgreementGenerated{
+		OnApplication: s.on, AgreementID: made.ID, OfferID: s.offer.OfferID,
+		ScheduleHash: s.offer.ScheduleHash, SHA256: made.SHA256,
+	}
 	if diff := cmp.Diff(want, streamtest.Last[event.AgreementGenerated](t, s.db)); diff != "" {
 		t.Errorf("event (-want +got):\n%s", diff)
 	}

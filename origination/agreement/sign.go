@@ -249,17 +249,13 @@ func textString(text string) string {
 
 // cms returns the detached CMS signature of content.
 func (s *signer) cms(content []byte) ([]byte, error) {
-	attribute, err := s.certificateAttribute()
-	if err != nil {
-		return nil, err
-	}
 	data, err := pkcs7.NewSignedData(content)
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
 	data.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
 	err = data.AddSignerChain(s.certificate, s.key, s.chain, pkcs7.SignerInfoConfig{
-		ExtraSignedAttributes: []pkcs7.Attribute{attribute},
+		ExtraSignedAttributes: []pkcs7.Attribute{s.certificateAttribute()},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
@@ -284,9 +280,9 @@ type certificateID struct {
 
 var oidSigningCertificateV2 = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47}
 
-func (s *signer) certificateAttribute() (pkcs7.Attribute, error) {
+func (s *signer) certificateAttribute() pkcs7.Attribute {
 	hash := sha256.Sum256(s.certificate.Raw)
 	return pkcs7.Attribute{
 		Type: oidSigningCertificateV2, Value: signingCertificate{[]certificateID{{hash[:]}}},
-	}, nil
+	}
 }

@@ -282,10 +282,14 @@ func TestIndependentToolsAgree(t *testing.T) {
 		{"pdfsig", []string{"-nocert", "signed.pdf"}, []string{"Signature is Valid.", "Total document signed", "SHA-256"}},
 		{"pdfsig", []string{"-nocert", "changed.pdf"}, []string{"Digest Mismatch."}},
 		{"pdfsig", []string{"-nocert", "more.pdf"}, []string{"Not total document signed"}},
-		{"openssl", []string{"cms", "-verify", "-noverify", "-binary", "-inform", "DER", "-in", "signature.der",
-			"-content", "content", "-out", "verified"}, []string{"Verification successful"}},
-		{"openssl", []string{"cms", "-verify", "-noverify", "-binary", "-inform", "DER", "-in", "signature.der",
-			"-content", "other", "-out", "verified"}, []string{"Verification failure"}},
+		{"openssl", []string{
+			"cms", "-verify", "-noverify", "-binary", "-inform", "DER", "-in", "signature.der",
+			"-content", "content", "-out", "verified",
+		}, []string{"Verification successful"}},
+		{"openssl", []string{
+			"cms", "-verify", "-noverify", "-binary", "-inform", "DER", "-in", "signature.der",
+			"-content", "other", "-out", "verified",
+		}, []string{"Verification failure"}},
 		{"qpdf", []string{"--check", "signed.pdf"}, []string{"No syntax or stream encoding errors"}},
 	}
 	for _, want := range wants {

@@ -75,7 +75,9 @@ func TestExpiredCertificatesDoNotSign(t *testing.T) {
 		at   time.Time
 		want error
 	}{
-		{now, nil}, {now.AddDate(selfMadeYears, 0, -1), nil}, {now.AddDate(selfMadeYears, 0, 1), ErrCertificate},
+		{now, nil},
+		{now.AddDate(selfMadeYears, 0, -1), nil},
+		{now.AddDate(selfMadeYears, 0, 1), ErrCertificate},
 		{now.AddDate(0, 0, -2), ErrCertificate},
 	} {
 		if _, err := s.get(t.Context(), c.at); !errors.Is(err, c.want) {

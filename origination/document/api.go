@@ -27,16 +27,26 @@ const (
 
 func (s *Service) routes(api *httpapi.API) {
 	api.Problems(
-		httpapi.Problem{Err: ErrNotFound, Status: http.StatusNotFound, Type: "document-not-found",
-			Title: "No such document"},
-		httpapi.Problem{Err: ErrDuplicate, Status: http.StatusConflict, Type: "document-exists",
-			Title: "The application has this document already"},
-		httpapi.Problem{Err: ErrTooMany, Status: http.StatusConflict, Type: "too-many-documents",
-			Title: "The application has as many documents as it may"},
-		httpapi.Problem{Err: casefile.ErrNotFound, Status: http.StatusNotFound, Type: "application-not-found",
-			Title: "No such application"},
-		httpapi.Problem{Err: casefile.ErrWrongStage, Status: http.StatusConflict, Type: "wrong-stage",
-			Title: "The application is at another stage"},
+		httpapi.Problem{
+			Err: ErrNotFound, Status: http.StatusNotFound, Type: "document-not-found",
+			Title: "No such document",
+		},
+		httpapi.Problem{
+			Err: ErrDuplicate, Status: http.StatusConflict, Type: "document-exists",
+			Title: "The application has this document already",
+		},
+		httpapi.Problem{
+			Err: ErrTooMany, Status: http.StatusConflict, Type: "too-many-documents",
+			Title: "The application has as many documents as it may",
+		},
+		httpapi.Problem{
+			Err: casefile.ErrNotFound, Status: http.StatusNotFound, Type: "application-not-found",
+			Title: "No such application",
+		},
+		httpapi.Problem{
+			Err: casefile.ErrWrongStage, Status: http.StatusConflict, Type: "wrong-stage",
+			Title: "The application is at another stage",
+		},
 	)
 	api.Problems(upload.Problems()...)
 	httpapi.Register(api, httpapi.Op{

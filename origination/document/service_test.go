@@ -149,8 +149,10 @@ func TestUploadListReadDelete(t *testing.T) {
 		t.Errorf("uploaded %+v", first)
 	}
 	announced := streamtest.Last[event.DocumentUploaded](t, s.db)
-	want := event.DocumentUploaded{OnApplication: s.on, DocumentID: first.ID, Kind: "IDENTITY", ContentType: upload.PDF,
-		SHA256: first.SHA256, Size: int64(len(content))}
+	want := event.DocumentUploaded{
+		OnApplication: s.on, DocumentID: first.ID, Kind: "IDENTITY", ContentType: upload.PDF,
+		SHA256: first.SHA256, Size: int64(len(content)),
+	}
 	if diff := cmp.Diff(want, announced); diff != "" {
 		t.Errorf("event (-want +got):\n%s", diff)
 	}
@@ -246,8 +248,10 @@ func TestBadUploadsLeaveNoTrace(t *testing.T) {
 		{"the wrong extension", s.form("OTHER", "a.exe", good), 415, "file-type", ""},
 		{"a script inside", s.form("OTHER", "a.pdf", uploadtest.PDF("x", "", "<</S/JavaScript>>")), 422, "file-content", ""},
 		{"empty", s.form("OTHER", "a.pdf", nil), 422, "file-content", ""},
-		{"one byte over the limit", s.form("OTHER", "a.pdf", uploadtest.Padded(upload.FileBytesMax+1)),
-			413, "body-too-large", ""},
+		{
+			"one byte over the limit", s.form("OTHER", "a.pdf", uploadtest.Padded(upload.FileBytesMax+1)),
+			413, "body-too-large", "",
+		},
 		{"cut", with(func(f *uploadtest.Form) { f.Cut = true }), 422, "validation", ""},
 		{"two files", with(func(f *uploadtest.Form) { f.Twice = true }), 422, "validation", `body."file"`},
 		{"the file first", with(func(f *uploadtest.Form) { f.FileFirst = true }), 422, "validation", "body.application_id"},
