@@ -13,8 +13,10 @@ PKG         ?= ./...
 TESTFLAGS   ?=
 TEST_TIME   ?= 15m
 
-# Packages whose tests talk to a broker; test-kafka runs them against Apache Kafka.
-KAFKA_PKG   ?= ./internal/devstack ./internal/stream/... ./cmd/tenor/...
+# Packages whose tests talk to a broker; test-kafka runs them against Apache
+# Kafka, the whole flows on a broker of their own: its topics are then theirs.
+KAFKA_FLOW_PKG ?= ./cmd/tenor/...
+KAFKA_PKG      ?= ./internal/devstack ./internal/stream/...
 
 # Packages that hold rules and the share of statements their tests must reach.
 RULE_PKG    ?= ./internal/money ./amortization ./ledger ./servicing
@@ -54,6 +56,7 @@ test-race: devexec ## Run all tests under the race detector (needs a C compiler)
 
 test-kafka: devexec ## Run the broker tests against a real Apache Kafka (needs Java 17)
 	@$(BIN)/devexec -kafka -- go test -count=1 -timeout $(TEST_TIME) $(TESTFLAGS) $(KAFKA_PKG)
+	@$(BIN)/devexec -kafka -- go test -count=1 -timeout $(TEST_TIME) $(TESTFLAGS) $(KAFKA_FLOW_PKG)
 
 cover: devexec ## Report coverage; fail where a package of rules is below COVER_MIN percent
 	@$(BIN)/devexec -- go test -timeout $(TEST_TIME) -coverprofile=coverage.out $(PKG)

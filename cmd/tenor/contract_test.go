@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tenor-lending/tenor/gateway"
 	"github.com/tenor-lending/tenor/internal/access"
 )
 
@@ -94,30 +93,4 @@ func describedOperations(t *testing.T) map[string][]access.Role {
 		}
 	}
 	return described
-}
-
-// TestOpenAPIDocumentIsCurrent keeps docs/openapi.json equal to what the
-// services describe.
-func TestOpenAPIDocumentIsCurrent(t *testing.T) {
-	t.Parallel()
-	now, err := mergedOpenAPI()
-	must(t, err)
-	file := filepath.Join("..", "..", "docs", "openapi.json")
-	if *update {
-		must(t, os.WriteFile(file, append(now, '\n'), 0o600))
-	}
-	committed, err := os.ReadFile(file)
-	must(t, err)
-	if strings.TrimSpace(string(committed)) != strings.TrimSpace(string(now)) {
-		t.Error("docs/openapi.json is not what the services describe; write it with: make openapi")
-	}
-}
-
-// TestGatewayRoutesEveryOperation: what a service registers has a way through
-// the gateway with the same access, and the table names nothing else.
-func TestGatewayRoutesEveryOperation(t *testing.T) {
-	t.Parallel()
-	document, err := mergedOpenAPI()
-	must(t, err)
-	must(t, gateway.VerifyRoutes(document))
 }

@@ -88,7 +88,8 @@ func (d *demo) pay(ctx context.Context, kind, amount, reference string) (journey
 	if p.Split == nil {
 		return journey.Split{}, fmt.Errorf("payment %s is %s, not posted", p.ID, p.Status)
 	}
-	d.s.tell("%s on %s: principal %s, interest %s", p.Amount, p.ValueDate, p.Split.Principal.Amount, p.Split.Interest.Amount)
+	d.s.tell("%s on %s: principal %s, interest %s",
+		p.Amount, p.ValueDate, p.Split.Principal.Amount, p.Split.Interest.Amount)
 	return *p.Split, nil
 }
 

@@ -19,6 +19,8 @@ import (
 // TestLifecycle drives the whole platform through the gateway: the story of
 // the demonstration with all its figures, and beside it every way in which an
 // application can end early, each step out of order, and bad input.
+//
+//nolint:paralleltest // a whole platform: one at a time, and its cases share one book
 func TestLifecycle(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), flowTimeout)
 	defer cancel()
@@ -145,8 +147,10 @@ func testOutOfOrder(ctx context.Context, t *testing.T, p *platform, staff *journ
 		{staff.CreditHead, "/api/v1/approval/" + id + "/final", approve},
 		{staff.Officer, "/api/v1/discussion/" + id + "/offer", illustrationTerms()},
 		{b.Client, "/api/v1/discussion/" + id + "/decline", map[string]string{"reason": "OTHER"}},
-		{staff.RiskManager, "/api/v1/risk/" + id + "/decision",
-			map[string]any{"decision": "APPROVE", "max_amount": rupees("20000.00")}},
+		{
+			staff.RiskManager, "/api/v1/risk/" + id + "/decision",
+			map[string]any{"decision": "APPROVE", "max_amount": rupees("20000.00")},
+		},
 		{staff.System, "/api/v1/agreement/" + id + "/generate", nil},
 		{b.Client, "/api/v1/agreement/" + id + "/esign/code", nil},
 		{staff.System, "/api/v1/activation/" + id + "/trigger", nil},

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 	"text/tabwriter"
+	_ "time/tzdata" // a bare image has no time zones
 )
 
 // version is set when a release is built.
@@ -44,8 +45,10 @@ func subcommands() []subcommand {
 		{"up", "[flags]", "keep the whole platform running on embedded parts", upCommand},
 		{"token", "NAME", "print an access token of the platform that `tenor up` runs", tokenCommand},
 		{"openapi", "", "print the merged OpenAPI document of all services", openapiCommand},
-		{"dead-letters", "list|replay CONSUMER [flags]", "look at events that could not be handled, or send them again",
-			deadLettersCommand},
+		{
+			"dead-letters", "list|replay CONSUMER [flags]", "look at events that could not be handled, or send them again",
+			deadLettersCommand,
+		},
 		{"schedule", "[flags]", "print the schedule of a loan: table, CSV, JSON, Markdown, or drawn", scheduleCommand},
 		{"apr", "[flags]", "print the annual percentage rates of a loan or of cash flows", aprCommand},
 		{"conform", "FILE… [flags]", "run files of test vectors", conformCommand},

@@ -157,10 +157,19 @@ func (p *platform) configure(ctx context.Context, o platformOptions, given *conf
 	}
 	base := fmt.Sprintf("%s://localhost:%d", scheme, gatewayPort+p.cfg.PortOffset)
 	if transport == nil {
-		transport = http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
+		transport = newTransport()
 	}
 	p.client = client.New(base, transport)
 	return nil
+}
+
+// newTransport returns a transport of its own with the defaults of net/http.
+func newTransport() *http.Transport {
+	standard, ok := http.DefaultTransport.(*http.Transport)
+	if !ok { // something in this process has replaced it
+		return &http.Transport{Proxy: http.ProxyFromEnvironment}
+	}
+	return standard.Clone()
 }
 
 // freeOffset finds an offset at which no port of the table is taken, so that a

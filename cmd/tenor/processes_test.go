@@ -85,8 +85,9 @@ func (f *fleet) start(role string) {
 		f.t.Errorf("log of %s: %v", role, err)
 		return
 	}
-	defer func() { _ = log.Close() }()         // the child has its own
-	cmd := exec.Command(f.binary, "run", role) //nolint:noctx // it must survive the step that starts it
+	defer func() { _ = log.Close() }() // the child has its own
+	// Without a context: it must survive the step that starts it.
+	cmd := exec.Command(f.binary, "run", role)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, f.environ...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
@@ -160,7 +161,7 @@ func (f *fleet) waitReady(role string) {
 // platform makes the officers of the fleet.
 func (f *fleet) platform(ctx context.Context) (*platform, *journey.Staff) {
 	f.t.Helper()
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
+	transport := newTransport()
 	p := &platform{
 		client:  client.New(fmt.Sprintf("http://127.0.0.1:%d", gatewayPort+f.offset), retrying{transport}),
 		secrets: &secrets{AdminPassword: testPassword, StaffPassword: testPassword, path: filepath.Join(f.dir, "secrets")},
@@ -201,6 +202,8 @@ func (r retrying) RoundTrip(request *http.Request) (*http.Response, error) {
 // TestEveryRoleSurvivesAKill runs every role in its own process and takes a
 // loan from registration to closing while, at each stage, the role that acted
 // and the role that reacts are killed (-9) and started again.
+//
+//nolint:paralleltest // a whole platform: one at a time
 func TestEveryRoleSurvivesAKill(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*flowTimeout)
 	defer cancel()

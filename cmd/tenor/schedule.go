@@ -88,7 +88,8 @@ func (f *termsFlags) register(set *flag.FlagSet) {
 	set.StringVar(&f.principal, "principal", "", "`amount` of the loan, such as 20000")
 	set.StringVar(&f.rate, "rate", "", "nominal annual rate in `percent`, such as 9.99")
 	set.IntVar(&f.instalments, "instalments", 0, "`number` of instalments")
-	set.StringVar(&f.method, "method", "", "repayment `method`: annuity, equal_principal, flat, interest_only, bullet, rule_of_78, …")
+	set.StringVar(&f.method, "method", "",
+		"repayment `method`: annuity, equal_principal, flat, interest_only, bullet, rule_of_78, …")
 	set.IntVar(&f.every, "every", 0, "`number` of units between due dates")
 	set.StringVar(&f.unit, "unit", "", "`unit` of the frequency: day, week, semi_month, month, year")
 	set.StringVar(&f.disbursed, "disbursed", "", "`date` of the disbursement, such as 2024-01-31")
@@ -175,7 +176,7 @@ func readTerms(name string, stdin io.Reader) (amortization.Terms, error) {
 func readInput(name string, stdin io.Reader, limit int64) ([]byte, error) {
 	from := stdin
 	if name != "-" {
-		file, err := os.Open(name)
+		file, err := os.Open(name) //nolint:gosec // the file that the user named
 		if err != nil {
 			return nil, err
 		}

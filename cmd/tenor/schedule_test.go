@@ -11,15 +11,19 @@ import (
 )
 
 // tool runs a command and returns its exit code and output.
-func tool(t *testing.T, command func(context.Context, []string, streams) int, in string, args ...string) (code int, out, errs string) {
+func tool(
+	t *testing.T, command func(context.Context, []string, streams) int, in string, args ...string,
+) (code int, out, errs string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	code = command(t.Context(), args, streams{in: strings.NewReader(in), out: &stdout, err: &stderr})
 	return code, stdout.String(), stderr.String()
 }
 
-var illustrationFlags = []string{"--principal", "20000", "--currency", "inr", "--rate", "15", "--instalments", "24",
-	"--disbursed", "2024-04-15", "--fee", "240", "--fee", "160"}
+var illustrationFlags = []string{
+	"--principal", "20000", "--currency", "inr", "--rate", "15", "--instalments", "24",
+	"--disbursed", "2024-04-15", "--fee", "240", "--fee", "160",
+}
 
 func TestScheduleCommandFormats(t *testing.T) {
 	t.Parallel()
@@ -37,7 +41,8 @@ func TestScheduleCommandFormats(t *testing.T) {
 
 func TestScheduleCommandReadsTerms(t *testing.T) {
 	t.Parallel()
-	terms := `{"principal":{"amount":"1200.00","currency":"EUR"},"annual_rate_percent":"0","instalments":12,"disbursement_date":"2024-01-31"}`
+	terms := `{"principal":{"amount":"1200.00","currency":"EUR"},"annual_rate_percent":"0","instalments":12,
+		"disbursement_date":"2024-01-31"}`
 	code, out, errs := tool(t, scheduleCommand, terms, "--json", "-", "--format", "csv")
 	if code != 0 || !strings.Contains(out, "1,2024-02-29,29,1200.00,100.00,0.00,100.00,1100.00") {
 		t.Errorf("exit %d:\n%s%s", code, out, errs)
@@ -55,9 +60,14 @@ func TestScheduleCommandReadsTerms(t *testing.T) {
 func TestScheduleCommandUsage(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{}, {"--nonsense"}, {"stray"}, {"--principal", "x", "--rate", "1", "--disbursed", "2024-01-01"},
+		{},
+		{"--nonsense"},
+		{"stray"},
+		{"--principal", "x", "--rate", "1", "--disbursed", "2024-01-01"},
 		{"--principal", "1", "--rate", "x", "--disbursed", "2024-01-01"},
-		{"--principal", "1", "--rate", "1", "--disbursed", "someday"}, {"--currency", "ZZZ"}, {"--json", "absent.json"},
+		{"--principal", "1", "--rate", "1", "--disbursed", "someday"},
+		{"--currency", "ZZZ"},
+		{"--json", "absent.json"},
 		append([]string{"--format", "poem"}, illustrationFlags...),
 		append([]string{"--first-due", "x"}, illustrationFlags...), append([]string{"--round-to", "x"}, illustrationFlags...),
 		append([]string{"--fee", "x"}, illustrationFlags...),
@@ -92,17 +102,20 @@ func TestAPRCommand(t *testing.T) {
 			t.Errorf("flows %q: exit %d", bad, code)
 		}
 	}
-	if code, out, _ := tool(t, aprCommand, "1978-01-10,5\n1978-02-10,5\n", "--flows", "-"); code != exitFailed || !strings.Contains(out, "no rate") {
+	code, out, _ = tool(t, aprCommand, "1978-01-10,5\n1978-02-10,5\n", "--flows", "-")
+	if code != exitFailed || !strings.Contains(out, "no rate") {
 		t.Errorf("flows one way: exit %d, %s", code, out)
 	}
 }
 
-const vectorFile = `{"format":1,"vectors":[{"id":"a","kind":"schedule","inputs":{"algorithm":"cumulative","principal":"1250.00",
+const vectorFile = `{"format":1,"vectors":[{"id":"a","kind":"schedule","inputs":{"algorithm":"cumulative",
+"principal":"1250.00",
 "currency_decimals":2,"annual_rate_percent":"12","rounding_mode":"half_even","calc_precision":12,"interest_type":"flat",
 "amortization":"equal_installments","interest_period":"same_as_repayment","partial_period_interest":true,
 "day_count":{"days_in_month":"actual","days_in_year":"actual"},"number_of_installments":3,"repayment_every":1,
 "repayment_unit":"months","submitted_date":"2023-01-01","disbursement_date":"2023-01-01",
-"due_dates_counted_from":"disbursement","first_due_date":null,"grace":{"principal":0,"interest_payment":0,"interest_free":0},
+"due_dates_counted_from":"disbursement","first_due_date":null,
+"grace":{"principal":0,"interest_payment":0,"interest_free":0},
 "down_payment":null,"installment_multiple":"1","multi_disbursement":false},
 "expected":{"installments_include":[{"n":2,"due_date":"2023-03-01","principal":"416.50","interest":"12.50"}]}}]}`
 

@@ -21,8 +21,12 @@ var officers = []struct {
 	name string
 	role access.Role
 }{
-	{"officer", access.Officer}, {"manager", access.Manager}, {"risk", access.RiskMgr}, {"internal", access.Internal},
-	{"credit", access.CreditHead}, {"finance", access.Finance},
+	{"officer", access.Officer},
+	{"manager", access.Manager},
+	{"risk", access.RiskMgr},
+	{"internal", access.Internal},
+	{"credit", access.CreditHead},
+	{"finance", access.Finance},
 }
 
 func emailOf(name string) string { return name + "@tenor.local" }

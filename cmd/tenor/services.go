@@ -29,23 +29,40 @@ const gatewayPort = 8000
 var services = []app.Service{
 	{Name: "gateway", Port: gatewayPort, Title: "The one door: routing, limits, API documentation", New: gateway.New},
 	{Name: "customer", Port: 8001, Database: "customer", Title: "Borrowers and their identity data", New: customer.New},
-	{Name: "application", Port: 8002, Database: "application", Title: "Applications, their stage and timeline",
-		New: application.New},
+	{
+		Name: "application", Port: 8002, Database: "application", Title: "Applications, their stage and timeline",
+		New: application.New,
+	},
 	{Name: "document", Port: 8003, Database: "document", Title: "Documents of an application", New: document.New},
 	{Name: "kyc", Port: 8004, Database: "kyc", Title: "Review of who the borrower is", New: kyc.New},
 	{Name: "risk", Port: 8005, Database: "risk", Title: "Scoring and the risk decision", New: risk.New},
-	{Name: "discussion", Port: 8006, Database: "discussion", Title: "Offers, and the borrower's answer", New: discussion.New},
-	{Name: "approval", Port: 8007, Database: "approval", Title: "Internal, management and final approval", New: approval.New},
-	{Name: "agreement", Port: 8008, Database: "agreement", Title: "The contract: generated, signed, verified",
-		New: agreement.New},
-	{Name: "activation", Port: 8009, Database: "core", Title: "Loan accounts, schedules, disbursement", New: activation.New},
+	{
+		Name: "discussion", Port: 8006, Database: "discussion", Title: "Offers, and the borrower's answer",
+		New: discussion.New,
+	},
+	{
+		Name: "approval", Port: 8007, Database: "approval", Title: "Internal, management and final approval",
+		New: approval.New,
+	},
+	{
+		Name: "agreement", Port: 8008, Database: "agreement", Title: "The contract: generated, signed, verified",
+		New: agreement.New,
+	},
+	{
+		Name: "activation", Port: 8009, Database: "core", Title: "Loan accounts, schedules, disbursement",
+		New: activation.New,
+	},
 	{Name: "repayment", Port: 8010, Database: "core", Title: "Payments, outstanding, payoff, closing", New: repayment.New},
-	{Name: "notification", Port: 8011, Database: "notification", Title: "Messages to borrowers and staff",
-		New: notification.New},
+	{
+		Name: "notification", Port: 8011, Database: "notification", Title: "Messages to borrowers and staff",
+		New: notification.New,
+	},
 	{Name: "ledger", Port: 8012, Database: "core", Title: "The general ledger for finance", New: ledgersvc.New},
 	{Name: "identity", Port: 8013, Database: "identity", Title: "Logins, tokens, keys, roles", New: identity.New},
-	{Name: "closeofday", Port: 8014, Database: "core", Title: "The business date and what happens when it moves",
-		New: closeofday.New},
+	{
+		Name: "closeofday", Port: 8014, Database: "core", Title: "The business date and what happens when it moves",
+		New: closeofday.New,
+	},
 }
 
 // mergedOpenAPI is the one document of all services, made once.

@@ -72,7 +72,8 @@ func upCommand(ctx context.Context, args []string, std streams) int {
 
 func (p *platform) printWhereToLook(std streams) {
 	base := p.client.Base()
-	say(std.out, "\nTenor is up.\n\n  gateway    %s\n  API docs   %s/docs\n  OpenAPI    %s/openapi.json\n", base, base, base)
+	say(std.out, "\nTenor is up.\n\n  gateway    %s\n  API docs   %s/docs\n", base, base)
+	say(std.out, "  OpenAPI    %s/openapi.json\n", base)
 	say(std.out, "  log        %s\n", p.logPath)
 	if p.certificate != nil {
 		say(std.out, "  authority  %s (curl --cacert; the certificate is self-made)\n", p.certificate.ca)
@@ -112,7 +113,7 @@ func tokenCommand(ctx context.Context, args []string, std streams) int {
 
 func fetchToken(ctx context.Context, dir, name string) (string, error) {
 	path := filepath.Join(dir, "secrets.json")
-	if _, err := os.Stat(path); err != nil {
+	if _, err := os.Stat(path); err != nil { //nolint:gosec // below the directory that the user named
 		return "", fmt.Errorf("no platform was started on %s: %w", dir, err)
 	}
 	known, err := loadSecrets(path)
