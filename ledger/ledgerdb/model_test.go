@@ -60,7 +60,8 @@ func (d *duel) reset() error {
 				return err
 			}
 		}
-		_, err := tx.Exec(d.ctx, `update ledger_control set closed_through = '1899-12-31', account_epoch = account_epoch + 1 where id = 1`)
+		_, err := tx.Exec(d.ctx, `
+			update ledger_control set closed_through = '1899-12-31', account_epoch = account_epoch + 1 where id = 1`)
 		return err
 	})
 	d.model = ledgertest.NewModel()
