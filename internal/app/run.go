@@ -77,7 +77,9 @@ type running struct {
 	api       *httpapi.API
 	listener  net.Listener
 	server    *http.Server
-	consumer  *stream.Consumer
+	// cutRequests ends the contexts of all requests.
+	cutRequests context.CancelFunc
+	consumer    *stream.Consumer
 }
 
 // Run runs the roles until ctx ends or one of them fails, then stops all in
@@ -220,8 +222,11 @@ func (p *process) listen(ctx context.Context, r *running) error {
 		return fmt.Errorf("listening: %w", err)
 	}
 	r.listener = listener
+	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
+	r.cutRequests = cut
 	r.server = &http.Server{
-		Handler: otelhttp.NewHandler(recoverPanics(handler, r.env.Log), r.Name,
+		BaseContext: func(net.Listener) context.Context { return requests },
+		Handler: otelhttp.NewHandler(httpapi.WithRequestID(recoverPanics(handler, r.env.Log)), r.Name,
 			otelhttp.WithSpanNameFormatter(func(service string, request *http.Request) string {
 				return service + " " + request.Method // never the path: it holds ids
 			})),
@@ -301,7 +306,7 @@ func (p *process) serve(ctx context.Context) error {
 			}
 		})
 	}
-	go p.announce(ctx)
+	workers.Go(func() { p.announce(work) })
 	var cause error
 	select {
 	case <-ctx.Done():
@@ -320,17 +325,11 @@ func (p *process) serve(ctx context.Context) error {
 	return errors.Join(cause, err)
 }
 
-// announce calls Ready once every consumer has joined its group.
+// announce calls Ready once every consumer has joined its group, however long
+// that takes.
 func (p *process) announce(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
-	defer cancel()
 	for _, r := range p.services {
-		if r.consumer == nil {
-			continue
-		}
-		select {
-		case <-r.consumer.Ready():
-		case <-ctx.Done():
+		if r.consumer != nil && !p.joined(ctx, r) {
 			return
 		}
 	}
@@ -340,13 +339,31 @@ func (p *process) announce(ctx context.Context) {
 	}
 }
 
+// joined waits for a consumer to join its group; false means ctx ended first.
+func (p *process) joined(ctx context.Context, r *running) bool {
+	late := time.NewTicker(joinTimeout)
+	defer late.Stop()
+	for {
+		select {
+		case <-r.consumer.Ready():
+			return true
+		case <-late.C:
+			p.Log.WarnContext(ctx, "still waiting to join the consumer group", "service", r.Name)
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
 func (p *process) shutdownServers(ctx context.Context) error {
 	var wait sync.WaitGroup
 	errs := make([]error, len(p.services))
 	for i, r := range p.services {
 		wait.Go(func() {
 			if err := r.server.Shutdown(ctx); err != nil {
-				errs[i] = fmt.Errorf("draining %s: %w", r.Name, err)
+				// What is left is cut off: it must not hold on to the databases.
+				errs[i] = fmt.Errorf("draining %s: %w", r.Name, errors.Join(err, r.server.Close()))
+				r.cutRequests()
 			}
 		})
 	}
@@ -380,6 +397,7 @@ func (p *process) close() {
 	for _, r := range p.services {
 		if r.listener != nil {
 			_ = r.listener.Close() // already closed after an orderly stop
+			r.cutRequests()
 		}
 		if r.component.Stop != nil {
 			ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
@@ -395,7 +413,19 @@ func (p *process) close() {
 	if err := p.blobs.Close(); err != nil {
 		p.Log.Warn("blob store did not close cleanly", "error", err)
 	}
+	p.closeDatabases()
+}
+
+// closeDatabases waits for borrowed connections, but not for ever: a handler
+// that does not end must not keep the process alive.
+func (p *process) closeDatabases() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	var closing sync.WaitGroup
 	for _, db := range p.databases {
-		db.Close()
+		closing.Go(db.Close)
+	}
+	if err := waitFor(ctx, &closing, "database connections"); err != nil {
+		p.Log.Warn("left behind", "error", err)
 	}
 }

@@ -101,9 +101,6 @@ func Run[T any](
 		// The key tells whether the lost answer was a yes: running again is safe.
 		result, err = attempt(ctx, r, c, now, fn)
 	}
-	if database.IsLockTimeout(err) && c.Key.Value != "" {
-		return Result[T]{}, fmt.Errorf("%s: %w", c.Name, ErrInFlight)
-	}
 	return result, err
 }
 
@@ -153,6 +150,9 @@ func claim(ctx context.Context, tx database.Tx, c Command, now time.Time, outcom
 		values ($1, $2, $3, $4, '', $5)
 		on conflict (actor, operation, key) do nothing`,
 		c.Actor.ID, c.Name, c.Key.Value, c.Key.RequestHash[:], now)
+	if database.IsLockTimeout(err) {
+		return false, fmt.Errorf("%s: %w", c.Name, ErrInFlight)
+	}
 	if err != nil {
 		return false, fmt.Errorf("claiming idempotency key: %w", err)
 	}

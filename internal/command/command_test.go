@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tenor-lending/tenor/internal/access"
 	"github.com/tenor-lending/tenor/internal/command"
@@ -216,3 +218,104 @@ type readOnly struct{ pgx.Tx }
 
 // AfterCommit implements database.Tx; nothing is committed here.
 func (readOnly) AfterCommit(func()) {}
+
+// TestLockOfAnotherIsNoDuplicate has a command wait for a row that somebody
+// else holds: that is an outage to wait out, not "the same request".
+func TestLockOfAnotherIsNoDuplicate(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := command.Command{Name: "test", Actor: b.actor, Subject: uuid.New(), Key: b.key("k1", "body")}
+	_, err := command.Run(t.Context(), b.runner, c, func(database.Tx, time.Time) (outcome, error) {
+		return outcome{}, &pgconn.PgError{Code: "55P03"}
+	})
+	if errors.Is(err, command.ErrInFlight) || !database.IsUnavailable(err) {
+		t.Errorf("got %v, want an outage that is not ErrInFlight", err)
+	}
+}
+
+// TestDuplicateOfARunningRequestIsInFlight holds the first request open for
+// longer than a duplicate waits.
+func TestDuplicateOfARunningRequestIsInFlight(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := command.Command{Name: "test", Actor: b.actor, Subject: uuid.New(), Key: b.key("k1", "body")}
+	inside, release, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := command.Run(t.Context(), b.runner, c, func(tx database.Tx, _ time.Time) (outcome, error) {
+			close(inside)
+			<-release
+			return effect(t.Context(), tx)
+		})
+		done <- err
+	}()
+	<-inside
+	if _, err := b.run(c); !errors.Is(err, command.ErrInFlight) {
+		t.Errorf("duplicate: %v, want ErrInFlight", err)
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if result, err := b.run(c); err != nil || !result.Replayed || b.effects() != 1 {
+		t.Errorf("afterwards: %+v, %v, %d effects; want the first answer and 1", result, err, b.effects())
+	}
+}
+
+// TestDuplicateOfARejectedRequestRuns has a request wait for its twin, which is
+// then rejected: the key is free again and the second one decides for itself.
+func TestDuplicateOfARejectedRequestRuns(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := command.Command{Name: "test", Actor: b.actor, Subject: uuid.New(), Key: b.key("k1", "body")}
+	rejected := errors.New("not now")
+	inside, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := command.Run(t.Context(), b.runner, c, func(database.Tx, time.Time) (outcome, error) {
+			close(inside)
+			time.Sleep(200 * time.Millisecond) // the other one is waiting by then
+			return outcome{}, rejected
+		})
+		done <- err
+	}()
+	<-inside
+	if result, err := b.run(c); err != nil || result.Replayed {
+		t.Errorf("second: %+v, %v; want its own run", result, err)
+	}
+	if err := <-done; !errors.Is(err, rejected) || b.effects() != 1 {
+		t.Errorf("first: %v with %d effects in all, want the rejection and 1", err, b.effects())
+	}
+}
+
+// TestAuditChainHoldsUnderConcurrency has many commands append to one chain at
+// once: each ends as a row, and the rows are one chain.
+func TestAuditChainHoldsUnderConcurrency(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	subject := uuid.New()
+	const callers, each = 6, 5
+	var wait sync.WaitGroup
+	var acknowledged atomic.Int64
+	for range callers {
+		wait.Go(func() {
+			for range each {
+				_, err := b.run(command.Command{Name: "test", Actor: b.actor, Subject: subject})
+				switch {
+				case err == nil:
+					acknowledged.Add(1)
+				case !errors.Is(err, database.ErrContention):
+					t.Errorf("got %v, want success or ErrContention", err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	var length int64
+	err := database.InReadTx(t.Context(), b.db, func(tx database.Tx) error {
+		var err error
+		length, err = command.VerifyAudit(t.Context(), tx, subject)
+		return err
+	})
+	if err != nil || length != acknowledged.Load() || length == 0 {
+		t.Errorf("chain of %d rows, %v; want the %d that were acknowledged", length, err, acknowledged.Load())
+	}
+}

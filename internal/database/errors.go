@@ -77,6 +77,14 @@ func IsUnique(err error, constraint string) bool {
 // IsLockTimeout reports whether err says that a lock was not had in time.
 func IsLockTimeout(err error) bool { return SQLState(err) == stateLockTimeout }
 
+// IsDriver reports whether err carries words of the database or of its driver,
+// which name tables, hosts and statements: they must not leave the platform.
+func IsDriver(err error) bool {
+	var connectErr *pgconn.ConnectError
+	var netErr net.Error
+	return SQLState(err) != "" || errors.As(err, &connectErr) || errors.As(err, &netErr) || brokenPipe(err)
+}
+
 // SQLState returns the five characters of the database's error code, or "".
 func SQLState(err error) string {
 	var pgErr *pgconn.PgError

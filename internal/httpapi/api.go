@@ -80,8 +80,43 @@ func (a *API) Mux() *http.ServeMux { return a.mux }
 
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	WithRequestID(a.mux).ServeHTTP(w, r)
+	WithRequestID(http.HandlerFunc(a.route)).ServeHTTP(w, r)
 }
+
+// route makes the router's own refusals (no such path, no such method) problem
+// documents as well.
+func (a *API) route(w http.ResponseWriter, r *http.Request) {
+	handler, pattern := a.mux.Handler(r)
+	if pattern != "" {
+		a.mux.ServeHTTP(w, r) // not handler: the router sets the path's values on its way
+		return
+	}
+	refused := &refusal{header: make(http.Header), status: http.StatusOK}
+	handler.ServeHTTP(refused, r)
+	if allow := refused.header.Get("Allow"); allow != "" {
+		w.Header().Set("Allow", allow)
+	}
+	if refused.status < http.StatusBadRequest { // a redirect to a clean path that does not exist either
+		refused.status = http.StatusNotFound
+	}
+	slug, title := genericProblem(refused.status)
+	WriteProblem(w, NewProblem(r.Context(), refused.status, slug, title, ""))
+}
+
+// refusal notes what the router answers and drops its plain text.
+type refusal struct {
+	header http.Header
+	status int
+}
+
+// Header implements http.ResponseWriter.
+func (r *refusal) Header() http.Header { return r.header }
+
+// Write implements http.ResponseWriter.
+func (r *refusal) Write(data []byte) (int, error) { return len(data), nil }
+
+// WriteHeader implements http.ResponseWriter.
+func (r *refusal) WriteHeader(status int) { r.status = status }
 
 // Access says who may call an operation. The zero Access admits nobody and
 // does not register.

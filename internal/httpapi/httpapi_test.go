@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tenor-lending/tenor/internal/access"
 	"github.com/tenor-lending/tenor/internal/app"
@@ -81,6 +82,9 @@ func faultFor(name string) error {
 		return fmt.Errorf("making thing: %w", errTaken)
 	case "field":
 		return errors.Join(fieldFault{})
+	case "wrapped":
+		cause := &pgconn.PgError{Code: "23505", Message: `duplicate key in secret_table`}
+		return fmt.Errorf("%w: %w", errTaken, cause)
 	case "secret":
 		return fmt.Errorf("inserting: %w", errSecret)
 	case "busy":
@@ -125,6 +129,7 @@ func TestEveryErrorIsAProblem(t *testing.T) {
 	}{
 		{"mapped", fmt.Sprintf(body, "taken"), 409, "taken", ""},
 		{"mapped with field", fmt.Sprintf(body, "field"), 409, "taken", "body.amount"},
+		{"mapped around the database's words", fmt.Sprintf(body, "wrapped"), 409, "taken", ""},
 		{"unmapped", fmt.Sprintf(body, "secret"), 500, "internal", ""},
 		{"contention", fmt.Sprintf(body, "busy"), 503, "unavailable", ""},
 		{"ambiguous", fmt.Sprintf(body, "unknown"), 503, "outcome-unknown", ""},
@@ -196,6 +201,19 @@ func TestEveryErrorIsAProblem(t *testing.T) {
 				t.Errorf("Retry-After %q", retry)
 			}
 		})
+	}
+}
+
+// TestRouterRefusesWithProblems asks for what no operation serves.
+func TestRouterRefusesWithProblems(t *testing.T) {
+	t.Parallel()
+	client := httpapitest.New(t, component()).Anonymous()
+	client.Get("/api/v1/nothing").WantProblem(http.StatusNotFound, "not-found")
+	client.Get("/api/v1//nothing").WantProblem(http.StatusNotFound, "not-found")
+	answer := client.Post("/api/v1/public", "{}")
+	answer.WantProblem(http.StatusMethodNotAllowed, "method-not-allowed")
+	if allow := answer.Header.Get("Allow"); !strings.Contains(allow, http.MethodGet) {
+		t.Errorf("Allow: %q, want GET among them", allow)
 	}
 }
 

@@ -90,6 +90,14 @@ func genericProblem(status int) (slug, title string) {
 		return "forbidden", "Not allowed"
 	case http.StatusNotFound:
 		return "not-found", "Not found"
+	case http.StatusMethodNotAllowed:
+		return "method-not-allowed", "Method not allowed"
+	case http.StatusNotAcceptable:
+		return "not-acceptable", "Not acceptable"
+	case http.StatusRequestTimeout:
+		return "request-timeout", "The request took too long"
+	case http.StatusConflict:
+		return "conflict", "Conflict"
 	case http.StatusRequestEntityTooLarge:
 		return "body-too-large", "Body too large"
 	case http.StatusUnsupportedMediaType:
@@ -136,8 +144,8 @@ func (a *API) problem(ctx context.Context, operation string, err error) error {
 			continue
 		}
 		problem := NewProblem(ctx, row.Status, row.Type, row.Title, err.Error())
-		if row.Status == http.StatusServiceUnavailable {
-			problem.Detail = row.Title + "."
+		if row.Status >= http.StatusInternalServerError || database.IsDriver(err) {
+			problem.Detail = row.Title + "." // the words of a dependency are for the log
 			a.log.WarnContext(ctx, "request not completed", "operation", operation, "error", err)
 		}
 		problem.Errors = fieldDetails(err)

@@ -17,6 +17,10 @@ const requestIDMax = 64
 // back with the headers that every answer has.
 func WithRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if RequestID(r.Context()) != "" { // an outer handler has done it
+			next.ServeHTTP(w, r)
+			return
+		}
 		id := r.Header.Get(HeaderRequestID)
 		if id == "" || len(id) > requestIDMax || strings.ContainsFunc(id, notPrintableASCII) {
 			id = uuid.NewString()
