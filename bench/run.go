@@ -120,7 +120,7 @@ func runAll(ctx context.Context, picked []harness.Scenario, o harness.Options, d
 
 func write(runs []result.Run, to outputs) error {
 	if to.json != "" {
-		file, err := os.Create(to.json) //nolint:gosec // named by the user
+		file, err := os.Create(to.json)
 		if err != nil {
 			return err
 		}

@@ -26,13 +26,19 @@ import (
 // Scenarios lists what this package measures.
 func Scenarios() []harness.Scenario {
 	return []harness.Scenario{
-		{Name: "ledger-sql", What: "payments of four lines: group commit, one transaction each, bare COPY, in turns",
-			Run: runSQL},
-		{Name: "ledger-hot", What: "the same by group commit, with 0, 10, 50 and 100 % of payments on one cash and one fee account",
-			Run: runHot},
+		{
+			Name: "ledger-sql", What: "payments of four lines: group commit, one transaction each, bare COPY, in turns",
+			Run: runSQL,
+		},
+		{
+			Name: "ledger-hot", What: "the same by group commit, with 0 to 100 % of payments on one cash and one fee account",
+			Run: runHot,
+		},
 		{Name: "ledger-inflight", What: "the same by group commit, with 1 to 8,192 callers at once", Run: runInFlight},
-		{Name: "balance-at", What: "a balance at any (effective, known) point of an account with up to 1,000,000 lines",
-			Run: runBalanceAt},
+		{
+			Name: "balance-at", What: "a balance at any (effective, known) point of an account with up to 1,000,000 lines",
+			Run: runBalanceAt,
+		},
 		{Name: "trial-balance", What: "the trial balance over up to 1,000,000 accounts", Run: runTrialBalance},
 		{Name: "statement", What: "a statement of up to 100,000 lines, streamed by pages", Run: runStatement},
 	}

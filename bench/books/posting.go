@@ -65,6 +65,7 @@ func (w *way) turn(ctx context.Context, b *harness.Bench, warmup time.Duration) 
 func (w *way) p50() time.Duration {
 	return harness.MedianOf(w.all, func(s harness.Stats) time.Duration { return s.P50 })
 }
+
 func (w *way) p99() time.Duration {
 	return harness.MedianOf(w.all, func(s harness.Stats) time.Duration { return s.P99 })
 }
@@ -85,8 +86,10 @@ func runSQL(ctx context.Context, b *harness.Bench) error {
 			}
 		}
 	}
-	t := result.Table{Title: "payments of four lines, one hot cash and one hot fee account",
-		Header: []string{"way", "clients", "payments/s", "p50", "p99"}}
+	t := result.Table{
+		Title:  "payments of four lines, one hot cash and one hot fee account",
+		Header: []string{"way", "clients", "payments/s", "p50", "p99"},
+	}
 	for _, w := range ways {
 		b.Metric(w.name+"_throughput", w.perSecond(), "1/s")
 		b.Metric(w.name+"_p50", harness.Millis(w.p50()), "ms")
@@ -177,8 +180,10 @@ func ratios(b *harness.Bench, ways []*way) {
 
 // runHot compares how hot the accounts are.
 func runHot(ctx context.Context, b *harness.Bench) error {
-	t := result.Table{Title: "group commit by the share of payments on one cash and one fee account",
-		Header: []string{"hot", "payments/s", "p50", "p99"}}
+	t := result.Table{
+		Title:  "group commit by the share of payments on one cash and one fee account",
+		Header: []string{"hot", "payments/s", "p50", "p99"},
+	}
 	var ways []*way
 	for _, hot := range []int{0, 10, 50, allHot} {
 		books, err := newBooks(ctx, b, b.Sized(loanAccounts))
@@ -204,12 +209,16 @@ func runHot(ctx context.Context, b *harness.Bench) error {
 	line := result.Line{Name: "group commit"}
 	for i, w := range ways {
 		b.Metric(w.name+"_throughput", w.perSecond(), "1/s")
-		t.Rows = append(t.Rows, []string{w.title, harness.Count(w.perSecond()), harness.Short(w.p50()), harness.Short(w.p99())})
+		t.Rows = append(t.Rows, []string{
+			w.title, harness.Count(w.perSecond()), harness.Short(w.p50()), harness.Short(w.p99()),
+		})
 		line.Points = append(line.Points, [2]float64{[]float64{0, 10, 50, allHot}[i], w.perSecond()})
 	}
 	b.Table(t)
-	b.Plot(result.Plot{Title: "payments by the share on hot accounts", XLabel: "percent hot", YLabel: "payments per second",
-		Lines: []result.Line{line}})
+	b.Plot(result.Plot{
+		Title: "payments by the share on hot accounts", XLabel: "percent hot", YLabel: "payments per second",
+		Lines: []result.Line{line},
+	})
 	b.Ratio("hot_to_uniform", ways[len(ways)-1].perSecond(), ways[0].perSecond())
 	b.Note("100 %% hot against uniform: %s (reach 0.8x or more)",
 		harness.Ratio(ways[len(ways)-1].perSecond(), ways[0].perSecond()))
@@ -229,7 +238,10 @@ func runInFlight(ctx context.Context, b *harness.Bench) error {
 	}
 	post := books.poster(books.committer(b), allHot)
 	callers := []int{1, 8, 64, 512, 2_048, 8_192}
-	t := result.Table{Title: "group commit by callers at once", Header: []string{"callers", "payments/s", "p50", "p99", "max"}}
+	t := result.Table{
+		Title:  "group commit by callers at once",
+		Header: []string{"callers", "payments/s", "p50", "p99", "max"},
+	}
 	rate, middle, tail := result.Line{Name: "payments/s"}, result.Line{Name: "p50"}, result.Line{Name: "p99"}
 	measured := map[int]float64{}
 	for _, n := range callers {
@@ -244,17 +256,23 @@ func runInFlight(ctx context.Context, b *harness.Bench) error {
 		b.Metric(fmt.Sprintf("callers_%d_throughput", n), s.PerSecond, "1/s")
 		b.Metric(fmt.Sprintf("callers_%d_p50", n), harness.Millis(s.P50), "ms")
 		b.Metric(fmt.Sprintf("callers_%d_p99", n), harness.Millis(s.P99), "ms")
-		t.Rows = append(t.Rows, []string{harness.Count(float64(n)), harness.Count(s.PerSecond), harness.Short(s.P50),
-			harness.Short(s.P99), harness.Short(s.Max)})
+		t.Rows = append(t.Rows, []string{
+			harness.Count(float64(n)), harness.Count(s.PerSecond), harness.Short(s.P50),
+			harness.Short(s.P99), harness.Short(s.Max),
+		})
 		rate.Points = append(rate.Points, [2]float64{float64(n), s.PerSecond})
 		middle.Points = append(middle.Points, [2]float64{float64(n), harness.Millis(s.P50)})
 		tail.Points = append(tail.Points, [2]float64{float64(n), harness.Millis(s.P99)})
 	}
 	b.Table(t)
-	b.Plot(result.Plot{Title: "throughput by callers at once", XLabel: "callers", YLabel: "payments per second", Log: true,
-		Lines: []result.Line{rate}})
-	b.Plot(result.Plot{Title: "latency by callers at once", XLabel: "callers", YLabel: "milliseconds", Log: true,
-		Lines: []result.Line{middle, tail}})
+	b.Plot(result.Plot{
+		Title: "throughput by callers at once", XLabel: "callers", YLabel: "payments per second", Log: true,
+		Lines: []result.Line{rate},
+	})
+	b.Plot(result.Plot{
+		Title: "latency by callers at once", XLabel: "callers", YLabel: "milliseconds", Log: true,
+		Lines: []result.Line{middle, tail},
+	})
 	b.Ratio("8192_to_512", measured[8_192], measured[512])
 	b.Note("8,192 in flight against 512: %s (reach 0.9x or more)", harness.Ratio(measured[8_192], measured[512]))
 	return books.check(ctx, b, "after all")

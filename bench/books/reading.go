@@ -181,14 +181,16 @@ func runBalanceAt(ctx context.Context, b *harness.Bench) error {
 		return err
 	}
 	steps := sizes(b.Sized(longAccount), 4)
-	t := result.Table{Title: "a balance at a random point of both times, one caller",
-		Header: []string{"lines of the account", "p50", "p99", "max", "a second"}}
+	t := result.Table{
+		Title:  "a balance at a random point of both times, one caller",
+		Header: []string{"lines of the account", "p50", "p99", "max", "a second"},
+	}
 	middle, tail := result.Line{Name: "p50"}, result.Line{Name: "p99"}
 	for _, n := range steps {
 		if err := h.fill(ctx, b, n); err != nil {
 			return err
 		}
-		if err := analyze(ctx, h.db); err != nil {
+		if err := refreshStatistics(ctx, h.db); err != nil {
 			return err
 		}
 		s := harness.Drive(ctx, harness.Load{
@@ -204,14 +206,18 @@ func runBalanceAt(ctx context.Context, b *harness.Bench) error {
 		}
 		prefix := fmt.Sprintf("lines_%d", n)
 		b.Distribution(prefix, s.Latencies)
-		t.Rows = append(t.Rows, []string{harness.Count(float64(n)), harness.Short(s.P50), harness.Short(s.P99),
-			harness.Short(s.Max), harness.Count(s.PerSecond)})
+		t.Rows = append(t.Rows, []string{
+			harness.Count(float64(n)), harness.Short(s.P50), harness.Short(s.P99),
+			harness.Short(s.Max), harness.Count(s.PerSecond),
+		})
 		middle.Points = append(middle.Points, [2]float64{float64(n), harness.Millis(s.P50)})
 		tail.Points = append(tail.Points, [2]float64{float64(n), harness.Millis(s.P99)})
 	}
 	b.Table(t)
-	b.Plot(result.Plot{Title: "a balance at a point of both times, by the lines of the account", XLabel: "lines",
-		YLabel: "milliseconds", Log: true, Lines: []result.Line{middle, tail}})
+	b.Plot(result.Plot{
+		Title: "a balance at a point of both times, by the lines of the account", XLabel: "lines",
+		YLabel: "milliseconds", Log: true, Lines: []result.Line{middle, tail},
+	})
 	return h.compare(ctx, b)
 }
 
@@ -234,7 +240,7 @@ func runTrialBalance(ctx context.Context, b *harness.Bench) error {
 			return err
 		}
 		done = n
-		if err := analyze(ctx, books.db); err != nil {
+		if err := refreshStatistics(ctx, books.db); err != nil {
 			return err
 		}
 		b.Progress("%s accounts opened and posted to in %s", harness.Count(float64(n)), harness.Short(time.Since(start)))
@@ -253,8 +259,10 @@ func runTrialBalance(ctx context.Context, b *harness.Bench) error {
 		line.Points = append(line.Points, [2]float64{float64(n), harness.Millis(median)})
 	}
 	b.Table(t)
-	b.Plot(result.Plot{Title: "the trial balance by the number of accounts", XLabel: "accounts", YLabel: "milliseconds",
-		Log: true, Lines: []result.Line{line}})
+	b.Plot(result.Plot{
+		Title: "the trial balance by the number of accounts", XLabel: "accounts", YLabel: "milliseconds",
+		Log: true, Lines: []result.Line{line},
+	})
 	return b.Check(true, "every trial balance was zero, over the acknowledged volume of %s",
 		money.New(books.volume.Load(), currency))
 }
@@ -306,14 +314,16 @@ func runStatement(ctx context.Context, b *harness.Bench) error {
 	if err != nil {
 		return err
 	}
-	t := result.Table{Title: "a statement by pages of 1,000 lines",
-		Header: []string{"lines", "time", "lines a second", "most memory in use"}}
+	t := result.Table{
+		Title:  "a statement by pages of 1,000 lines",
+		Header: []string{"lines", "time", "lines a second", "most memory in use"},
+	}
 	took, memory := result.Line{Name: "time"}, result.Line{Name: "memory"}
 	for _, n := range sizes(b.Sized(longStatement), 3) {
 		if err := h.fill(ctx, b, n); err != nil {
 			return err
 		}
-		if err := analyze(ctx, h.db); err != nil {
+		if err := refreshStatistics(ctx, h.db); err != nil {
 			return err
 		}
 		start := time.Now()
@@ -324,16 +334,22 @@ func runStatement(ctx context.Context, b *harness.Bench) error {
 		spent := time.Since(start)
 		b.Metric(fmt.Sprintf("lines_%d_time", n), spent.Seconds(), "s")
 		b.Metric(fmt.Sprintf("lines_%d_memory", n), peak, "MiB")
-		t.Rows = append(t.Rows, []string{harness.Count(float64(n)), harness.Short(spent),
-			harness.Count(float64(n) / spent.Seconds()), fmt.Sprintf("%.1f MiB", peak)})
+		t.Rows = append(t.Rows, []string{
+			harness.Count(float64(n)), harness.Short(spent),
+			harness.Count(float64(n) / spent.Seconds()), fmt.Sprintf("%.2f MiB", peak),
+		})
 		took.Points = append(took.Points, [2]float64{float64(n), harness.Millis(spent)})
 		memory.Points = append(memory.Points, [2]float64{float64(n), peak})
 	}
 	b.Table(t)
-	b.Plot(result.Plot{Title: "a statement by its length", XLabel: "lines", YLabel: "milliseconds", Log: true,
-		Lines: []result.Line{took}})
-	b.Plot(result.Plot{Title: "memory of a statement by its length", XLabel: "lines", YLabel: "MiB", Log: true,
-		Lines: []result.Line{memory}})
+	b.Plot(result.Plot{
+		Title: "a statement by its length", XLabel: "lines", YLabel: "milliseconds", Log: true,
+		Lines: []result.Line{took},
+	})
+	b.Plot(result.Plot{
+		Title: "memory of a statement by its length", XLabel: "lines", YLabel: "MiB", Log: true,
+		Lines: []result.Line{memory},
+	})
 	return b.Check(true, "every statement had all its lines and ran from its opening to its closing balance")
 }
 

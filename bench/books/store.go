@@ -65,9 +65,9 @@ func copyRows(ctx context.Context, db *database.DB, now time.Time, entries []led
 	})
 }
 
-// analyze has the database look at what it holds, as it does by itself some
+// refreshStatistics has the database look at what it holds, as it does by itself some
 // time after a large load.
-func analyze(ctx context.Context, db *database.DB) error {
+func refreshStatistics(ctx context.Context, db *database.DB) error {
 	for _, statement := range []string{
 		"analyze ledger_line", "analyze ledger_entry", "analyze ledger_account", "analyze ledger_gl",
 	} {

@@ -24,10 +24,14 @@ import (
 // Scenarios lists what this package measures.
 func Scenarios() []harness.Scenario {
 	return []harness.Scenario{
-		{Name: "schedule", What: "a schedule's cost: 360 months, with a calendar, after a change, by length, by the million",
-			Run: runSchedule},
-		{Name: "apr", What: "an annual percentage rate's cost: Regulation Z, European Union, XIRR, on 360 irregular rows",
-			Run: runAPR},
+		{
+			Name: "schedule", What: "a schedule's cost: 360 months, with a calendar, after a change, by length, by the million",
+			Run: runSchedule,
+		},
+		{
+			Name: "apr", What: "an annual percentage rate's cost: Regulation Z, European Union, XIRR, on 360 irregular rows",
+			Run: runAPR,
+		},
 	}
 }
 
@@ -74,12 +78,9 @@ func terms(seed uint64, instalments int, below int64) []amortization.Terms {
 func withCalendar(list []amortization.Terms) []amortization.Terms {
 	holidays := []civil.Date{}
 	for year := 2024; year < 2060; year++ {
-		for _, day := range []civil.Date{
-			{Year: year, Month: 1, Day: 1}, {Year: year, Month: 5, Day: 1},
-			{Year: year, Month: 12, Day: 25}, {Year: year, Month: 12, Day: 26},
-		} {
-			holidays = append(holidays, day)
-		}
+		holidays = append(holidays,
+			civil.Date{Year: year, Month: 1, Day: 1}, civil.Date{Year: year, Month: 5, Day: 1},
+			civil.Date{Year: year, Month: 12, Day: 25}, civil.Date{Year: year, Month: 12, Day: 26})
 	}
 	calendar := &amortization.Calendar{
 		Name: "weekends and four holidays", Weekend: []time.Weekday{time.Saturday, time.Sunday}, Holidays: holidays,
@@ -119,7 +120,10 @@ type work struct {
 
 // measureAll gives each its part of the time and prints them side by side.
 func measureAll(ctx context.Context, b *harness.Bench, title string, all []work) error {
-	t := result.Table{Title: title, Header: []string{"work", "a call", "best round", "processor", "allocations", "bytes", "calls"}}
+	t := result.Table{
+		Title:  title,
+		Header: []string{"work", "a call", "best round", "processor", "allocations", "bytes", "calls"},
+	}
 	for _, w := range all {
 		cost, err := harness.Repeat(ctx, b.Duration/time.Duration(len(all)), w.fn)
 		if err != nil {
@@ -223,7 +227,8 @@ func byTheMillion(ctx context.Context, b *harness.Bench) error {
 	b.Metric("schedules_36", float64(count), "1")
 	b.Metric("schedules_36_time", took.Seconds(), "s")
 	b.Metric("schedules_36_throughput", float64(count)/took.Seconds(), "1/s")
-	b.Note("%s schedules of 36 months on %d cores: %s", harness.Count(float64(count)), runtime.NumCPU(), harness.Short(took))
+	b.Note("%s schedules of 36 months on %d cores: %s", harness.Count(float64(count)), runtime.NumCPU(),
+		harness.Short(took))
 	return nil
 }
 

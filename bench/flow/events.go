@@ -67,7 +67,6 @@ type line struct {
 	outbox              *stream.Outbox
 	tracker             *tracker
 	loans               []event.OnLoan
-	strangers           int64
 }
 
 func measure(ctx context.Context, b *harness.Bench, broker harness.Broker) (outcome, error) {

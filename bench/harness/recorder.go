@@ -27,7 +27,6 @@ type Recorder struct {
 type recordShard struct {
 	mu            sync.Mutex
 	total, window *hdrhistogram.Histogram
-	failed        int64
 	_             [64]byte // shards do not share a cache line
 }
 

@@ -14,7 +14,7 @@ import (
 // whole with separators above.
 func Count(v float64) string {
 	const thousand = 1000
-	if math.Abs(v) < thousand {
+	if math.Round(math.Abs(v)) < thousand {
 		return strconv.FormatFloat(v, 'g', 3, 64)
 	}
 	text := strconv.FormatFloat(math.Round(math.Abs(v)), 'f', 0, 64)

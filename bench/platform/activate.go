@@ -47,7 +47,7 @@ func runActivate(ctx context.Context, b *harness.Bench) error {
 			return err
 		}
 	}
-	before, err := p.loansIn(ctx, "ACTIVE")
+	before, err := p.activeLoans(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,8 +68,10 @@ func runActivate(ctx context.Context, b *harness.Bench) error {
 	b.Metric("loans", float64(len(signed)), "1")
 	b.Metric("loans_time", took.Seconds(), "s")
 	b.Metric("loans_throughput", perSecond, "1/s")
-	b.Table(result.Table{Title: "agreement signed to loan paid out", Header: []string{"loans", "time", "loans/s"},
-		Rows: [][]string{{harness.Count(float64(len(signed))), harness.Short(took), harness.Count(perSecond)}}})
+	b.Table(result.Table{
+		Title: "agreement signed to loan paid out", Header: []string{"loans", "time", "loans/s"},
+		Rows: [][]string{{harness.Count(float64(len(signed))), harness.Short(took), harness.Count(perSecond)}},
+	})
 	b.Plot(result.Plot{Title: "loans paid out over time", XLabel: "seconds", YLabel: "loans", Lines: []result.Line{line}})
 	is, err := p.look(ctx)
 	if err != nil {
@@ -145,7 +147,7 @@ func (p *platform) open(ctx context.Context, name string) (*database.DB, error) 
 func (p *platform) waitActive(ctx context.Context, before, count int64, begin time.Time) (result.Line, error) {
 	line := result.Line{Name: "paid out"}
 	for {
-		active, err := p.loansIn(ctx, "ACTIVE")
+		active, err := p.activeLoans(ctx)
 		if err != nil {
 			return line, err
 		}
@@ -169,7 +171,7 @@ func (p *platform) waitActive(ctx context.Context, before, count int64, begin ti
 
 // checkActivations holds that each loan was announced as often as it happened.
 func (p *platform) checkActivations(ctx context.Context, b *harness.Bench, active int64) error {
-	now, err := p.loansIn(ctx, "ACTIVE")
+	now, err := p.activeLoans(ctx)
 	if err != nil {
 		return err
 	}

@@ -47,8 +47,10 @@ func runCloseOfDay(ctx context.Context, b *harness.Bench) error {
 		return err
 	}
 	api := p.service(portDay).As(token)
-	t := result.Table{Title: fmt.Sprintf("closing a day, due dates spread over %d days", dueSpread),
-		Header: []string{"loans", "a day", "slowest day", "loans changed", "changed a second", "found overdue"}}
+	t := result.Table{
+		Title:  fmt.Sprintf("closing a day, due dates spread over %d days", dueSpread),
+		Header: []string{"loans", "a day", "slowest day", "loans changed", "changed a second", "found overdue"},
+	}
 	line := result.Line{Name: "a day"}
 	made := 0
 	for _, n := range daySizes(b.Sized(dayLoans)) {
@@ -71,14 +73,18 @@ func runCloseOfDay(ctx context.Context, b *harness.Bench) error {
 		}
 		mean := total / time.Duration(len(days))
 		b.Metric(fmt.Sprintf("loans_%d_day", n), mean.Seconds(), "s")
-		t.Rows = append(t.Rows, []string{harness.Count(float64(n)), harness.Short(mean), harness.Short(slices.Max(days)),
+		t.Rows = append(t.Rows, []string{
+			harness.Count(float64(n)), harness.Short(mean), harness.Short(slices.Max(days)),
 			harness.Count(float64(sum.LoansDone)), harness.Count(float64(sum.LoansDone) / total.Seconds()),
-			harness.Count(float64(sum.LoansOverdue))})
+			harness.Count(float64(sum.LoansOverdue)),
+		})
 		line.Points = append(line.Points, [2]float64{float64(n), mean.Seconds()})
 	}
 	b.Table(t)
-	b.Plot(result.Plot{Title: "closing a day by the number of loans", XLabel: "loans", YLabel: "seconds", Log: true,
-		Lines: []result.Line{line}})
+	b.Plot(result.Plot{
+		Title: "closing a day by the number of loans", XLabel: "loans", YLabel: "seconds", Log: true,
+		Lines: []result.Line{line},
+	})
 	return p.checkOverdue(ctx, b)
 }
 
@@ -132,8 +138,8 @@ func (p *platform) closeDay(ctx context.Context, api *client.Client) (dayRun, er
 		}
 	}
 	if run.Status != "DONE" || run.ClosedDays != 1 {
-		return run, fmt.Errorf("%w: closing %s ended as %s after %d days: %s", harness.ErrWrong, book.BusinessDate, run.Status,
-			run.ClosedDays, run.Reason)
+		return run, fmt.Errorf("%w: closing %s ended as %s after %d days: %s", harness.ErrWrong, book.BusinessDate,
+			run.Status, run.ClosedDays, run.Reason)
 	}
 	return run, nil
 }

@@ -64,7 +64,8 @@ func (p *platform) newEntries(ctx context.Context, b *harness.Bench) (*entries, 
 	count := b.Sized(entryAccounts)
 	var accounts []ledger.Account
 	for i := range count {
-		account := ledger.LoanAccount(ledger.LoanPortfolio, uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, "bench ", i)), currency)
+		loan := uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, "bench ", i))
+		account := ledger.LoanAccount(ledger.LoanPortfolio, loan, currency)
 		accounts = append(accounts, account)
 		e.loans = append(e.loans, account.Code)
 	}
@@ -153,17 +154,23 @@ func runLedger(
 		return err
 	}
 	var posted atomic.Int64
-	stats := b.Load(ctx, harness.Load{Name: "entries", Clients: clients, Units: units,
+	stats := b.Load(ctx, harness.Load{
+		Name: "entries", Clients: clients, Units: units,
 		Op: func(ctx context.Context, _ int64) error {
 			booked, err := post(ctx, api, made)
 			posted.Add(booked)
 			return err
-		}})
+		},
+	})
 	b.Measured("entries", stats)
 	b.OverTime("entries", []string{"entries"}, []harness.Stats{stats})
-	b.Table(result.Table{Title: "the finance API", Header: []string{"clients", "a call", "entries/s", "p50", "p95", "p99"},
-		Rows: [][]string{{harness.Count(float64(clients)), fmt.Sprint(units), harness.Count(stats.PerSecond),
-			harness.Short(stats.P50), harness.Short(stats.P95), harness.Short(stats.P99)}}})
+	b.Table(result.Table{
+		Title: "the finance API", Header: []string{"clients", "a call", "entries/s", "p50", "p95", "p99"},
+		Rows: [][]string{{
+			harness.Count(float64(clients)), fmt.Sprint(units), harness.Count(stats.PerSecond),
+			harness.Short(stats.P50), harness.Short(stats.P95), harness.Short(stats.P99),
+		}},
+	})
 	if err := errors.Join(stats.Err(), ctx.Err()); err != nil {
 		return err
 	}

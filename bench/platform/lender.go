@@ -36,8 +36,12 @@ func (p *platform) staff(ctx context.Context) (*journey.Staff, error) {
 		name string
 		into **client.Client
 	}{
-		{"officer", &s.Officer}, {"manager", &s.Manager}, {"risk", &s.RiskManager}, {"internal", &s.Internal},
-		{"credit", &s.CreditHead}, {"finance", &s.Finance},
+		{"officer", &s.Officer},
+		{"manager", &s.Manager},
+		{"risk", &s.RiskManager},
+		{"internal", &s.Internal},
+		{"credit", &s.CreditHead},
+		{"finance", &s.Finance},
 	}
 	login := func(name, password string) (*client.Client, error) {
 		token, err := journey.Login(ctx, p.gateway, name+"@tenor.local", password)
@@ -109,26 +113,32 @@ func runOrigination(ctx context.Context, b *harness.Bench) error {
 	if err != nil {
 		return err
 	}
-	before, err := p.loansIn(ctx, "ACTIVE")
+	before, err := p.activeLoans(ctx)
 	if err != nil {
 		return err
 	}
 	var done atomic.Int64
-	stats := b.Load(ctx, harness.Load{Name: "applications", Clients: originationClients, InFlight: originationFlight,
+	stats := b.Load(ctx, harness.Load{
+		Name: "applications", Clients: originationClients, InFlight: originationFlight,
 		Op: func(ctx context.Context, _ int64) error {
 			err := p.originate(ctx, staff)
 			if err == nil {
 				done.Add(1)
 			}
 			return err
-		}})
+		},
+	})
 	b.Measured("applications", stats)
 	b.Metric("applications_a_day", stats.PerSecond*daySeconds, "1")
-	b.Table(result.Table{Title: "whole applications, registration to paid-out loan, through the gateway",
+	b.Table(result.Table{
+		Title:  "whole applications, registration to paid-out loan, through the gateway",
 		Header: []string{"clients", "a second", "a day", "of the 10,000 asked", "p50", "p99"},
-		Rows: [][]string{{harness.Count(originationClients), harness.Count(stats.PerSecond),
+		Rows: [][]string{{
+			harness.Count(originationClients), harness.Count(stats.PerSecond),
 			harness.Count(stats.PerSecond * daySeconds), harness.Ratio(stats.PerSecond*daySeconds, applicationsADay),
-			harness.Short(stats.P50), harness.Short(stats.P99)}}})
+			harness.Short(stats.P50), harness.Short(stats.P99),
+		}},
+	})
 	if err := errors.Join(stats.Err(), ctx.Err()); err != nil {
 		return err
 	}
@@ -181,14 +191,19 @@ func runMixed(ctx context.Context, b *harness.Bench) error {
 	group.Wait()
 	var errs []error
 	var names []string
-	t := result.Table{Title: "a lender's day", Header: []string{"work", "intended a second", "a second", "p50", "p99", "max"}}
+	t := result.Table{
+		Title:  "a lender's day",
+		Header: []string{"work", "intended a second", "a second", "p50", "p99", "max"},
+	}
 	for i, load := range loads {
 		s := all[i]
 		names = append(names, load.Name)
 		errs = append(errs, s.Err())
 		b.Measured(load.Name, s)
-		t.Rows = append(t.Rows, []string{load.Name, harness.Count(load.Rate), harness.Count(s.PerSecond), harness.Short(s.P50),
-			harness.Short(s.P99), harness.Short(s.Max)})
+		t.Rows = append(t.Rows, []string{
+			load.Name, harness.Count(load.Rate), harness.Count(s.PerSecond),
+			harness.Short(s.P50), harness.Short(s.P99), harness.Short(s.Max),
+		})
 	}
 	b.Table(t)
 	b.OverTime("a lender's day", names, all)
@@ -217,8 +232,10 @@ func (p *platform) mixedLoads(
 		pays = p.gateway.As(partner)
 	}
 	loads := []harness.Load{
-		{Name: "applications", Rate: mixedApplications, InFlight: originationFlight,
-			Op: func(ctx context.Context, _ int64) error { return p.originate(ctx, staff) }},
+		{
+			Name: "applications", Rate: mixedApplications, InFlight: originationFlight,
+			Op: func(ctx context.Context, _ int64) error { return p.originate(ctx, staff) },
+		},
 		{Name: "payments", Rate: payments, Op: func(ctx context.Context, n int64) error {
 			return pay(ctx, pays, loans[n%int64(len(loans))], posted)
 		}},

@@ -80,7 +80,7 @@ func (p *platform) makeLoans(ctx context.Context, b *harness.Bench, count int, f
 	}
 	b.Progress("%s loans made, %s a second", harness.Count(float64(count)),
 		harness.Count(float64(count)/time.Since(start).Seconds()))
-	return ids, p.analyze(ctx)
+	return ids, p.refreshStatistics(ctx)
 }
 
 func (p *platform) saveLoans(

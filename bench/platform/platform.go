@@ -129,7 +129,9 @@ func (p *platform) start(ctx context.Context, b *harness.Bench) error {
 		return fmt.Errorf("parsing DSN: %w", err)
 	}
 	at.Path = "/core"
-	p.core, err = database.Open(ctx, database.Config{DSN: at.String(), MaxConns: poolConns, ApplicationName: "tenor-bench"})
+	p.core, err = database.Open(ctx, database.Config{
+		DSN: at.String(), MaxConns: poolConns, ApplicationName: "tenor-bench",
+	})
 	return err
 }
 

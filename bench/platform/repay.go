@@ -87,10 +87,14 @@ func runRepay(ctx context.Context, b *harness.Bench, clients int) error {
 	}})
 	b.Measured("payments", stats)
 	b.OverTime("payments", []string{"payments"}, []harness.Stats{stats})
-	b.Table(result.Table{Title: "full repayments through HTTP",
+	b.Table(result.Table{
+		Title:  "full repayments through HTTP",
 		Header: []string{"clients", "a second", "p50", "p95", "p99", "max"},
-		Rows: [][]string{{harness.Count(float64(clients)), harness.Count(stats.PerSecond), harness.Short(stats.P50),
-			harness.Short(stats.P95), harness.Short(stats.P99), harness.Short(stats.Max)}}})
+		Rows: [][]string{{
+			harness.Count(float64(clients)), harness.Count(stats.PerSecond), harness.Short(stats.P50),
+			harness.Short(stats.P95), harness.Short(stats.P99), harness.Short(stats.Max),
+		}},
+	})
 	if err := errors.Join(stats.Err(), ctx.Err()); err != nil {
 		return err
 	}

@@ -46,10 +46,10 @@ func (p *platform) events(ctx context.Context, eventType string) (announced, unp
 	return announced, unpublished, nil
 }
 
-// loansIn counts the loans of a status.
-func (p *platform) loansIn(ctx context.Context, status string) (int64, error) {
+// activeLoans counts the loans that are paid out and not repaid.
+func (p *platform) activeLoans(ctx context.Context) (int64, error) {
 	var count int64
-	err := p.count(ctx, `select count(*)::bigint from loan where status = $1`, []any{status}, &count)
+	err := p.count(ctx, `select count(*)::bigint from loan where status = 'ACTIVE'`, nil, &count)
 	if err != nil {
 		return 0, fmt.Errorf("counting loans: %w", err)
 	}
@@ -78,7 +78,8 @@ func (p *platform) booksBalance(ctx context.Context, b *harness.Bench) error {
 		return err
 	}
 	for _, total := range trial.Totals {
-		if err := b.Check(total.Difference.IsZero(), "the trial balance is zero over debits of %s", total.Debits); err != nil {
+		err := b.Check(total.Difference.IsZero(), "the trial balance is zero over debits of %s", total.Debits)
+		if err != nil {
 			return err
 		}
 	}
@@ -128,10 +129,10 @@ func (p *platform) overdue(ctx context.Context) (int64, error) {
 	return count, nil
 }
 
-// analyze has the database look at what it holds, as it does by itself some time
-// after a large load. Until then it reads small tables as a whole, and
+// refreshStatistics has the database look at what it holds, as it does by itself
+// some time after a large load. Until then it reads small tables as a whole, and
 // transactions that do so conflict with every other.
-func (p *platform) analyze(ctx context.Context) error {
+func (p *platform) refreshStatistics(ctx context.Context) error {
 	for _, statement := range []string{
 		"analyze loan", "analyze loan_instalment", "analyze loan_fact", "analyze payment", "analyze outbox",
 		"analyze stream_head", "analyze ledger_account", "analyze ledger_entry", "analyze ledger_line",

@@ -40,6 +40,7 @@ func drawSVG(p result.Plot) ([]byte, error) {
 	} else {
 		picture.Y.Min = 0
 	}
+	picture.Legend.Left = true
 	picture.Add(plotter.NewGrid())
 	drawn := false
 	for i, line := range p.Lines {
@@ -60,6 +61,8 @@ func drawSVG(p result.Plot) ([]byte, error) {
 	if !drawn {
 		return nil, nil
 	}
+	const headroom = 1.2 // for the legend
+	picture.Y.Max *= headroom
 	writer, err := picture.WriterTo(plotWidth, plotHeight, "svg")
 	if err != nil {
 		return nil, fmt.Errorf("drawing %q: %w", p.Title, err)
