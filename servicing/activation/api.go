@@ -18,10 +18,14 @@ const tag = "activation"
 var problems = []httpapi.Problem{
 	{Err: ErrNotFound, Status: http.StatusNotFound, Type: "loan-not-found", Title: "No such loan"},
 	{Err: casefile.ErrNotFound, Status: http.StatusNotFound, Type: "application-not-found", Title: "No such application"},
-	{Err: casefile.ErrWrongStage, Status: http.StatusConflict, Type: "wrong-stage",
-		Title: "The application is at another stage"},
-	{Err: servicing.ErrScheduleHash, Status: http.StatusConflict, Type: "schedule-differs",
-		Title: "The terms do not give the schedule that was signed"},
+	{
+		Err: casefile.ErrWrongStage, Status: http.StatusConflict, Type: "wrong-stage",
+		Title: "The application is at another stage",
+	},
+	{
+		Err: servicing.ErrScheduleHash, Status: http.StatusConflict, Type: "schedule-differs",
+		Title: "The terms do not give the schedule that was signed",
+	},
 	{Err: ErrTerms, Status: http.StatusConflict, Type: "terms-invalid", Title: "The signed terms are not valid"},
 	{Err: ErrCancelled, Status: http.StatusConflict, Type: "loan-cancelled", Title: "The loan is cancelled"},
 }

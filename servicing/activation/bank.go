@@ -51,5 +51,5 @@ func (b *simulatedBank) Pay(ctx context.Context, order PayoutOrder) (Receipt, er
 // refuses decides by the order's id and the attempt, so that a test can repeat it.
 func (b *simulatedBank) refuses(order PayoutOrder) bool {
 	sum := sha256.Sum256([]byte(order.ID.String() + strconv.Itoa(order.Attempt)))
-	return binary.BigEndian.Uint64(sum[:8])%100 < uint64(b.failPercent) //nolint:gosec // 0 to 100, checked by config
+	return binary.BigEndian.Uint64(sum[:8])%100 < uint64(b.failPercent) // 0 to 100, checked by config
 }

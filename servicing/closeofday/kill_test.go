@@ -123,7 +123,7 @@ func (f *fixture) killChild(dsn string) {
 	if _, err := out.Read(make([]byte, len("working\n"))); err != nil {
 		f.t.Fatalf("the child ended by itself: %v", err)
 	}
-	time.Sleep(20*time.Millisecond + rand.N(150*time.Millisecond)) //nolint:gosec // somewhere within a step
+	time.Sleep(20*time.Millisecond + rand.N(150*time.Millisecond)) // somewhere within a step
 	if err := child.Process.Kill(); err != nil {
 		f.t.Fatal(err)
 	}

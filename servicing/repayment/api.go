@@ -23,18 +23,28 @@ var problems = []httpapi.Problem{
 	{Err: ErrLoanNotFound, Status: http.StatusNotFound, Type: "loan-not-found", Title: "No such loan"},
 	{Err: ErrNotFound, Status: http.StatusNotFound, Type: "payment-not-found", Title: "No such payment"},
 	{Err: ErrNotPayer, Status: http.StatusForbidden, Type: "not-a-payer", Title: "This role makes no payments"},
-	{Err: ErrTooMany, Status: http.StatusConflict, Type: "too-many-payments",
-		Title: "Too many payments of the loan wait for verification"},
+	{
+		Err: ErrTooMany, Status: http.StatusConflict, Type: "too-many-payments",
+		Title: "Too many payments of the loan wait for verification",
+	},
 	{Err: ErrDecided, Status: http.StatusConflict, Type: "payment-decided", Title: "The payment is decided"},
-	{Err: ErrProof, Status: http.StatusConflict, Type: "payment-proof",
-		Title: "The step does not fit the proof of the payment"},
+	{
+		Err: ErrProof, Status: http.StatusConflict, Type: "payment-proof",
+		Title: "The step does not fit the proof of the payment",
+	},
 	{Err: servicing.ErrNotActive, Status: http.StatusConflict, Type: "loan-not-active", Title: "The loan is not active"},
-	{Err: servicing.ErrPayoffShort, Status: http.StatusConflict, Type: "payoff-short",
-		Title: "The amount does not pay the loan off"},
-	{Err: servicing.ErrOutstanding, Status: http.StatusConflict, Type: "loan-outstanding",
-		Title: "Something is still owed"},
-	{Err: servicing.ErrInvalid, Status: http.StatusUnprocessableEntity, Type: "invalid-value",
-		Title: "A value cannot be accepted"},
+	{
+		Err: servicing.ErrPayoffShort, Status: http.StatusConflict, Type: "payoff-short",
+		Title: "The amount does not pay the loan off",
+	},
+	{
+		Err: servicing.ErrOutstanding, Status: http.StatusConflict, Type: "loan-outstanding",
+		Title: "Something is still owed",
+	},
+	{
+		Err: servicing.ErrInvalid, Status: http.StatusUnprocessableEntity, Type: "invalid-value",
+		Title: "A value cannot be accepted",
+	},
 }
 
 func (s *Service) routes(api *httpapi.API) {
@@ -60,8 +70,10 @@ func (s *Service) paymentRoutes(api *httpapi.API) {
 		Summary: "Give the proof of a declared payment",
 		Description: "The borrower sends one file: a PDF, JPEG or PNG of at most 10 MiB. The type is told by the content; " +
 			"PDFs with scripts, actions, other files or encryption are refused.",
-		Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge,
-			http.StatusUnsupportedMediaType},
+		Errors: []int{
+			http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge,
+			http.StatusUnsupportedMediaType,
+		},
 	}, s.provePayment)
 	upload.Describe(api, pathProof)
 	httpapi.Register(api, httpapi.Op{

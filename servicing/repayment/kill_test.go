@@ -150,12 +150,12 @@ func killChild(t *testing.T, dsn string, loan uuid.UUID, from int) int {
 		}
 		return true
 	}
-	for range 1 + rand.IntN(4) { //nolint:gosec // any moment will do
+	for range 1 + rand.IntN(4) { // any moment will do
 		if !read() {
 			t.Fatal("the child ended by itself")
 		}
 	}
-	time.Sleep(rand.N(10 * time.Millisecond)) //nolint:gosec // somewhere within a payment
+	time.Sleep(rand.N(10 * time.Millisecond)) // somewhere within a payment
 	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
