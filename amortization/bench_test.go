@@ -30,7 +30,8 @@ func holidays() *amortization.Calendar {
 	return c
 }
 
-func benchmarkTerms(b *testing.B, terms amortization.Terms, build func(amortization.Terms) (*amortization.Schedule, error)) {
+func benchmarkTerms(b *testing.B, terms amortization.Terms,
+	build func(amortization.Terms) (*amortization.Schedule, error)) {
 	b.Helper()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -54,7 +55,8 @@ func BenchmarkAnnuity360Rebuild(b *testing.B) {
 
 func BenchmarkActualISDAWithHolidays360(b *testing.B) {
 	terms := mortgage()
-	terms.DayCount, terms.Calendar, terms.BusinessDayRule = amortization.ActualActualISDA, holidays(), amortization.ModifiedFollowing
+	terms.DayCount, terms.Calendar, terms.BusinessDayRule = amortization.ActualActualISDA, holidays(),
+		amortization.ModifiedFollowing
 	benchmarkTerms(b, terms, amortization.New)
 }
 

@@ -72,7 +72,8 @@ func Prepay(s *Schedule, on civil.Date, amount money.Amount, effect PrepaymentEf
 		return nil, err
 	}
 	if !amount.IsPositive() || amount.Currency() != s.Terms.Principal.Currency() || amount.Minor() >= r.balance {
-		return nil, fmt.Errorf("%w: prepaying %s of %s", ErrAmount, amount, money.New(r.balance, s.Terms.Principal.Currency()))
+		return nil, fmt.Errorf("%w: prepaying %s of %s", ErrAmount, amount, money.New(r.balance,
+			s.Terms.Principal.Currency()))
 	}
 	r.paid = amount.Minor()
 	switch effect {
@@ -130,7 +131,8 @@ func Reschedule(s *Schedule, on civil.Date, change Rescheduling) (*Revision, err
 		t.Grace, t.AllowNegativeAmortization = change.Grace, false
 	}
 	if t.Method == PrincipalPlan && r.paid-r.drawn != 0 {
-		return nil, fault("method", RuleContradiction, "a principal plan needs a new number of instalments to change its principal")
+		return nil, fault("method", RuleContradiction,
+			"a principal plan needs a new number of instalments to change its principal")
 	}
 	return r.revise()
 }

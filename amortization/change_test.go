@@ -20,7 +20,8 @@ func twelveMonths(t testing.TB, method amortization.Method) *amortization.Schedu
 }
 
 // prepay makes a prepayment that must succeed.
-func prepay(t testing.TB, s *amortization.Schedule, on string, minor int64, effect amortization.PrepaymentEffect) *amortization.Revision {
+func prepay(t testing.TB, s *amortization.Schedule, on string, minor int64,
+	effect amortization.PrepaymentEffect) *amortization.Revision {
 	t.Helper()
 	r, err := amortization.Prepay(s, date(t, on), inr(minor), effect)
 	if err != nil {
@@ -96,7 +97,8 @@ func TestPrepaymentInsideAPeriodKeepsWhatWasEarned(t *testing.T) {
 		t.Errorf("half a month earned %s and paid %s, want 6.00 and 0", cut.Earned, cut.Interest)
 	}
 	if next.Earned != inr(300) || next.Interest != inr(900) || next.Opening != inr(60_000) {
-		t.Errorf("the rest earned %s on %s and pays %s, want 3.00 on 600.00 and 9.00", next.Earned, next.Opening, next.Interest)
+		t.Errorf("the rest earned %s on %s and pays %s, want 3.00 on 600.00 and 9.00", next.Earned, next.Opening,
+			next.Interest)
 	}
 	accrued, err := amortization.Accrued(r.Schedule, date(t, "2024-01-16"))
 	if err != nil {
@@ -139,14 +141,16 @@ func TestRateChangeHolidayReAgeAndDraw(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows := capitalised.Schedule.Instalments; rows[6].Capitalised != inr(618) || rows[7].Capitalised != inr(624) || len(rows) != 12 {
+	if rows := capitalised.Schedule.Instalments; rows[6].Capitalised != inr(618) ||
+		rows[7].Capitalised != inr(624) || len(rows) != 12 {
 		t.Errorf("capitalising holiday: %+v", rows[6:8])
 	}
 	aged, err := amortization.ReAge(s, on, inr(80_000), date(t, "2024-09-15"), 20)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows := aged.Schedule.Instalments; len(rows) != 6+1+20 || rows[7].Due != date(t, "2024-09-15") || rows[7].Opening != inr(80_000) {
+	if rows := aged.Schedule.Instalments; len(rows) != 6+1+20 || rows[7].Due != date(t, "2024-09-15") ||
+		rows[7].Opening != inr(80_000) {
 		t.Errorf("re-aged: %d rows, %+v", len(rows), rows[7])
 	}
 	spread, err := amortization.Reamortize(s, on, inr(71_790))
@@ -184,7 +188,8 @@ func TestMonthEndAnchorSurvivesAChange(t *testing.T) {
 	}
 }
 
-func tryPrepay(s *amortization.Schedule, on string, minor int64, effect amortization.PrepaymentEffect) (*amortization.Revision, error) {
+func tryPrepay(s *amortization.Schedule, on string, minor int64,
+	effect amortization.PrepaymentEffect) (*amortization.Revision, error) {
 	day, err := civil.ParseDate(on)
 	if err != nil {
 		return nil, err
@@ -239,7 +244,8 @@ func TestRevisedSchedulesAreSound(t *testing.T) {
 			on := s.Terms.DisbursementDate.AddDays(rapid.IntRange(0, span-1).Draw(t, "on"))
 			r, err := anyChange(t, s, on)
 			if err != nil {
-				if len(amortization.Faults(err)) == 0 && !errors.Is(err, amortization.ErrAmount) && !errors.Is(err, amortization.ErrDay) {
+				if len(amortization.Faults(err)) == 0 && !errors.Is(err, amortization.ErrAmount) &&
+					!errors.Is(err, amortization.ErrDay) {
 					t.Fatalf("untyped error %v", err)
 				}
 				continue
@@ -294,7 +300,8 @@ func checkRevised(t *rapid.T, before *amortization.Schedule, r *amortization.Rev
 		capitalised += row.Capitalised.Minor()
 	}
 	if balance != 0 || principal != drawn+capitalised || earned != interest+capitalised {
-		t.Fatalf("balance %d, principal %d of %d and %d, earned %d, interest %d", balance, principal, drawn, capitalised, earned, interest)
+		t.Fatalf("balance %d, principal %d of %d and %d, earned %d, interest %d", balance, principal, drawn,
+			capitalised, earned, interest)
 	}
 	was, err := amortization.Accrued(before, on)
 	if err != nil {

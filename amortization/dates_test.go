@@ -57,7 +57,8 @@ func TestMonthEndAnchors(t *testing.T) {
 		{start: "2024-02-29", unit: Year, want: []string{"2025-02-28", "2026-02-28", "2027-02-28", "2028-02-29"}},
 		{start: "2023-12-31", every: 36, want: []string{"2026-12-31", "2029-12-31"}},
 		{start: "2024-01-10", unit: SemiMonth, want: []string{"2024-01-16", "2024-02-01", "2024-02-16", "2024-03-01"}},
-		{start: "2024-01-20", daysOfThem: []int{15, 31}, want: []string{"2024-01-31", "2024-02-15", "2024-02-29", "2024-03-15"}},
+		{start: "2024-01-20", daysOfThem: []int{15, 31}, want: []string{"2024-01-31", "2024-02-15", "2024-02-29",
+			"2024-03-15"}},
 		{start: "2023-11-30", end: Roll, every: 1, want: []string{"2023-12-30", "2024-01-30", "2024-03-01", "2024-03-30"}},
 	} {
 		start, err := civil.ParseDate(test.start)
@@ -65,7 +66,8 @@ func TestMonthEndAnchors(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, err := New(Terms{
-			Principal: money.New(100_000, money.MustCurrency("EUR")), Instalments: len(test.want), DisbursementDate: start, MonthEnd: test.end,
+			Principal: money.New(100_000, money.MustCurrency("EUR")), Instalments: len(test.want),
+			DisbursementDate: start, MonthEnd: test.end,
 			Frequency: Frequency{Every: test.every, Unit: test.unit, DaysOfMonth: test.daysOfThem},
 		})
 		if err != nil {
@@ -112,8 +114,10 @@ func TestRebuildIsNew(t *testing.T) {
 		for range 4 {
 			terms := Terms{
 				Principal:         money.New(rapid.Int64Range(1, 10_000_000).Draw(t, "principal"), money.MustCurrency("EUR")),
-				AnnualRatePercent: Decimal{coef: rapid.Int64Range(-500, 3_000).Draw(t, "rate"), scale: 2}, Instalments: rapid.IntRange(0, 80).Draw(t, "n"),
-				Method: rapid.SampledFrom(Methods()).Draw(t, "method"), DisbursementDate: civil.Date{Year: 2024, Month: 1, Day: 31},
+				AnnualRatePercent: Decimal{coef: rapid.Int64Range(-500, 3_000).Draw(t, "rate"), scale: 2},
+				Instalments:       rapid.IntRange(0, 80).Draw(t, "n"),
+				Method:            rapid.SampledFrom(Methods()).Draw(t, "method"),
+				DisbursementDate:  civil.Date{Year: 2024, Month: 1, Day: 31},
 			}
 			want, err := New(terms)
 			if got := s.Rebuild(terms); (got == nil) != (err == nil) {
@@ -129,7 +133,8 @@ func TestRebuildIsNew(t *testing.T) {
 // TestFastRoundingIsTheRounding holds roundQuotient to money.Round.
 func TestFastRoundingIsTheRounding(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []money.Rounding{money.HalfEven, money.HalfUp, money.HalfDown, money.Up, money.Down, money.Ceiling, money.Floor} {
+	for _, mode := range []money.Rounding{money.HalfEven, money.HalfUp, money.HalfDown, money.Up, money.Down,
+		money.Ceiling, money.Floor} {
 		for num := range uint64(60) {
 			for _, den := range []uint64{1, 2, 3, 4, 7, 10} {
 				want, err := minorOf(calcQuo(int64(num), int64(den)), 1, mode)

@@ -166,16 +166,18 @@ func TestOptionsThatMustDifferDiffer(t *testing.T) {
 			t.Method = amortization.Graduated
 			t.Graduation = amortization.Graduation{StepPercent: amortization.MustDecimal("5"), Every: 6}
 		},
-		"rule of 78":      func(t *amortization.Terms) { t.Method = amortization.RuleOf78 },
-		"every two weeks": func(t *amortization.Terms) { t.Frequency = amortization.Frequency{Every: 2, Unit: amortization.Week} },
-		"semi-monthly":    func(t *amortization.Terms) { t.Frequency.Unit = amortization.SemiMonth },
-		"by period":       func(t *amortization.Terms) { t.InterestBasis = amortization.ByPeriod },
-		"Act/360":         func(t *amortization.Terms) { t.DayCount = amortization.Actual360 },
-		"Act/365F":        func(t *amortization.Terms) { t.DayCount = amortization.Actual365Fixed },
-		"Act/364":         func(t *amortization.Terms) { t.DayCount = amortization.Actual364 },
-		"Act/Act ISDA":    func(t *amortization.Terms) { t.DayCount = amortization.ActualActualISDA },
-		"Act/Act AFB":     func(t *amortization.Terms) { t.DayCount = amortization.ActualActualAFB },
-		"Act/Act ICMA":    func(t *amortization.Terms) { t.DayCount = amortization.ActualActualICMA },
+		"rule of 78": func(t *amortization.Terms) { t.Method = amortization.RuleOf78 },
+		"every two weeks": func(t *amortization.Terms) {
+			t.Frequency = amortization.Frequency{Every: 2, Unit: amortization.Week}
+		},
+		"semi-monthly": func(t *amortization.Terms) { t.Frequency.Unit = amortization.SemiMonth },
+		"by period":    func(t *amortization.Terms) { t.InterestBasis = amortization.ByPeriod },
+		"Act/360":      func(t *amortization.Terms) { t.DayCount = amortization.Actual360 },
+		"Act/365F":     func(t *amortization.Terms) { t.DayCount = amortization.Actual365Fixed },
+		"Act/364":      func(t *amortization.Terms) { t.DayCount = amortization.Actual364 },
+		"Act/Act ISDA": func(t *amortization.Terms) { t.DayCount = amortization.ActualActualISDA },
+		"Act/Act AFB":  func(t *amortization.Terms) { t.DayCount = amortization.ActualActualAFB },
+		"Act/Act ICMA": func(t *amortization.Terms) { t.DayCount = amortization.ActualActualICMA },
 		"following": func(t *amortization.Terms) {
 			t.Calendar, t.BusinessDayRule = &amortization.Calendar{}, amortization.Following
 		},
@@ -193,10 +195,12 @@ func TestOptionsThatMustDifferDiffer(t *testing.T) {
 		"capitalising grace":    func(t *amortization.Terms) { t.Grace.InterestPayment, t.Grace.Capitalise = 3, true },
 		"interest-free grace":   func(t *amortization.Terms) { t.Grace.InterestFree = 3 },
 		"rate step": func(x *amortization.Terms) {
-			x.RateSteps = []amortization.RateStep{{From: date(t, "2025-01-01"), AnnualRatePercent: amortization.MustDecimal("9")}}
+			x.RateSteps = []amortization.RateStep{{From: date(t, "2025-01-01"),
+				AnnualRatePercent: amortization.MustDecimal("9")}}
 		},
 		"rate step, level": func(x *amortization.Terms) {
-			x.RateSteps = []amortization.RateStep{{From: date(t, "2025-01-01"), AnnualRatePercent: amortization.MustDecimal("9")}}
+			x.RateSteps = []amortization.RateStep{{From: date(t, "2025-01-01"),
+				AnnualRatePercent: amortization.MustDecimal("9")}}
 			x.ChangePolicy = amortization.Level
 		},
 		"tranche": func(x *amortization.Terms) {
@@ -207,10 +211,12 @@ func TestOptionsThatMustDifferDiffer(t *testing.T) {
 			x.ChangePolicy = amortization.Level
 		},
 		"interest-free window": func(x *amortization.Terms) {
-			x.Windows = []amortization.Window{{From: date(t, "2024-06-01"), To: date(t, "2024-07-01"), Kind: amortization.InterestFreeWindow}}
+			x.Windows = []amortization.Window{{From: date(t, "2024-06-01"), To: date(t, "2024-07-01"),
+				Kind: amortization.InterestFreeWindow}}
 		},
 		"paused window": func(x *amortization.Terms) {
-			x.Windows = []amortization.Window{{From: date(t, "2024-06-01"), To: date(t, "2024-07-01"), Kind: amortization.PausedWindow}}
+			x.Windows = []amortization.Window{{From: date(t, "2024-06-01"), To: date(t, "2024-07-01"),
+				Kind: amortization.PausedWindow}}
 		},
 		"down payment":   func(t *amortization.Terms) { t.DownPaymentPercent = amortization.MustDecimal("10") },
 		"whole rupees":   func(t *amortization.Terms) { t.Rounding.InstalmentUnit = amortization.MustDecimal("1") },

@@ -144,7 +144,8 @@ func ExamplePayoff() {
 // and then to the interest of the second.
 func ExampleAllocate() {
 	s := exampleSchedule(exampleTerms())
-	split, err := amortization.Allocate(money.New(100_000, money.MustCurrency("INR")), on(2024, 6, 15), s.DueItems(), amortization.Order{})
+	split, err := amortization.Allocate(money.New(100_000, money.MustCurrency("INR")), on(2024, 6, 15),
+		s.DueItems(), amortization.Order{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -160,7 +161,8 @@ func ExampleAllocate() {
 // A prepayment of 5,000.00 makes the loan shorter, and the difference is exact.
 func ExamplePrepay() {
 	s := exampleSchedule(exampleTerms())
-	r, err := amortization.Prepay(s, on(2024, 10, 15), money.New(500_000, money.MustCurrency("INR")), amortization.ReduceTerm)
+	r, err := amortization.Prepay(s, on(2024, 10, 15), money.New(500_000, money.MustCurrency("INR")),
+		amortization.ReduceTerm)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -24,7 +24,8 @@ func anyTerms(t *rapid.T) amortization.Terms {
 		DayCount:          rapid.SampledFrom(append(amortization.DayCounts(), "", "", "")).Draw(t, "dayCount"),
 		InterestBasis: rapid.SampledFrom([]amortization.InterestBasis{"", amortization.ByDayCount,
 			amortization.ByPeriod}).Draw(t, "basis"),
-		MonthEnd:     rapid.SampledFrom([]amortization.MonthEnd{"", amortization.Clamp, amortization.Roll}).Draw(t, "monthEnd"),
+		MonthEnd: rapid.SampledFrom([]amortization.MonthEnd{"", amortization.Clamp,
+			amortization.Roll}).Draw(t, "monthEnd"),
 		ChangePolicy: rapid.SampledFrom([]amortization.ChangePolicy{"", amortization.Level}).Draw(t, "change"),
 	}
 	if rapid.IntRange(0, 2).Draw(t, "odd") == 0 {
@@ -100,7 +101,8 @@ func anyMethodTerms(t *rapid.T, terms *amortization.Terms) {
 	case amortization.Balloon:
 		terms.Balloon = money.New(rapid.Int64Range(1, principal-1).Draw(t, "balloon"), currency)
 	case amortization.Graduated:
-		terms.Graduation = amortization.Graduation{StepPercent: anyRate(t, "step"), Every: rapid.IntRange(1, 24).Draw(t, "stepEvery")}
+		terms.Graduation = amortization.Graduation{StepPercent: anyRate(t, "step"), Every: rapid.IntRange(1,
+			24).Draw(t, "stepEvery")}
 	case amortization.FixedInstalment:
 		terms.Instalments = 0
 		terms.Instalment = money.New(rapid.Int64Range(max(1, principal/50), principal).Draw(t, "instalment"), currency)
@@ -146,7 +148,8 @@ func anyChanges(t *rapid.T, terms *amortization.Terms) {
 		from := terms.DisbursementDate
 		for range rapid.IntRange(1, 3).Draw(t, "steps") {
 			from = from.AddDays(rapid.IntRange(1, 400).Draw(t, "stepDays"))
-			terms.RateSteps = append(terms.RateSteps, amortization.RateStep{From: from, AnnualRatePercent: anyRate(t, "stepRate")})
+			terms.RateSteps = append(terms.RateSteps, amortization.RateStep{From: from,
+				AnnualRatePercent: anyRate(t, "stepRate")})
 		}
 	case 1:
 		floor, limit := amortization.MustDecimal("2"), amortization.MustDecimal("18.5")
@@ -171,8 +174,10 @@ func anyChanges(t *rapid.T, terms *amortization.Terms) {
 func anyFees(t *rapid.T, terms *amortization.Terms) {
 	for i := range rapid.IntRange(0, 2).Draw(t, "fees") {
 		fee := amortization.Fee{
-			Name: fmt.Sprint("fee ", i), Percent: amortization.MustDecimal(rapid.SampledFrom([]string{"0.5", "1.25", "2"}).Draw(t, "feePercent")),
-			When: rapid.SampledFrom([]amortization.FeeTiming{"", amortization.EachInstalment, amortization.OnDate}).Draw(t, "feeWhen"),
+			Name: fmt.Sprint("fee ", i), Percent: amortization.MustDecimal(rapid.SampledFrom([]string{"0.5",
+				"1.25", "2"}).Draw(t, "feePercent")),
+			When: rapid.SampledFrom([]amortization.FeeTiming{"", amortization.EachInstalment,
+				amortization.OnDate}).Draw(t, "feeWhen"),
 		}
 		switch fee.When {
 		case amortization.OnDate:

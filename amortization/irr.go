@@ -64,8 +64,10 @@ func solve(value func(*apd.Decimal) (*apd.Decimal, *apd.Decimal, error)) (*apd.D
 
 // bracket returns two rates between which the function changes its sign, the
 // pair nearest to zero from above where there are several.
-func bracket(value func(*apd.Decimal) (*apd.Decimal, *apd.Decimal, error)) (low, high *apd.Decimal, rising bool, err error) {
-	steps := []*apd.Decimal{apd.New(0, 0), apd.New(1, -2), apd.New(1, -1), apd.New(1, 0), apd.New(10, 0), apd.New(1_000, 0),
+func bracket(value func(*apd.Decimal) (*apd.Decimal, *apd.Decimal, error)) (low, high *apd.Decimal, rising bool,
+	err error) {
+	steps := []*apd.Decimal{apd.New(0, 0), apd.New(1, -2), apd.New(1, -1), apd.New(1, 0), apd.New(10, 0),
+		apd.New(1_000, 0),
 		rateHigh}
 	below := []*apd.Decimal{apd.New(0, 0), apd.New(-1, -2), apd.New(-1, -1), apd.New(-5, -1), apd.New(-9, -1), rateLow}
 	for _, side := range [][]*apd.Decimal{steps, below} {
@@ -85,7 +87,8 @@ func bracket(value func(*apd.Decimal) (*apd.Decimal, *apd.Decimal, error)) (low,
 			sign = f.Sign()
 		}
 	}
-	return nil, nil, false, fmt.Errorf("%w: the flows balance at no rate between %s and %s a unit", ErrNoRate, rateLow, rateHigh)
+	return nil, nil, false, fmt.Errorf("%w: the flows balance at no rate between %s and %s a unit", ErrNoRate,
+		rateLow, rateHigh)
 }
 
 // compound returns (1+i)^(num/den) - 1.

@@ -106,7 +106,8 @@ func TestAllocate(t *testing.T) {
 	}{
 		{name: "usual order stops inside", payment: 30, want: [3][4]int64{{7, 5, 10, 8}}},
 		{name: "usual order crosses", payment: 130, want: [3][4]int64{{7, 5, 10, 100}, {0, 5, 3, 0}}},
-		{name: "overpayment remains", payment: 400, want: [3][4]int64{{7, 5, 10, 100}, {0, 5, 10, 100}, {0, 5, 10, 100}}, remainder: 48},
+		{name: "overpayment remains", payment: 400, want: [3][4]int64{{7, 5, 10, 100}, {0, 5, 10, 100}, {0, 5,
+			10, 100}}, remainder: 48},
 		{
 			name: "principal first", payment: 120,
 			order: amortization.ComponentOrder(amortization.PartPrincipal, amortization.PartInterest),
@@ -189,8 +190,9 @@ func TestAllocateConservesThePayment(t *testing.T) {
 			}
 		}
 		order := amortization.Order{
-			Processing: rapid.SampledFrom([]amortization.Processing{amortization.Horizontal, amortization.Vertical}).Draw(t, "processing"),
-			Rules:      rapid.Permutation(rules).Draw(t, "rules"),
+			Processing: rapid.SampledFrom([]amortization.Processing{amortization.Horizontal,
+				amortization.Vertical}).Draw(t, "processing"),
+			Rules: rapid.Permutation(rules).Draw(t, "rules"),
 			Future: rapid.SampledFrom([]amortization.FutureRule{amortization.NextInstalment,
 				amortization.LastInstalment, amortization.SpreadInstalments}).Draw(t, "future"),
 		}

@@ -254,7 +254,8 @@ func (p *planner) check(k int, principal, balance, interest int64) error {
 	}
 	ends := principal >= balance && p.shares == nil && len(p.e.terms.Tranches) == 0
 	if k < n-1 && (principal > balance || ends) {
-		return fault("rounding.instalment_unit", RuleRange, "the loan would be repaid after %d of %d instalments; a smaller unit or residual spread keeps the number", k+1, n)
+		return fault("rounding.instalment_unit", RuleRange,
+			"the loan would be repaid after %d of %d instalments; a smaller unit or residual spread keeps the number", k+1, n)
 	}
 	return nil
 }

@@ -84,7 +84,8 @@ func checkSound(t *rapid.T, s *amortization.Schedule) {
 			t.Fatalf("row %d: number %d, opening %s, balance before %d", i+1, row.Number, row.Opening, balance)
 		}
 		balance += row.Disbursed.Minor() + row.Capitalised.Minor() - row.Principal.Minor()
-		if row.Closing.Minor() != balance || row.Total.Minor() != row.Principal.Minor()+row.Interest.Minor()+row.Fees.Minor() {
+		if row.Closing.Minor() != balance ||
+			row.Total.Minor() != row.Principal.Minor()+row.Interest.Minor()+row.Fees.Minor() {
 			t.Fatalf("row %d does not add up", row.Number)
 		}
 		sum.principal += row.Principal.Minor()

@@ -44,7 +44,8 @@ func ratYears(dc amortization.DayCount, from, to civil.Date) *big.Rat {
 	case amortization.ActualActualISDA:
 		sum := new(big.Rat)
 		for day := from; day.Before(to); day = day.AddDays(1) {
-			length := int64(civil.Date{Year: day.Year, Month: 12, Day: 31}.DaysSince(civil.Date{Year: day.Year, Month: 1, Day: 1}) + 1)
+			length := int64(civil.Date{Year: day.Year, Month: 12, Day: 31}.DaysSince(civil.Date{Year: day.Year,
+				Month: 1, Day: 1}) + 1)
 			sum.Add(sum, rat(1, length))
 		}
 		return sum

@@ -87,7 +87,8 @@ func TestRBIKeyFactsIllustration(t *testing.T) {
 		}
 	}
 	last := s.Instalments[23]
-	if got := [3]int64{rupees(last.Opening), rupees(last.Principal), rupees(last.Interest)}; got != [3]int64{958, 958, 12} {
+	if got := [3]int64{rupees(last.Opening), rupees(last.Principal), rupees(last.Interest)}; got != [3]int64{958,
+		958, 12} {
 		t.Errorf("last row %v", got)
 	}
 }
@@ -118,7 +119,8 @@ func drawTerms(t *rapid.T) amortization.Terms {
 	methods := []amortization.Method{amortization.Annuity, amortization.EqualPrincipal, amortization.Flat,
 		amortization.InterestOnly, amortization.Bullet}
 	return amortization.Terms{
-		Principal:         money.New(rapid.Int64Range(100_000, 1_000_000_000).Draw(t, "principal"), money.MustCurrency("INR")),
+		Principal: money.New(rapid.Int64Range(100_000, 1_000_000_000).Draw(t, "principal"),
+			money.MustCurrency("INR")),
 		AnnualRatePercent: amortization.MustDecimal(rapid.StringMatching(`[0-9]{1,2}(\.[0-9]{1,4})?`).Draw(t, "rate")),
 		Method:            rapid.SampledFrom(methods).Draw(t, "method"),
 		Instalments:       rapid.IntRange(1, 120).Draw(t, "instalments"),

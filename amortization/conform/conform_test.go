@@ -21,7 +21,8 @@ const inputs = `{"algorithm":"progressive","principal":"100.00","currency_decima
 
 // expected are figures published with Apache Fineract's ProgressiveEMICalculatorTest.
 const expected = `{"installments":[
-{"n":1,"due_date":"2024-02-01","days":31,"principal":"16.34","interest":"0.79","fees":"0.00","penalties":"0.00","total_due":"17.13","outstanding_balance":"83.66","rate_factors":["0.007901833333"]},
+{"n":1,"due_date":"2024-02-01","days":31,"principal":"16.34","interest":"0.79","fees":"0.00",
+"penalties":"0.00","total_due":"17.13","outstanding_balance":"83.66","rate_factors":["0.007901833333"]},
 {"n":2,"principal":"16.47"},{"n":3,"principal":"16.60"},{"n":4,"principal":"16.73"},{"n":5,"principal":"16.86"},
 {"n":6,"due_date":"2024-07-01","principal":"17.00","interest":"0.13","outstanding_balance":"0.00"}],
 "installments_include":[{"due_date":"2024-03-01","interest":"0.66"}],
@@ -29,7 +30,8 @@ const expected = `{"installments":[
 "totals":{"principal":"100.00","interest":"2.78","fees":"0.00","penalties":"0.00","total_due":"102.78"}}`
 
 func file(inputs, expected string) string {
-	return `{"format":1,"vectors":[{"id":"one","kind":"schedule","also_at":["two"],"inputs":` + inputs + `,"expected":` + expected + `}]}`
+	return `{"format":1,"vectors":[{"id":"one","kind":"schedule","also_at":["two"],"inputs":` + inputs + `,
+"expected":` + expected + `}]}`
 }
 
 func run(t *testing.T, text, kind string) *conform.Report {
@@ -91,11 +93,12 @@ func TestEveryFieldCounts(t *testing.T) {
 func TestVectorsThatCannotRun(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"unknown input":   file(strings.Replace(inputs, `"charges"`, `"tea"`, 1), expected),
-		"bad terms":       file(strings.Replace(inputs, `"daily"`, `"hourly"`, 1), expected),
-		"unknown kind":    strings.Replace(file(inputs, expected), `"schedule"`, `"song"`, 1),
-		"unknown status":  strings.Replace(file(inputs, expected), `"kind"`, `"status":"odd","kind"`, 1),
-		"skipped":         strings.Replace(file(inputs, expected), `"kind"`, `"status":"unreproduced","reason":"x","kind"`, 1),
+		"unknown input":  file(strings.Replace(inputs, `"charges"`, `"tea"`, 1), expected),
+		"bad terms":      file(strings.Replace(inputs, `"daily"`, `"hourly"`, 1), expected),
+		"unknown kind":   strings.Replace(file(inputs, expected), `"schedule"`, `"song"`, 1),
+		"unknown status": strings.Replace(file(inputs, expected), `"kind"`, `"status":"odd","kind"`, 1),
+		"skipped": strings.Replace(file(inputs, expected), `"kind"`,
+			`"status":"unreproduced","reason":"x","kind"`, 1),
 		"two disbursings": file(inputs, strings.Replace(expected, `"disbursements":[`, `"disbursements":[{},`, 1)),
 	} {
 		report := run(t, text, "")
@@ -114,7 +117,8 @@ func TestVectorsThatCannotRun(t *testing.T) {
 
 func TestReadRefusesOtherFiles(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "[]", `{"format":2,"vectors":[]}`, `{"format":1,"songs":[]}`, `{"format":1,"vectors":[]} {}`} {
+	for _, text := range []string{"", "[]", `{"format":2,"vectors":[]}`, `{"format":1,"songs":[]}`,
+		`{"format":1,"vectors":[]} {}`} {
 		if _, err := conform.Read(strings.NewReader(text)); !errors.Is(err, conform.ErrFormat) {
 			t.Errorf("%q: %v", text, err)
 		}

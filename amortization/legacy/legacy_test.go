@@ -25,8 +25,9 @@ func day(t testing.TB, text string) civil.Date {
 // terms are 12 % cumulative, declining, equal monthly installments, nominal period rate.
 func terms(t testing.TB, principal string, n int, changes ...func(*legacy.Terms)) legacy.Terms {
 	x := legacy.Terms{
-		Algorithm: legacy.Cumulative, Principal: amortization.MustDecimal(principal), AnnualRatePercent: amortization.MustDecimal("12"),
-		CurrencyDecimals: 2, RoundingMode: "half_even", CalcPrecision: 12, InterestType: "declining",
+		Algorithm: legacy.Cumulative, Principal: amortization.MustDecimal(principal),
+		AnnualRatePercent: amortization.MustDecimal("12"),
+		CurrencyDecimals:  2, RoundingMode: "half_even", CalcPrecision: 12, InterestType: "declining",
 		Amortization: "equal_installments", InterestPeriod: "same_as_repayment", PartialPeriodInterest: true,
 		DayCount:             legacy.DayCount{DaysInMonth: "actual", DaysInYear: "actual"},
 		NumberOfInstallments: n, RepaymentEvery: 1, RepaymentUnit: "months", DueDatesCountedFrom: "disbursement",
@@ -85,13 +86,18 @@ func TestCumulative(t *testing.T) {
 		},
 		{
 			"equal principal, thirty days a month", terms(t, "1000", 3, func(x *legacy.Terms) {
-				x.Amortization, x.InterestPeriod, x.DayCount = "equal_principal", "daily", legacy.DayCount{DaysInMonth: "30", DaysInYear: "360"}
+				x.Amortization, x.InterestPeriod, x.DayCount = "equal_principal", "daily",
+					legacy.DayCount{DaysInMonth: "30", DaysInYear: "360"}
 			}),
 			[]line{{"2023-02-01", 33_333, 1_000, 0, 0}, {"2023-03-01", 33_333, 667, 0, 0}, {"2023-04-01", 33_334, 333, 0, 0}},
 		},
 		{
-			"flat, to a whole unit", terms(t, "1000", 3, func(x *legacy.Terms) { x.InterestType, x.InstallmentMultiple = "flat", &one }),
-			[]line{{"2023-02-01", 33_300, 1_000, 0, 0}, {"2023-03-01", 33_300, 1_000, 0, 0}, {"2023-04-01", 33_400, 1_000, 0, 0}},
+			"flat, to a whole unit", terms(t, "1000", 3, func(x *legacy.Terms) {
+				x.InterestType,
+					x.InstallmentMultiple = "flat", &one
+			}),
+			[]line{{"2023-02-01", 33_300, 1_000, 0, 0}, {"2023-03-01", 33_300, 1_000, 0, 0}, {"2023-04-01",
+				33_400, 1_000, 0, 0}},
 		},
 		{
 			// 1000·0.12/365·90 = 29.59 over three
@@ -102,7 +108,8 @@ func TestCumulative(t *testing.T) {
 			"flat with grace of principal and interest", terms(t, "1000", 4, func(x *legacy.Terms) {
 				x.InterestType, x.Grace = "flat", legacy.Grace{Principal: 2, InterestFree: 1}
 			}),
-			[]line{{"2023-02-01", 0, 0, 0, 0}, {"2023-03-01", 0, 1_000, 0, 0}, {"2023-04-01", 50_000, 1_000, 0, 0}, {"2023-05-01", 50_000, 1_000, 0, 0}},
+			[]line{{"2023-02-01", 0, 0, 0, 0}, {"2023-03-01", 0, 1_000, 0, 0}, {"2023-04-01", 50_000, 1_000, 0,
+				0}, {"2023-05-01", 50_000, 1_000, 0, 0}},
 		},
 		{
 			"a fixed percentage of principal, the rest last", terms(t, "1000", 3, func(x *legacy.Terms) {
@@ -144,7 +151,10 @@ func TestCumulative(t *testing.T) {
 			[]line{{"2023-02-01", 33_300, 2_100, 0, 0}, {"2023-03-01", 33_300, 1_400, 0, 0}, {"2023-04-01", 33_400, 700, 0, 0}},
 		},
 		{
-			"by weeks", terms(t, "5200", 2, func(x *legacy.Terms) { x.RepaymentUnit, x.Amortization = "weeks", "equal_principal" }),
+			"by weeks", terms(t, "5200", 2, func(x *legacy.Terms) {
+				x.RepaymentUnit, x.Amortization = "weeks",
+					"equal_principal"
+			}),
 			[]line{{"2023-01-08", 260_000, 1_200, 0, 0}, {"2023-01-15", 260_000, 600, 0, 0}},
 		},
 		{
@@ -169,7 +179,8 @@ func TestDueDates(t *testing.T) {
 	length := 100
 	explicit := [][2]civil.Date{{day(t, "2024-01-31"), day(t, "2024-02-10")}, {day(t, "2024-02-10"), day(t, "2024-04-01")}}
 	from31 := func(x *legacy.Terms) {
-		x.SubmittedDate, x.DisbursementDate, x.AnnualRatePercent = day(t, "2024-01-31"), day(t, "2024-01-31"), amortization.Decimal{}
+		x.SubmittedDate, x.DisbursementDate, x.AnnualRatePercent = day(t, "2024-01-31"), day(t, "2024-01-31"),
+			amortization.Decimal{}
 	}
 	for name, test := range map[string]struct {
 		change func(*legacy.Terms)
@@ -292,7 +303,8 @@ func TestDownPaymentAndCharges(t *testing.T) {
 		}
 	})
 	want := []line{ // interest 800.00·1 %·2, 8.00 each
-		{"2023-01-01", 20_000, 0, 0, 0}, {"2023-02-01", 40_000, 800, 500 + 400, 700}, {"2023-03-01", 40_000, 800, 1_000 + 400, 0},
+		{"2023-01-01", 20_000, 0, 0, 0}, {"2023-02-01", 40_000, 800, 500 + 400, 700}, {"2023-03-01", 40_000, 800,
+			1_000 + 400, 0},
 		{"2023-06-06", 0, 0, 300, 900},
 	}
 	if diff := cmp.Diff(want, lines(t, x), cmp.AllowUnexported(line{})); diff != "" {
@@ -314,17 +326,57 @@ func TestTermsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	zero, minus := amortization.Decimal{}, -1
 	for name, change := range map[string]func(*legacy.Terms){
-		"algorithm": func(x *legacy.Terms) { x.Algorithm = "magic" }, "rounding": func(x *legacy.Terms) { x.RoundingMode = "up" },
-		"interest type": func(x *legacy.Terms) { x.InterestType = "" }, "amortization": func(x *legacy.Terms) { x.Amortization = "" },
-		"interest period": func(x *legacy.Terms) { x.InterestPeriod = "" }, "month": func(x *legacy.Terms) { x.DayCount.DaysInMonth = "31" },
-		"year": func(x *legacy.Terms) { x.DayCount.DaysInYear = "366" }, "unit": func(x *legacy.Terms) { x.RepaymentUnit = "moons" },
-		"start": func(x *legacy.Terms) { x.DueDatesCountedFrom = "" }, "principal": func(x *legacy.Terms) { x.Principal = zero },
-		"rate":     func(x *legacy.Terms) { x.AnnualRatePercent = amortization.MustDecimal("-1") },
-		"decimals": func(x *legacy.Terms) { x.CurrencyDecimals = 5 }, "precision": func(x *legacy.Terms) { x.CalcPrecision = 0 },
-		"number": func(x *legacy.Terms) { x.NumberOfInstallments = 0 }, "every": func(x *legacy.Terms) { x.RepaymentEvery = 0 },
-		"minimum": func(x *legacy.Terms) { x.MinimumDaysToFirstDue = -1 }, "date": func(x *legacy.Terms) { x.SubmittedDate = civil.Date{} },
-		"periods": func(x *legacy.Terms) { x.ExplicitPeriods = make([][2]civil.Date, 1) }, "length": func(x *legacy.Terms) { x.FixedLength = &minus },
-		"grace": func(x *legacy.Terms) { x.Grace.Principal = 3 }, "multiple": func(x *legacy.Terms) { x.InstallmentMultiple = &zero },
+		"algorithm": func(x *legacy.Terms) {
+			x.Algorithm = "magic"
+		}, "rounding": func(x *legacy.Terms) {
+			x.RoundingMode = "up"
+		},
+		"interest type": func(x *legacy.Terms) {
+			x.InterestType = ""
+		}, "amortization": func(x *legacy.Terms) {
+			x.Amortization = ""
+		},
+		"interest period": func(x *legacy.Terms) {
+			x.InterestPeriod = ""
+		}, "month": func(x *legacy.Terms) {
+			x.DayCount.DaysInMonth = "31"
+		},
+		"year": func(x *legacy.Terms) {
+			x.DayCount.DaysInYear = "366"
+		}, "unit": func(x *legacy.Terms) {
+			x.RepaymentUnit = "moons"
+		},
+		"start": func(x *legacy.Terms) {
+			x.DueDatesCountedFrom = ""
+		}, "principal": func(x *legacy.Terms) {
+			x.Principal = zero
+		},
+		"rate": func(x *legacy.Terms) { x.AnnualRatePercent = amortization.MustDecimal("-1") },
+		"decimals": func(x *legacy.Terms) {
+			x.CurrencyDecimals = 5
+		}, "precision": func(x *legacy.Terms) {
+			x.CalcPrecision = 0
+		},
+		"number": func(x *legacy.Terms) {
+			x.NumberOfInstallments = 0
+		}, "every": func(x *legacy.Terms) {
+			x.RepaymentEvery = 0
+		},
+		"minimum": func(x *legacy.Terms) {
+			x.MinimumDaysToFirstDue = -1
+		}, "date": func(x *legacy.Terms) {
+			x.SubmittedDate = civil.Date{}
+		},
+		"periods": func(x *legacy.Terms) {
+			x.ExplicitPeriods = make([][2]civil.Date, 1)
+		}, "length": func(x *legacy.Terms) {
+			x.FixedLength = &minus
+		},
+		"grace": func(x *legacy.Terms) {
+			x.Grace.Principal = 3
+		}, "multiple": func(x *legacy.Terms) {
+			x.InstallmentMultiple = &zero
+		},
 		"down payment": func(x *legacy.Terms) { x.DownPayment = &legacy.DownPayment{} },
 		"charges":      func(x *legacy.Terms) { x.Charges = make([]legacy.Charge, 1_001) },
 		"charge":       func(x *legacy.Terms) { x.Charges = []legacy.Charge{{Kind: "tip", When: "on_date", Basis: "flat"}} },
@@ -345,13 +397,18 @@ func TestPrincipalIsRepaid(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		pick := func(name string, of ...string) string { return rapid.SampledFrom(of).Draw(r, name) }
-		x := terms(t, rapid.StringMatching(`[1-9][0-9]{2,5}\.[0-9]{2}`).Draw(r, "principal"), rapid.IntRange(2, 24).Draw(r, "n"))
+		x := terms(t, rapid.StringMatching(`[1-9][0-9]{2,5}\.[0-9]{2}`).Draw(r, "principal"), rapid.IntRange(2,
+			24).Draw(r, "n"))
 		x.AnnualRatePercent = amortization.MustDecimal(rapid.StringMatching(`[0-9]{1,2}(\.[0-9]{1,3})?`).Draw(r, "rate"))
 		x.Algorithm = pick("algorithm", legacy.Cumulative, legacy.Progressive)
-		x.InterestType, x.Amortization = pick("type", "flat", "declining"), pick("amortization", "equal_installments", "equal_principal")
-		x.InterestPeriod, x.RepaymentUnit = pick("period", "daily", "same_as_repayment"), pick("unit", "days", "weeks", "months")
-		x.DayCount = legacy.DayCount{DaysInMonth: pick("month", "30", "actual"), DaysInYear: pick("year", "360", "364", "365", "actual")}
-		x.Grace = legacy.Grace{Principal: rapid.IntRange(0, 1).Draw(r, "g"), InterestPayment: rapid.IntRange(0, 1).Draw(r, "p")}
+		x.InterestType, x.Amortization = pick("type", "flat", "declining"), pick("amortization",
+			"equal_installments", "equal_principal")
+		x.InterestPeriod, x.RepaymentUnit = pick("period", "daily", "same_as_repayment"), pick("unit", "days",
+			"weeks", "months")
+		x.DayCount = legacy.DayCount{DaysInMonth: pick("month", "30", "actual"), DaysInYear: pick("year", "360",
+			"364", "365", "actual")}
+		x.Grace = legacy.Grace{Principal: rapid.IntRange(0, 1).Draw(r, "g"), InterestPayment: rapid.IntRange(0,
+			1).Draw(r, "p")}
 		table, err := legacy.Build(x)
 		if err != nil {
 			r.Fatal(err)
