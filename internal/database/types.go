@@ -17,11 +17,10 @@ func brokenPipe(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
-// registerDates teaches pgx that a civil.Date is a SQL date, both ways and in
-// arrays, so that stores need no conversion code.
+// registerDates teaches pgx to send a civil.Date as a SQL date, alone and in
+// arrays, so that stores need no conversion code. A civil.Date reads itself.
 func registerDates(m *pgtype.Map) {
 	m.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{wrapDateEncode}, m.TryWrapEncodePlanFuncs...)
-	m.TryWrapScanPlanFuncs = append([]pgtype.TryWrapScanPlanFunc{wrapDateScan}, m.TryWrapScanPlanFuncs...)
 	m.RegisterDefaultPgType(civil.Date{}, "date")
 	m.RegisterDefaultPgType([]civil.Date{}, "_date")
 }
@@ -31,17 +30,6 @@ type dateValue civil.Date
 // DateValue implements pgtype.DateValuer.
 func (d dateValue) DateValue() (pgtype.Date, error) {
 	return pgtype.Date{Time: civil.Date(d).In(time.UTC), Valid: true}, nil
-}
-
-type dateTarget civil.Date
-
-// ScanDate implements pgtype.DateScanner.
-func (d *dateTarget) ScanDate(v pgtype.Date) error {
-	if !v.Valid {
-		return fmt.Errorf("scanning null into a civil.Date: use *civil.Date")
-	}
-	*d = dateTarget(civil.DateOf(v.Time))
-	return nil
 }
 
 type dateEncodePlan struct{ next pgtype.EncodePlan }
@@ -61,27 +49,6 @@ func (p *dateEncodePlan) Encode(value any, buf []byte) ([]byte, error) {
 func wrapDateEncode(value any) (pgtype.WrappedEncodePlanNextSetter, any, bool) {
 	if date, ok := value.(civil.Date); ok {
 		return &dateEncodePlan{}, dateValue(date), true
-	}
-	return nil, nil, false
-}
-
-type dateScanPlan struct{ next pgtype.ScanPlan }
-
-// SetNext implements pgtype.WrappedScanPlanNextSetter.
-func (p *dateScanPlan) SetNext(next pgtype.ScanPlan) { p.next = next }
-
-// Scan implements pgtype.ScanPlan.
-func (p *dateScanPlan) Scan(src []byte, dst any) error {
-	date, ok := dst.(*civil.Date)
-	if !ok {
-		return fmt.Errorf("scanning a date into %T", dst)
-	}
-	return p.next.Scan(src, (*dateTarget)(date))
-}
-
-func wrapDateScan(target any) (pgtype.WrappedScanPlanNextSetter, any, bool) {
-	if date, ok := target.(*civil.Date); ok {
-		return &dateScanPlan{}, (*dateTarget)(date), true
 	}
 	return nil, nil, false
 }
