@@ -114,8 +114,9 @@ func TestStuckRequestDoesNotKeepTheProcess(t *testing.T) {
 	o.Config.ShutdownTimeout = time.Second
 	stop, done := start(t, o)
 	go func() {
+		address := fmt.Sprintf("http://127.0.0.1:%d/wait", service.Port)
 		request, err := http.NewRequestWithContext(
-			context.WithoutCancel(t.Context()), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/wait", service.Port), http.NoBody)
+			context.WithoutCancel(t.Context()), http.MethodGet, address, http.NoBody)
 		if err != nil {
 			return
 		}

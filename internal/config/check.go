@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/robfig/cron/v3"
 )
 
 // field is one setting: its environment variable, its flag and its meaning.
@@ -53,6 +55,10 @@ func (c *Config) check() []error {
 	if c.DatabaseURL != "" && !isURL(c.DatabaseURL, "postgres", "postgresql") {
 		fault("DATABASE_URL", "want postgres://…")
 	}
+	c.checkOverrides(fault)
+	if c.JWKSURL != "" && !isURL(c.JWKSURL, "http", "https") {
+		fault("JWKS_URL", "want http:// or https://")
+	}
 	if c.DatabaseMaxConns < 1 || c.DatabaseMaxConns > maxConnsLimit {
 		fault("DATABASE_MAX_CONNS", "want 1 to %d, got %d", maxConnsLimit, c.DatabaseMaxConns)
 	}
@@ -84,6 +90,37 @@ func (c *Config) check() []error {
 	}
 	c.checkServices(fault)
 	return faults
+}
+
+// checkOverrides looks at each name=URL. An entry that is misread would send a
+// service's data to the wrong cluster. No part of a URL is repeated: it holds a
+// password.
+func (c *Config) checkOverrides(fault func(name, format string, args ...any)) {
+	seen := make(map[string]bool)
+	for entry := range strings.SplitSeq(c.DatabaseURLs, ";") {
+		name, dsn, found := strings.Cut(entry, "=")
+		name = strings.TrimSpace(name)
+		switch {
+		case name == "" && !found:
+			continue
+		case !found || !isURL(strings.TrimSpace(dsn), "postgres", "postgresql"):
+			fault("DATABASE_URLS", "want name=postgres://…;name=postgres://…")
+		case seen[name]:
+			fault("DATABASE_URLS", "%q is given twice", name)
+		}
+		seen[name] = true
+	}
+}
+
+// DatabaseOverrides lists the databases that have a place of their own.
+func (c *Config) DatabaseOverrides() []string {
+	var names []string
+	for entry := range strings.SplitSeq(c.DatabaseURLs, ";") {
+		if name, _, found := strings.Cut(entry, "="); found {
+			names = append(names, strings.TrimSpace(name))
+		}
+	}
+	return names
 }
 
 func (c *Config) checkServices(fault func(name, format string, args ...any)) {
@@ -132,6 +169,18 @@ func (c *Config) checkServices(fault func(name, format string, args ...any)) {
 	}
 	if _, err := time.LoadLocation(c.CloseOfDay.Zone); err != nil {
 		fault("CLOSE_OF_DAY_ZONE", "%v", err)
+	}
+	if _, err := cron.ParseStandard(c.CloseOfDay.Cron); c.CloseOfDay.Cron != "" && err != nil {
+		fault("CLOSE_OF_DAY_CRON", "%v", err)
+	}
+	if c.Agreement.CodeTTL <= 0 {
+		fault("AGREEMENT_CODE_TTL", "want more than 0, got %s", c.Agreement.CodeTTL)
+	}
+	if (c.Agreement.CertFile == "") != (c.Agreement.KeyFile == "") {
+		fault("AGREEMENT_CERT_FILE", "goes with %sAGREEMENT_KEY_FILE", Prefix)
+	}
+	if c.Payout.Delay < 0 {
+		fault("PAYOUT_DELAY", "want at least 0, got %s", c.Payout.Delay)
 	}
 	if c.Payout.FailPercent < 0 || c.Payout.FailPercent > 100 {
 		fault("PAYOUT_FAIL_PERCENT", "want 0 to 100, got %d", c.Payout.FailPercent)

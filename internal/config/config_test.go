@@ -16,6 +16,8 @@ func TestEveryFaultIsReportedAtOnce(t *testing.T) {
 		"TENOR_DATABASE_URL=mysql://x", "TENOR_DATABASE_MAX_CONNS=many", "TENOR_KAFKA_SEEDS=localhost",
 		"TENOR_LOG_FORMAT=xml", "TENOR_TYPO=1", "TENOR_IDENTITY_ACCESS_TTL=48h", "TENOR_GATEWAY_TLS_CERT=/nowhere.pem",
 		"TENOR_CLOSE_OF_DAY_ZONE=Mars/Olympus", "TENOR_PAYOUT_FAIL_PERCENT=101", "HOME=/ignored",
+		"TENOR_JWKS_URL=identity:8013", "TENOR_AGREEMENT_CODE_TTL=-1s", "TENOR_AGREEMENT_KEY_FILE=/nowhere.key",
+		"TENOR_PAYOUT_DELAY=-1s", "TENOR_CLOSE_OF_DAY_CRON=every night", "TENOR_DATABASE_URLS=core postgres://u:geheim@h/core",
 	}, []string{"--port-offset=-1", "--log-level", "loud"}, io.Discard)
 	if err == nil {
 		t.Fatal("no fault was found")
@@ -23,6 +25,8 @@ func TestEveryFaultIsReportedAtOnce(t *testing.T) {
 	for _, name := range []string{
 		"DATABASE_URL", "DatabaseMaxConns", "KAFKA_SEEDS", "LOG_FORMAT", "TENOR_TYPO", "IDENTITY_ACCESS_TTL",
 		"GATEWAY_TLS_CERT", "CLOSE_OF_DAY_ZONE", "PAYOUT_FAIL_PERCENT", "PORT_OFFSET", "LOG_LEVEL",
+		"JWKS_URL", "AGREEMENT_CODE_TTL", "AGREEMENT_CERT_FILE", "AGREEMENT_KEY_FILE", "PAYOUT_DELAY", "DATABASE_URLS",
+		"CLOSE_OF_DAY_CRON",
 	} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not reported in:\n%v", name, err)
@@ -72,5 +76,29 @@ func TestEachDatabaseHasItsDSN(t *testing.T) {
 		if got, err := cfg.DatabaseDSN(name); err != nil || got != want {
 			t.Errorf("%s: %q, %v; want %q", name, got, err, want)
 		}
+	}
+}
+
+// TestOverridesOfDatabasesAreChecked has faults that would send a service's data
+// to the wrong cluster, and none may show the password.
+func TestOverridesOfDatabasesAreChecked(t *testing.T) {
+	t.Parallel()
+	for text, good := range map[string]bool{
+		"": true, " ; ": true, "core=postgres://u:geheim@h/c;kyc=postgresql://h/k;": true,
+		"core": false, "core=u:geheim@h/c": false,
+		"core=postgres://u:geheim@h/c;core=postgres://h/k": false, "postgres://u:geheim@h/c": false,
+		"core=postgres://u:geheim%zz@h/c": false,
+	} {
+		_, _, err := config.Load([]string{"TENOR_DATABASE_URLS=" + text}, nil, io.Discard)
+		if (err == nil) != good {
+			t.Errorf("%q: %v", text, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "geheim") {
+			t.Errorf("%q: the fault shows the password: %v", text, err)
+		}
+	}
+	cfg, _, err := config.Load([]string{"TENOR_DATABASE_URLS=core=postgres://h/c; kyc = postgres://h/k"}, nil, io.Discard)
+	if err != nil || strings.Join(cfg.DatabaseOverrides(), " ") != "core kyc" {
+		t.Errorf("overrides %v, %v", cfg.DatabaseOverrides(), err)
 	}
 }
