@@ -112,7 +112,7 @@ func (b *businessDays) adjust(n dayNumber, rule BusinessDayRule) (moved dayNumbe
 		return b.move(n, -1)
 	case ModifiedFollowing:
 		next, found := b.move(n, 1)
-		if found && next.date().Month == n.date().Month {
+		if next == n || found && next.date().Month == n.date().Month {
 			return next, true
 		}
 		return b.move(n, -1)

@@ -76,11 +76,14 @@ func (e *engine) loadDates() error {
 		}
 		due := end
 		if e.business != nil && t.BusinessDayRule != Unadjusted {
-			moved, ok := e.business.adjust(toDay(end), t.BusinessDayRule)
+			day := toDay(end)
+			moved, ok := e.business.adjust(day, t.BusinessDayRule)
 			if !ok {
 				return fault("calendar", RuleContradiction, "no business day near %s", end)
 			}
-			due = moved.date()
+			if moved != day {
+				due = moved.date()
+			}
 			if !t.KeepInterestDates {
 				end = due
 			}
