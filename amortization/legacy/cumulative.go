@@ -123,8 +123,12 @@ func (b *builder) declining() {
 			principal = 0
 		}
 		principal = max(0, min(principal, balance))
-		interest, carried = b.carry(k, interest, carried)
-		balance = b.add(p, balance, principal, interest)
+		if interest, carried = b.carry(k, interest, carried); principal == balance {
+			interest += carried
+		}
+		if balance = b.add(p, balance, principal, interest); balance == 0 {
+			return // a rounded-up installment can end the loan early
+		}
 	}
 }
 

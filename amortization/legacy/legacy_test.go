@@ -151,6 +151,15 @@ func TestCumulative(t *testing.T) {
 			[]line{{"2023-02-01", 33_300, 2_100, 0, 0}, {"2023-03-01", 33_300, 1_400, 0, 0}, {"2023-04-01", 33_400, 700, 0, 0}},
 		},
 		{
+			// 50/4 = 12.50, to the nearest 20
+			"an installment rounded up ends the loan early", terms(t, "50", 6, func(x *legacy.Terms) {
+				twenty := amortization.MustDecimal("20")
+				x.InstallmentMultiple, x.AnnualRatePercent = &twenty, amortization.Decimal{}
+				x.NumberOfInstallments = 4
+			}),
+			[]line{{"2023-02-01", 2_000, 0, 0, 0}, {"2023-03-01", 2_000, 0, 0, 0}, {"2023-04-01", 1_000, 0, 0, 0}},
+		},
+		{
 			"by weeks", terms(t, "5200", 2, func(x *legacy.Terms) {
 				x.RepaymentUnit, x.Amortization = "weeks",
 					"equal_principal"
