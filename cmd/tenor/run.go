@@ -99,6 +99,12 @@ func needed(cfg *config.Config) error {
 	if len(cfg.KafkaSeeds) == 0 {
 		faults = append(faults, errors.New(config.Prefix+"KAFKA_SEEDS: required"))
 	}
+	for _, name := range cfg.DatabaseOverrides() {
+		if !slices.Contains(databases(), name) {
+			faults = append(faults, fmt.Errorf("%sDATABASE_URLS: no database %q; there are %v",
+				config.Prefix, name, databases()))
+		}
+	}
 	return errors.Join(faults...)
 }
 

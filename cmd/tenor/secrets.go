@@ -66,7 +66,12 @@ func (s *secrets) save() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(s.path, append(data, '\n'), 0o600)
+	// Never half a file: without its data keys the data could not be read again.
+	whole := s.path + ".new"
+	if err := os.WriteFile(whole, append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(whole, s.path)
 }
 
 func randomHex(n int) string {

@@ -88,22 +88,27 @@ func Visible(
 // Subscriptions keep the projection.
 func Subscriptions() []stream.Subscription {
 	return []stream.Subscription{
-		stream.On(func(ctx context.Context, tx database.Tx, _ event.Envelope, e event.ApplicationCreated) error {
-			return put(ctx, tx, Case{ApplicationID: e.ApplicationID, CustomerID: e.CustomerID, Stage: event.StageInput})
+		stream.On(func(ctx context.Context, tx database.Tx, env event.Envelope, e event.ApplicationCreated) error {
+			return put(ctx, tx, env.Version, Case{
+				ApplicationID: e.ApplicationID, CustomerID: e.CustomerID, Stage: event.StageInput,
+			})
 		}),
-		stream.On(func(ctx context.Context, tx database.Tx, _ event.Envelope, e event.ApplicationStageChanged) error {
-			return put(ctx, tx, Case{
+		stream.On(func(ctx context.Context, tx database.Tx, env event.Envelope, e event.ApplicationStageChanged) error {
+			return put(ctx, tx, env.Version, Case{
 				ApplicationID: e.ApplicationID, CustomerID: e.CustomerID, Stage: e.To, Outcome: e.Outcome,
 			})
 		}),
 	}
 }
 
-func put(ctx context.Context, tx database.Tx, c Case) error {
+// put keeps what the event of that version says, unless a later one is known.
+func put(ctx context.Context, tx database.Tx, version int64, c Case) error {
 	_, err := tx.Exec(ctx, `
-		insert into casefile (application_id, customer_id, stage, outcome) values ($1, $2, $3, $4)
-		on conflict (application_id) do update set stage = excluded.stage, outcome = excluded.outcome`,
-		c.ApplicationID, c.CustomerID, c.Stage, c.Outcome)
+		insert into casefile (application_id, customer_id, stage, outcome, version) values ($1, $2, $3, $4, $5)
+		on conflict (application_id) do update
+		   set stage = excluded.stage, outcome = excluded.outcome, version = excluded.version
+		 where casefile.version <= excluded.version`,
+		c.ApplicationID, c.CustomerID, c.Stage, c.Outcome, version)
 	if err != nil {
 		return fmt.Errorf("writing casefile %s: %w", c.ApplicationID, err)
 	}

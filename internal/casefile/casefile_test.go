@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/database/dbtest"
 	"github.com/tenor-lending/tenor/internal/event"
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/internal/stream"
 	"github.com/tenor-lending/tenor/internal/stream/streamtest"
 )
 
@@ -68,5 +70,35 @@ func TestCasefileFollowsTheStage(t *testing.T) {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("%q does not name %s", err, word)
 		}
+	}
+}
+
+// TestLateEventDoesNotPutACaseBack delivers the creation after the closing, as
+// when it had been a dead letter.
+func TestLateEventDoesNotPutACaseBack(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "shared")
+	on := event.OnApplication{ApplicationID: uuid.New(), CustomerID: uuid.New()}
+	closed := streamtest.Envelope(t, event.ApplicationStageChanged{
+		OnApplication: on, From: event.StageInput, To: event.StageClosed, Outcome: event.OutcomeDeclined,
+	})
+	closed.Version = 2
+	created := streamtest.Envelope(t, event.ApplicationCreated{
+		OnApplication: on, Amount: money.New(100, money.MustCurrency("INR")),
+	})
+	for _, env := range []event.Envelope{closed, created} {
+		if err := stream.HandleOnce(t.Context(), db, "test", casefile.Subscriptions(), time.Now(), env); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := database.InReadTx(t.Context(), db, func(tx database.Tx) error {
+		found, err := casefile.Find(t.Context(), tx, on.ApplicationID)
+		if err == nil && (found.Stage != event.StageClosed || found.Outcome != event.OutcomeDeclined) {
+			t.Errorf("the case went back to %s %s", found.Stage, found.Outcome)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
