@@ -1,7 +1,6 @@
 package amortization
 
 import (
-	"fmt"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -235,5 +234,3 @@ func actualAFB(from, to civil.Date) Fraction {
 
 // String returns the name.
 func (dc DayCount) String() string { return string(dc) }
-
-var _ fmt.Stringer = Actual360

@@ -80,11 +80,8 @@ func (b *builder) smooth(instalment int64, factors []*apd.Decimal) int64 {
 		return instalment
 	}
 	gap := b.lay(instalment, nil, factors, b.amortized) - instalment
-	unit := int64(1) // of the minor unit, in hundredths of the major one
-	for range max(0, 2-b.t.CurrencyDecimals) {
-		unit *= 100
-	}
-	if abs(gap)*unit <= int64(count/2) {
+	hundredths := n.mul(n.decimal(abs(gap)), whole(100))
+	if hundredths.Cmp(whole(count/2)) <= 0 {
 		return instalment
 	}
 	share := n.money(n.quo(n.decimal(gap), whole(count)))
