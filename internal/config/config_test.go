@@ -17,7 +17,8 @@ func TestEveryFaultIsReportedAtOnce(t *testing.T) {
 		"TENOR_LOG_FORMAT=xml", "TENOR_TYPO=1", "TENOR_IDENTITY_ACCESS_TTL=48h", "TENOR_GATEWAY_TLS_CERT=/nowhere.pem",
 		"TENOR_CLOSE_OF_DAY_ZONE=Mars/Olympus", "TENOR_PAYOUT_FAIL_PERCENT=101", "HOME=/ignored",
 		"TENOR_JWKS_URL=identity:8013", "TENOR_AGREEMENT_CODE_TTL=-1s", "TENOR_AGREEMENT_KEY_FILE=/nowhere.key",
-		"TENOR_PAYOUT_DELAY=-1s", "TENOR_CLOSE_OF_DAY_CRON=every night", "TENOR_DATABASE_URLS=core postgres://u:geheim@h/core",
+		"TENOR_PAYOUT_DELAY=-1s", "TENOR_CLOSE_OF_DAY_CRON=every night",
+		"TENOR_DATABASE_URLS=core postgres://u:geheim@h/core",
 	}, []string{"--port-offset=-1", "--log-level", "loud"}, io.Discard)
 	if err == nil {
 		t.Fatal("no fault was found")
