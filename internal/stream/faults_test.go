@@ -176,7 +176,7 @@ func TestPartitionsMoveWithoutLossOrRepetition(t *testing.T) {
 		return stream.On(func(_ context.Context, tx database.Tx, env event.Envelope, e event.OfferDeclined) error {
 			if ours[e.ApplicationID] {
 				tx.AfterCommit(func() { mine.Add(1) })
-				both.add(tx, fmt.Sprintf("%s %02d", e.ApplicationID, env.Version))
+				both.add(tx, fmt.Sprintf("%s %06d", e.ApplicationID, env.Version))
 			}
 			return nil
 		})

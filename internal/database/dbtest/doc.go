@@ -9,6 +9,6 @@
 // per test; CockroachDB has no templates, so there each database is migrated.
 //
 // It must be imported by tests and other test helpers only, and it knows no
-// table. When TENOR_SQL_LOG_DIR is set, every distinct statement that a test
+// table. When TENOR_TEST_SQL_LOG_DIR is set, every distinct statement that a test
 // runs is written there for the SQL lint.
 package dbtest

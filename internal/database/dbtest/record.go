@@ -13,7 +13,7 @@ import (
 
 // SQLLogEnv names the directory into which the distinct statements of a test
 // run are written, one JSON string per line, one file per process.
-const SQLLogEnv = "TENOR_SQL_LOG_DIR"
+const SQLLogEnv = "TENOR_TEST_SQL_LOG_DIR"
 
 // recorder is a tracer that writes down each distinct statement.
 type recorder struct {

@@ -1,6 +1,6 @@
 // Package sqllint checks that all SQL means the same on CockroachDB and on
 // PostgreSQL: every migration, every statement in the Go code, and, when
-// TENOR_SQL_LINT_DIR names a directory that dbtest wrote to, every statement
+// TENOR_TEST_SQL_LINT_DIR names a directory that dbtest wrote to, every statement
 // that the test suite executed. It parses with CockroachDB's own parser, which
 // makes it slow to compile for the first time.
 //
@@ -15,7 +15,7 @@ import (
 )
 
 // lintDirEnv names a directory of executed statements.
-const lintDirEnv = "TENOR_SQL_LINT_DIR"
+const lintDirEnv = "TENOR_TEST_SQL_LINT_DIR"
 
 func TestMigrations(t *testing.T) {
 	t.Parallel()
