@@ -318,3 +318,37 @@ func checkRevised(t *rapid.T, before *amortization.Schedule, r *amortization.Rev
 		t.Fatalf("difference %d", got)
 	}
 }
+
+// TestPlainLoansTakeEveryPrepayment: a monthly annuity accepts any prepayment
+// on any day, with any effect, and the difference is a saving.
+func TestPlainLoansTakeEveryPrepayment(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		terms := regularTerms(t)
+		rate := rapid.SampledFrom([]string{"0", "3.5", "12", "30"}).Draw(t, "someRate")
+		terms.AnnualRatePercent = amortization.MustDecimal(rate)
+		s := mustNew(t, terms)
+		span := s.MaturityDate().DaysSince(terms.DisbursementDate)
+		on := terms.DisbursementDate.AddDays(rapid.IntRange(0, span-1).Draw(t, "on"))
+		open, err := amortization.Outstanding(s, on)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if open.Minor() < 100_000 {
+			return
+		}
+		paid := money.New(rapid.Int64Range(1, open.Minor()*9/10).Draw(t, "paid"), open.Currency())
+		for _, effect := range []amortization.PrepaymentEffect{amortization.ReduceInstalment, amortization.ReduceTerm,
+			amortization.NextInstalments} {
+			r, err := amortization.Prepay(s, on, paid, effect)
+			if err != nil {
+				t.Fatalf("%s of %s on %s: %v", effect, paid, on, err)
+			}
+			checkRevised(t, s, r, on)
+			// Rounding may cost a unit a row.
+			if saved := -r.Difference.Interest.Minor(); saved < -int64(len(s.Instalments)) {
+				t.Fatalf("%s of %s on %s costs %d", effect, paid, on, -saved)
+			}
+		}
+	})
+}

@@ -16,7 +16,8 @@ import (
 // nothing is filled, when it is not plain.
 func (e *engine) layoutPlain() (ok bool) {
 	t := &e.terms
-	if e.reference || t.Calendar != nil || len(e.cuts) > 0 || len(t.Windows) > 0 || t.BrokenPeriod != BrokenNatural ||
+	if e.reference || !t.PeriodStart.IsZero() || t.Calendar != nil || len(e.cuts) > 0 || len(t.Windows) > 0 ||
+		t.BrokenPeriod != BrokenNatural ||
 		t.DayCount == ActualActualICMA || t.DayCount == Bus252 || t.Frequency.Unit != Month ||
 		len(t.Frequency.DaysOfMonth) > 0 || t.MonthEnd != Clamp || e.grid.at(e.count-1).Year > yearMax {
 		return false

@@ -249,11 +249,14 @@ func (e *engine) nextCut(from, end civil.Date) civil.Date {
 // weigh returns the part of a year of a span inside a period.
 func (e *engine) weigh(start, from, to civil.Date, p *period, in *dayCountInput) Fraction {
 	if e.terms.InterestBasis == ByPeriod {
-		perYear := e.terms.perYear()
-		if from == start && to == p.end {
+		perYear, regular := e.terms.perYear(), start
+		if first := e.terms.PeriodStart; !first.IsZero() && start == e.terms.DisbursementDate {
+			regular = first
+		}
+		if from == regular && to == p.end {
 			return Fraction{perYear.Den, perYear.Num}
 		}
-		days := int64(daysBetween(start, p.end))
+		days := int64(daysBetween(regular, p.end))
 		return Fraction{int64(daysBetween(from, to)) * perYear.Den, perYear.Num * days}
 	}
 	dc := e.terms.DayCount

@@ -77,6 +77,13 @@ func (r *remainder) continueTerms(current *Terms) error {
 		}
 	}
 	first, anchor := current.nominalDue(passed)
+	running := &s.Instalments[r.index]
+	if running.From != current.DisbursementDate || current.PeriodStart.IsZero() {
+		t.PeriodStart = running.From // else the running period has been cut before
+	}
+	if t.PeriodStart == r.on {
+		t.PeriodStart = civil.Date{}
+	}
 	t.FirstDueDate, t.AnchorDay, t.DisbursementDate = first, anchor, r.on
 	if t.Instalments > 0 {
 		t.Instalments -= passed
@@ -252,25 +259,42 @@ func (r *remainder) revise() (*Revision, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
-	e, ok := engines.Get().(*engine)
-	if !ok {
-		e = new(engine)
+	built, phase, err := r.build(r.carried, r.pool)
+	if r.carried > 0 && refusedAs(err, RuleNegativeAmortization) {
+		// What has been earned on the larger balance exceeds the new instalment: it is paid on top.
+		built, phase, err = r.build(0, r.pool+r.carried)
 	}
-	e.reset(t.normalised(), false)
-	e.kept, e.change = r.s.Instalments[:r.index], r.changeRow()
-	e.carried, e.pool = r.carried, r.pool
-	built, err := e.build()
-	after := &built
-	phase := e.terms
-	e.reset(Terms{}, false)
-	engines.Put(e)
 	if err != nil {
 		return nil, err
 	}
+	after := &built
 	after.Terms, after.Phases = s.Terms, append(slices.Clone(s.Phases), phase)
 	after.Totals.UpfrontFees, after.Totals.UpfrontInterest = s.Totals.UpfrontFees, s.Totals.UpfrontInterest
 	after.Totals.NetDisbursed = money.New(s.Totals.NetDisbursed.Minor()+r.drawn, t.Principal.Currency())
 	return &Revision{Schedule: after, Difference: Compare(s, after, r.on)}, nil
+}
+
+// build builds the schedule with interest that the first instalment includes,
+// and interest on top of it.
+func (r *remainder) build(carried, pool int64) (Schedule, Terms, error) {
+	e, ok := engines.Get().(*engine)
+	if !ok {
+		e = new(engine)
+	}
+	e.reset(r.terms.normalised(), false)
+	e.kept, e.change = r.s.Instalments[:r.index], r.changeRow()
+	e.carried, e.pool = carried, pool
+	built, err := e.build()
+	phase := e.terms
+	e.reset(Terms{}, false)
+	engines.Put(e)
+	return built, phase, err
+}
+
+// refusedAs reports whether terms were refused by a rule alone.
+func refusedAs(err error, rule Rule) bool {
+	faults := Faults(err)
+	return len(faults) == 1 && faults[0].Rule == rule
 }
 
 // changeRow returns the row of the change, nil where there is nothing to show.

@@ -122,6 +122,10 @@ type Terms struct {
 	// AnchorDay is the day of the month that due dates keep, where FirstDueDate
 	// falls short of it; 0 means the day of FirstDueDate.
 	AnchorDay int `json:"anchor_day,omitempty"`
+	// PeriodStart is the first day of the regular period in which the disbursement
+	// lies, where it lies inside one: by period, the first instalment then bears
+	// interest for its share of the days. Zero means the day of disbursement.
+	PeriodStart civil.Date `json:"period_start,omitzero"`
 	// InterestBasis says whether interest follows the days or the periods.
 	InterestBasis InterestBasis `json:"interest_basis,omitempty"`
 	// DayCount turns days into parts of a year; "" means Thirty360 for periods

@@ -121,6 +121,9 @@ func (v *validator) dates() {
 	if t.AnchorDay != 0 && (t.AnchorDay < t.FirstDueDate.Day || t.AnchorDay > 31 || t.FirstDueDate.IsZero()) {
 		v.fail("anchor_day", RuleRange, "%d is not between the day of the first due date and 31", t.AnchorDay)
 	}
+	if !t.PeriodStart.IsZero() && v.date("period_start", t.PeriodStart) && t.PeriodStart.After(t.DisbursementDate) {
+		v.fail("period_start", RuleDate, "%s is after the disbursement %s", t.PeriodStart, t.DisbursementDate)
+	}
 	if !v.date("disbursement_date", t.DisbursementDate) || t.FirstDueDate.IsZero() {
 		return
 	}
