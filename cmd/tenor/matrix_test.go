@@ -376,7 +376,8 @@ func (m *matrix) borrower(ctx context.Context, staff *journey.Staff, kind, name 
 	var pending struct {
 		ID string `json:"id"`
 	}
-	must(m.t, staff.Finance.Post(ctx, "/api/v1/ledger/pending-entries", json.RawMessage(bodies["open-pending-entry"]), &pending))
+	must(m.t, staff.Finance.Post(ctx, "/api/v1/ledger/pending-entries",
+		json.RawMessage(bodies["open-pending-entry"]), &pending))
 	var entries struct {
 		Items []struct {
 			ID string `json:"id"`
@@ -389,8 +390,8 @@ func (m *matrix) borrower(ctx context.Context, staff *journey.Staff, kind, name 
 	m.objects[kind] = objects{
 		"customer": b.ID, "appId": id, "loanId": loan, "payId": declared.ID, "docId": documents.Items[0].ID,
 		"notification": message.ID, "user": user.ID, "client": program.Client, "run": run.Run,
-		"entry": entries.Items[0].ID, "account": "1000.INR", "pending": pending.ID, "service": "kyc", "officer": staff.OfficerID,
-		"missing": uuid.NewString(),
+		"entry": entries.Items[0].ID, "account": "1000.INR", "pending": pending.ID, "service": "kyc",
+		"officer": staff.OfficerID, "missing": uuid.NewString(),
 	}
 	return b
 }

@@ -43,7 +43,8 @@ func TestDataSurvivesARestart(t *testing.T) {
 	must(t, staff.ReviewKYC(ctx, found.ID, true))
 	_, err = journey.WaitStage(ctx, p.client.As(token), id, "RISK_ASSESSMENT")
 	must(t, err)
-	if again, err := journey.Login(ctx, p.client, borrower.Email, "correct horse battery staple"); err != nil || again == "" {
+	again, err := journey.Login(ctx, p.client, borrower.Email, "correct horse battery staple")
+	if err != nil || again == "" {
 		t.Errorf("the borrower cannot log in any more: %v", err)
 	}
 	must(t, p.stop())
