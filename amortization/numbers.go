@@ -13,6 +13,13 @@ var (
 	wide  = newContext(80)
 )
 
+// discounting is exact, but for values that a rate makes vanish: they count as zero.
+var discounting = func() *apd.Context {
+	c := newContext(34)
+	c.Traps &^= apd.Underflow | apd.Subnormal
+	return c
+}()
+
 func newContext(digits uint32) *apd.Context {
 	return &apd.Context{
 		Precision: digits, MaxExponent: 6144, MinExponent: -6143, Rounding: apd.RoundHalfEven,

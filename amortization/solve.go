@@ -205,7 +205,7 @@ func simpleFactor(v uint64, odd, den int64) uint64 {
 
 // presentValue returns the value of the flows at a rate and its derivative.
 func presentValue(flows []flow, i *apd.Decimal) (value, slope *apd.Decimal, err error) {
-	c := calc{ctx: exact}
+	c := calc{ctx: discounting}
 	growth := c.add(one, i)
 	v := c.quo(one, growth)
 	value, slope = apd.New(0, 0), apd.New(0, 0)
