@@ -28,8 +28,10 @@ func loan(t *testing.T, change func(*amortization.Terms)) *amortization.Schedule
 		Principal:         money.New(120_000, money.MustCurrency("EUR")),
 		AnnualRatePercent: amortization.MustDecimal("12"), Instalments: 6,
 		DisbursementDate: civil.Date{Year: 2024, Month: 1, Day: 31},
-		Fees: []amortization.Fee{{Name: "service", Amount: money.New(150, money.MustCurrency("EUR")),
-			When: amortization.EachInstalment}},
+		Fees: []amortization.Fee{{
+			Name: "service", Amount: money.New(150, money.MustCurrency("EUR")),
+			When: amortization.EachInstalment,
+		}},
 	}
 	if change != nil {
 		change(&terms)
@@ -113,8 +115,10 @@ func TestColumnsAndLongCharts(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	tranched := loan(t, func(x *amortization.Terms) {
-		x.Tranches = []amortization.Tranche{{Date: civil.Date{Year: 2024, Month: 3, Day: 1},
-			Amount: money.New(20_000, money.MustCurrency("EUR"))}}
+		x.Tranches = []amortization.Tranche{{
+			Date:   civil.Date{Year: 2024, Month: 3, Day: 1},
+			Amount: money.New(20_000, money.MustCurrency("EUR")),
+		}}
 		x.Grace, x.Fees = amortization.Grace{InterestPayment: 1, Capitalise: true}, nil
 	})
 	if err := scheduleview.CSV(&out, tranched); err != nil {
