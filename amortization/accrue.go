@@ -243,7 +243,7 @@ func checkItems(items []DueItem, currency money.Currency, negativeInterest bool)
 	for i := range items {
 		item := &items[i]
 		for _, part := range [...]money.Amount{item.Penalty, item.Fee, item.Interest, item.Principal} {
-			negative := part.IsNegative() && !(negativeInterest && part == item.Interest)
+			negative := part.IsNegative() && (!negativeInterest || part != item.Interest)
 			if negative || (!part.IsZero() && part.Currency() != currency) {
 				return fmt.Errorf("instalment %d: %w: %s", item.Number, ErrAmount, part)
 			}

@@ -31,7 +31,8 @@ func holidays() *amortization.Calendar {
 }
 
 func benchmarkTerms(b *testing.B, terms amortization.Terms,
-	build func(amortization.Terms) (*amortization.Schedule, error)) {
+	build func(amortization.Terms) (*amortization.Schedule, error),
+) {
 	b.Helper()
 	b.ReportAllocs()
 	for b.Loop() {

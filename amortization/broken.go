@@ -21,13 +21,15 @@ func (e *engine) chargeBroken() error {
 	odd := period{start: e.terms.DisbursementDate, end: e.grid.at(-1)}
 	basis := e.terms.InterestBasis
 	e.terms.InterestBasis = ByDayCount // odd days are counted, whatever the periods do
-	in := dayCountInput{maturity: e.periods[len(e.periods)-1].end, calendar: e.business, perYear: 1,
-		periodDays: daysBetween(e.grid.at(-1), e.grid.at(0))}
+	in := dayCountInput{
+		maturity: e.periods[len(e.periods)-1].end, calendar: e.business, perYear: 1,
+		periodDays: daysBetween(e.grid.at(-1), e.grid.at(0)),
+	}
 	perYear := e.terms.perYear()
 	in.perYear = max(1, int(perYear.Num/perYear.Den))
 	weight := e.terms.DayCount.fraction(odd.start, odd.end, &in)
 	odd.low = len(e.segments)
-	e.segment(odd.start, odd.end, weight)
+	e.segment(odd.start, weight)
 	odd.high = len(e.segments)
 	e.terms.InterestBasis = basis
 	var err error

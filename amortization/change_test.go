@@ -21,7 +21,8 @@ func twelveMonths(t testing.TB, method amortization.Method) *amortization.Schedu
 
 // prepay makes a prepayment that must succeed.
 func prepay(t testing.TB, s *amortization.Schedule, on string, minor int64,
-	effect amortization.PrepaymentEffect) *amortization.Revision {
+	effect amortization.PrepaymentEffect,
+) *amortization.Revision {
 	t.Helper()
 	r, err := amortization.Prepay(s, date(t, on), inr(minor), effect)
 	if err != nil {
@@ -189,7 +190,8 @@ func TestMonthEndAnchorSurvivesAChange(t *testing.T) {
 }
 
 func tryPrepay(s *amortization.Schedule, on string, minor int64,
-	effect amortization.PrepaymentEffect) (*amortization.Revision, error) {
+	effect amortization.PrepaymentEffect,
+) (*amortization.Revision, error) {
 	day, err := civil.ParseDate(on)
 	if err != nil {
 		return nil, err
@@ -338,8 +340,10 @@ func TestPlainLoansTakeEveryPrepayment(t *testing.T) {
 			return
 		}
 		paid := money.New(rapid.Int64Range(1, open.Minor()*9/10).Draw(t, "paid"), open.Currency())
-		for _, effect := range []amortization.PrepaymentEffect{amortization.ReduceInstalment, amortization.ReduceTerm,
-			amortization.NextInstalments} {
+		for _, effect := range []amortization.PrepaymentEffect{
+			amortization.ReduceInstalment, amortization.ReduceTerm,
+			amortization.NextInstalments,
+		} {
 			r, err := amortization.Prepay(s, on, paid, effect)
 			if err != nil {
 				t.Fatalf("%s of %s on %s: %v", effect, paid, on, err)

@@ -57,8 +57,10 @@ func TestMonthEndAnchors(t *testing.T) {
 		{start: "2024-02-29", unit: Year, want: []string{"2025-02-28", "2026-02-28", "2027-02-28", "2028-02-29"}},
 		{start: "2023-12-31", every: 36, want: []string{"2026-12-31", "2029-12-31"}},
 		{start: "2024-01-10", unit: SemiMonth, want: []string{"2024-01-16", "2024-02-01", "2024-02-16", "2024-03-01"}},
-		{start: "2024-01-20", daysOfThem: []int{15, 31}, want: []string{"2024-01-31", "2024-02-15", "2024-02-29",
-			"2024-03-15"}},
+		{start: "2024-01-20", daysOfThem: []int{15, 31}, want: []string{
+			"2024-01-31", "2024-02-15", "2024-02-29",
+			"2024-03-15",
+		}},
 		{start: "2023-11-30", end: Roll, every: 1, want: []string{"2023-12-30", "2024-01-30", "2024-03-01", "2024-03-30"}},
 	} {
 		start, err := civil.ParseDate(test.start)
@@ -133,8 +135,10 @@ func TestRebuildIsNew(t *testing.T) {
 // TestFastRoundingIsTheRounding holds roundQuotient to money.Round.
 func TestFastRoundingIsTheRounding(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []money.Rounding{money.HalfEven, money.HalfUp, money.HalfDown, money.Up, money.Down,
-		money.Ceiling, money.Floor} {
+	for _, mode := range []money.Rounding{
+		money.HalfEven, money.HalfUp, money.HalfDown, money.Up, money.Down,
+		money.Ceiling, money.Floor,
+	} {
 		for num := range uint64(60) {
 			for _, den := range []uint64{1, 2, 3, 4, 7, 10} {
 				want, err := minorOf(calcQuo(int64(num), int64(den)), 1, mode)

@@ -45,8 +45,10 @@ const (
 
 // DayCounts lists every day count.
 func DayCounts() []DayCount {
-	return []DayCount{Actual365Fixed, Actual360, Actual364, ActualActualISDA, ActualActualICMA, ActualActualAFB,
-		Thirty360, ThirtyU360, ThirtyE360, ThirtyE360ISDA, Bus252}
+	return []DayCount{
+		Actual365Fixed, Actual360, Actual364, ActualActualISDA, ActualActualICMA, ActualActualAFB,
+		Thirty360, ThirtyU360, ThirtyE360, ThirtyE360ISDA, Bus252,
+	}
 }
 
 func (dc DayCount) valid() bool {

@@ -21,8 +21,10 @@ func TestChargesAddUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		terms := anyTerms(t)
 		for i := range terms.Fees {
-			terms.Fees[i].Payee = rapid.SampledFrom([]amortization.Payee{amortization.Lender,
-				amortization.ThirdParty}).Draw(t, "payee")
+			terms.Fees[i].Payee = rapid.SampledFrom([]amortization.Payee{
+				amortization.Lender,
+				amortization.ThirdParty,
+			}).Draw(t, "payee")
 		}
 		s, err := amortization.New(terms)
 		if err != nil {
@@ -126,8 +128,10 @@ func TestDiscloseWithTranchesChangesAndDownPayment(t *testing.T) {
 func TestOutstanding(t *testing.T) {
 	t.Parallel()
 	s := build(t, rbiTerms(t))
-	for on, want := range map[string]string{"2024-04-15": "20000.00", "2024-05-14": "20000.00", "2024-05-15": "19280.27",
-		"2026-04-15": "0.00", "2030-01-01": "0.00"} {
+	for on, want := range map[string]string{
+		"2024-04-15": "20000.00", "2024-05-14": "20000.00", "2024-05-15": "19280.27",
+		"2026-04-15": "0.00", "2030-01-01": "0.00",
+	} {
 		got, err := amortization.Outstanding(s, date(t, on))
 		if err != nil {
 			t.Fatal(err)
@@ -166,8 +170,10 @@ func TestAllocateRefuses(t *testing.T) {
 		"component": {Rules: []amortization.AllocationRule{{Component: "tea"}}},
 		"timing":    {Rules: []amortization.AllocationRule{{Component: amortization.PartFee, When: "noon"}}},
 		"twice":     {Rules: []amortization.AllocationRule{rule, rule}},
-		"mixed": {Rules: []amortization.AllocationRule{rule, {Component: amortization.PartFee,
-			When: amortization.PastDue}}},
+		"mixed": {Rules: []amortization.AllocationRule{rule, {
+			Component: amortization.PartFee,
+			When:      amortization.PastDue,
+		}}},
 	} {
 		if _, err := amortization.Allocate(inr(1), day, nil, order); !errors.Is(err, amortization.ErrOrder) {
 			t.Errorf("%s: %v", name, err)
@@ -223,9 +229,16 @@ func TestDecimal(t *testing.T) {
 		}
 	}
 	for _, test := range []struct{ text, plain, fixed string }{
-		{"9.4822", "9.4822", "9.48"}, {"-0.005", "-0.005", "0.00"}, {"10", "10", "10.00"}, {"1.50", "1.5",
-			"1.50"}, {"-3", "-3", "-3.00"},
-		{"0.015", "0.015", "0.02"}, {"0", "0", "0.00"},
+		{"9.4822", "9.4822", "9.48"},
+		{"-0.005", "-0.005", "0.00"},
+		{"10", "10", "10.00"},
+		{
+			"1.50", "1.5",
+			"1.50",
+		},
+		{"-3", "-3", "-3.00"},
+		{"0.015", "0.015", "0.02"},
+		{"0", "0", "0.00"},
 	} {
 		d := amortization.MustDecimal(test.text)
 		if d.String() != test.plain || d.Fixed(2) != test.fixed {

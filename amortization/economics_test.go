@@ -88,8 +88,10 @@ func TestInstalmentsAreEqualWithinThePolicy(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		terms := regularTerms(t)
-		terms.Rounding.Residual = rapid.SampledFrom([]amortization.Residual{amortization.ResidualLast,
-			amortization.ResidualFirst, amortization.ResidualSpread}).Draw(t, "residual")
+		terms.Rounding.Residual = rapid.SampledFrom([]amortization.Residual{
+			amortization.ResidualLast,
+			amortization.ResidualFirst, amortization.ResidualSpread,
+		}).Draw(t, "residual")
 		unit := int64(1)
 		if rapid.Bool().Draw(t, "whole") {
 			terms.Rounding.InstalmentUnit, unit = amortization.MustDecimal("1"), 100
@@ -195,12 +197,16 @@ func TestOptionsThatMustDifferDiffer(t *testing.T) {
 		"capitalising grace":    func(t *amortization.Terms) { t.Grace.InterestPayment, t.Grace.Capitalise = 3, true },
 		"interest-free grace":   func(t *amortization.Terms) { t.Grace.InterestFree = 3 },
 		"rate step": func(x *amortization.Terms) {
-			x.RateSteps = []amortization.RateStep{{From: date(t, "2025-01-01"),
-				AnnualRatePercent: amortization.MustDecimal("9")}}
+			x.RateSteps = []amortization.RateStep{{
+				From:              date(t, "2025-01-01"),
+				AnnualRatePercent: amortization.MustDecimal("9"),
+			}}
 		},
 		"rate step, level": func(x *amortization.Terms) {
-			x.RateSteps = []amortization.RateStep{{From: date(t, "2025-01-01"),
-				AnnualRatePercent: amortization.MustDecimal("9")}}
+			x.RateSteps = []amortization.RateStep{{
+				From:              date(t, "2025-01-01"),
+				AnnualRatePercent: amortization.MustDecimal("9"),
+			}}
 			x.ChangePolicy = amortization.Level
 		},
 		"tranche": func(x *amortization.Terms) {
@@ -211,12 +217,16 @@ func TestOptionsThatMustDifferDiffer(t *testing.T) {
 			x.ChangePolicy = amortization.Level
 		},
 		"interest-free window": func(x *amortization.Terms) {
-			x.Windows = []amortization.Window{{From: date(t, "2024-06-01"), To: date(t, "2024-07-01"),
-				Kind: amortization.InterestFreeWindow}}
+			x.Windows = []amortization.Window{{
+				From: date(t, "2024-06-01"), To: date(t, "2024-07-01"),
+				Kind: amortization.InterestFreeWindow,
+			}}
 		},
 		"paused window": func(x *amortization.Terms) {
-			x.Windows = []amortization.Window{{From: date(t, "2024-06-01"), To: date(t, "2024-07-01"),
-				Kind: amortization.PausedWindow}}
+			x.Windows = []amortization.Window{{
+				From: date(t, "2024-06-01"), To: date(t, "2024-07-01"),
+				Kind: amortization.PausedWindow,
+			}}
 		},
 		"down payment":   func(t *amortization.Terms) { t.DownPaymentPercent = amortization.MustDecimal("10") },
 		"whole rupees":   func(t *amortization.Terms) { t.Rounding.InstalmentUnit = amortization.MustDecimal("1") },

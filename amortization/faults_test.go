@@ -126,12 +126,16 @@ func TestFaultsNameFieldAndRule(t *testing.T) {
 			x.Fees = []amortization.Fee{{Name: "a", Percent: amortization.MustDecimal("1"), Basis: amortization.OfInstalment}}
 		}, "fees[0].basis contradiction"},
 		"fee too early": {func(x *amortization.Terms) {
-			x.Fees = []amortization.Fee{{Name: "a", Amount: inr(1), When: amortization.OnDate,
-				Due: x.DisbursementDate.AddDays(-1)}}
+			x.Fees = []amortization.Fee{{
+				Name: "a", Amount: inr(1), When: amortization.OnDate,
+				Due: x.DisbursementDate.AddDays(-1),
+			}}
 		}, "fees[0].due date"},
 		"fee too late": {func(x *amortization.Terms) {
-			x.Fees = []amortization.Fee{{Name: "a", Amount: inr(1), When: amortization.OnDate,
-				Due: x.DisbursementDate.AddDays(9000)}}
+			x.Fees = []amortization.Fee{{
+				Name: "a", Amount: inr(1), When: amortization.OnDate,
+				Due: x.DisbursementDate.AddDays(9000),
+			}}
 		}, "fees[0].due date"},
 		"fee with a date": {func(x *amortization.Terms) {
 			x.Fees = []amortization.Fee{{Name: "a", Amount: inr(1), Due: x.DisbursementDate}}
@@ -150,8 +154,10 @@ func TestFaultsNameFieldAndRule(t *testing.T) {
 		}, "balloon range"},
 		"no graduation": {func(x *amortization.Terms) { x.Method = amortization.Graduated }, "graduation.every range"},
 		"wild graduation": {func(x *amortization.Terms) {
-			x.Method, x.Graduation = amortization.Graduated, amortization.Graduation{Every: 1,
-				StepPercent: amortization.MustDecimal("-100")}
+			x.Method, x.Graduation = amortization.Graduated, amortization.Graduation{
+				Every:       1,
+				StepPercent: amortization.MustDecimal("-100"),
+			}
 		}, "graduation.step_percent range"},
 		"count of a fixed instalment": {func(x *amortization.Terms) {
 			x.Method, x.Instalment = amortization.FixedInstalment, inr(50_000)
@@ -171,8 +177,10 @@ func TestFaultsNameFieldAndRule(t *testing.T) {
 			x.Method, x.Instalments, x.PrincipalPlan = amortization.PrincipalPlan, 1, []money.Amount{eur}
 		}, "principal_plan currency"},
 		"plan below zero": {func(x *amortization.Terms) {
-			x.Method, x.Instalments, x.PrincipalPlan = amortization.PrincipalPlan, 2, []money.Amount{inr(-5),
-				inr(x.Principal.Minor() + 5)}
+			x.Method, x.Instalments, x.PrincipalPlan = amortization.PrincipalPlan, 2, []money.Amount{
+				inr(-5),
+				inr(x.Principal.Minor() + 5),
+			}
 		}, "principal_plan[0] range"},
 		"plan of too much": {func(x *amortization.Terms) {
 			x.Method, x.Instalments, x.PrincipalPlan = amortization.PrincipalPlan, 1, []money.Amount{inr(5)}
@@ -189,12 +197,16 @@ func TestFaultsNameFieldAndRule(t *testing.T) {
 			x.Windows = []amortization.Window{{From: x.DisbursementDate, To: x.DisbursementDate.AddDays(1), Kind: "odd"}}
 		}, "windows[0].kind unknown"},
 		"window backwards": {func(x *amortization.Terms) {
-			x.Windows = []amortization.Window{{From: x.DisbursementDate, To: x.DisbursementDate,
-				Kind: amortization.PausedWindow}}
+			x.Windows = []amortization.Window{{
+				From: x.DisbursementDate, To: x.DisbursementDate,
+				Kind: amortization.PausedWindow,
+			}}
 		}, "windows[0].to date"},
 		"long window": {func(x *amortization.Terms) {
-			x.Windows = []amortization.Window{{From: x.DisbursementDate, To: x.DisbursementDate.AddDays(9999),
-				Kind: amortization.PausedWindow}}
+			x.Windows = []amortization.Window{{
+				From: x.DisbursementDate, To: x.DisbursementDate.AddDays(9999),
+				Kind: amortization.PausedWindow,
+			}}
 		}, "windows[0].to range"},
 		"tranche on day 1": {func(x *amortization.Terms) {
 			x.Tranches = []amortization.Tranche{{Date: x.DisbursementDate, Amount: inr(1)}}
@@ -210,8 +222,10 @@ func TestFaultsNameFieldAndRule(t *testing.T) {
 				[]amortization.Tranche{{Date: x.DisbursementDate.AddDays(9), Amount: inr(1)}}
 		}, "tranches contradiction"},
 		"tranches overflow": {func(x *amortization.Terms) {
-			x.Tranches = []amortization.Tranche{{Date: x.DisbursementDate.AddDays(9), Amount: inr(1<<63 - 1)},
-				{Date: x.DisbursementDate.AddDays(10), Amount: inr(1<<63 - 1)}}
+			x.Tranches = []amortization.Tranche{
+				{Date: x.DisbursementDate.AddDays(9), Amount: inr(1<<63 - 1)},
+				{Date: x.DisbursementDate.AddDays(10), Amount: inr(1<<63 - 1)},
+			}
 		}, "tranches[1].amount overflow"},
 		"all paid down": {func(x *amortization.Terms) {
 			x.DownPaymentPercent = amortization.MustDecimal("100")
@@ -225,8 +239,10 @@ func TestFaultsNameFieldAndRule(t *testing.T) {
 		"floor above cap": {func(x *amortization.Terms) {
 			x.AnnualRatePercent = amortization.Decimal{}
 			high, low := amortization.MustDecimal("9"), amortization.MustDecimal("2")
-			x.Index = &amortization.IndexedRate{FloorPercent: &high, CapPercent: &low,
-				Fixings: []amortization.RateStep{{From: x.DisbursementDate}}}
+			x.Index = &amortization.IndexedRate{
+				FloorPercent: &high, CapPercent: &low,
+				Fixings: []amortization.RateStep{{From: x.DisbursementDate}},
+			}
 		}, "index.floor_percent contradiction"},
 		"steps not rising": {func(x *amortization.Terms) {
 			x.RateSteps = []amortization.RateStep{{From: x.DisbursementDate.AddDays(9)}, {From: x.DisbursementDate.AddDays(9)}}

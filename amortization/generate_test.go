@@ -22,16 +22,22 @@ func anyTerms(t *rapid.T) amortization.Terms {
 		Frequency:         anyFrequency(t),
 		DisbursementDate:  civil.Date{Year: 2023, Month: 1, Day: 1}.AddDays(rapid.IntRange(0, 800).Draw(t, "day")),
 		DayCount:          rapid.SampledFrom(append(amortization.DayCounts(), "", "", "")).Draw(t, "dayCount"),
-		InterestBasis: rapid.SampledFrom([]amortization.InterestBasis{"", amortization.ByDayCount,
-			amortization.ByPeriod}).Draw(t, "basis"),
-		MonthEnd: rapid.SampledFrom([]amortization.MonthEnd{"", amortization.Clamp,
-			amortization.Roll}).Draw(t, "monthEnd"),
+		InterestBasis: rapid.SampledFrom([]amortization.InterestBasis{
+			"", amortization.ByDayCount,
+			amortization.ByPeriod,
+		}).Draw(t, "basis"),
+		MonthEnd: rapid.SampledFrom([]amortization.MonthEnd{
+			"", amortization.Clamp,
+			amortization.Roll,
+		}).Draw(t, "monthEnd"),
 		ChangePolicy: rapid.SampledFrom([]amortization.ChangePolicy{"", amortization.Level}).Draw(t, "change"),
 	}
 	if rapid.IntRange(0, 2).Draw(t, "odd") == 0 {
 		terms.FirstDueDate = terms.DisbursementDate.AddDays(rapid.IntRange(1, 80).Draw(t, "first"))
-		terms.BrokenPeriod = rapid.SampledFrom([]amortization.BrokenPeriod{"", amortization.BrokenUpfront,
-			amortization.BrokenFirst, amortization.BrokenSpread}).Draw(t, "broken")
+		terms.BrokenPeriod = rapid.SampledFrom([]amortization.BrokenPeriod{
+			"", amortization.BrokenUpfront,
+			amortization.BrokenFirst, amortization.BrokenSpread,
+		}).Draw(t, "broken")
 	}
 	if terms.DayCount == amortization.Bus252 || rapid.IntRange(0, 3).Draw(t, "calendar") == 0 {
 		anyCalendar(t, &terms)
@@ -49,8 +55,10 @@ func anyRate(t *rapid.T, name string) amortization.Decimal {
 }
 
 func anyFrequency(t *rapid.T) amortization.Frequency {
-	units := []amortization.Unit{"", amortization.Day, amortization.Week, amortization.Month, amortization.Month,
-		amortization.Year, amortization.SemiMonth}
+	units := []amortization.Unit{
+		"", amortization.Day, amortization.Week, amortization.Month, amortization.Month,
+		amortization.Year, amortization.SemiMonth,
+	}
 	f := amortization.Frequency{Unit: rapid.SampledFrom(units).Draw(t, "unit")}
 	switch f.Unit {
 	case amortization.SemiMonth:
@@ -73,19 +81,25 @@ func anyCalendar(t *rapid.T, terms *amortization.Terms) {
 			terms.DisbursementDate.AddDays(rapid.IntRange(1, 900).Draw(t, fmt.Sprint("holiday", i))))
 	}
 	terms.Calendar = calendar
-	terms.BusinessDayRule = rapid.SampledFrom([]amortization.BusinessDayRule{"", amortization.Following,
-		amortization.ModifiedFollowing, amortization.Preceding}).Draw(t, "rule")
+	terms.BusinessDayRule = rapid.SampledFrom([]amortization.BusinessDayRule{
+		"", amortization.Following,
+		amortization.ModifiedFollowing, amortization.Preceding,
+	}).Draw(t, "rule")
 	terms.KeepInterestDates = rapid.Bool().Draw(t, "keep")
 }
 
 func anyRounding(t *rapid.T, terms *amortization.Terms) {
-	modes := []money.Rounding{"", "", money.HalfEven, money.HalfUp, money.HalfDown, money.Up, money.Down, money.Ceiling,
-		money.Floor}
+	modes := []money.Rounding{
+		"", "", money.HalfEven, money.HalfUp, money.HalfDown, money.Up, money.Down, money.Ceiling,
+		money.Floor,
+	}
 	terms.Rounding = amortization.Rounding{
 		Mode:           rapid.SampledFrom(modes).Draw(t, "mode"),
 		InstalmentMode: rapid.SampledFrom(modes).Draw(t, "instalmentMode"),
-		Residual: rapid.SampledFrom([]amortization.Residual{"", "", amortization.ResidualFirst,
-			amortization.ResidualSpread}).Draw(t, "residual"),
+		Residual: rapid.SampledFrom([]amortization.Residual{
+			"", "", amortization.ResidualFirst,
+			amortization.ResidualSpread,
+		}).Draw(t, "residual"),
 	}
 	if rapid.IntRange(0, 3).Draw(t, "coarse") == 0 {
 		terms.Rounding.InstalmentUnit = amortization.MustDecimal("1")
@@ -136,8 +150,10 @@ func anyRelief(t *rapid.T, terms *amortization.Terms) {
 		from := terms.DisbursementDate.AddDays(rapid.IntRange(0, 300).Draw(t, "windowFrom"))
 		terms.Windows = append(terms.Windows, amortization.Window{
 			From: from, To: from.AddDays(rapid.IntRange(1, 200).Draw(t, "windowDays")),
-			Kind: rapid.SampledFrom([]amortization.WindowKind{amortization.InterestFreeWindow,
-				amortization.PausedWindow}).Draw(t, "windowKind"),
+			Kind: rapid.SampledFrom([]amortization.WindowKind{
+				amortization.InterestFreeWindow,
+				amortization.PausedWindow,
+			}).Draw(t, "windowKind"),
 		})
 	}
 }
@@ -148,23 +164,29 @@ func anyChanges(t *rapid.T, terms *amortization.Terms) {
 		from := terms.DisbursementDate
 		for range rapid.IntRange(1, 3).Draw(t, "steps") {
 			from = from.AddDays(rapid.IntRange(1, 400).Draw(t, "stepDays"))
-			terms.RateSteps = append(terms.RateSteps, amortization.RateStep{From: from,
-				AnnualRatePercent: anyRate(t, "stepRate")})
+			terms.RateSteps = append(terms.RateSteps, amortization.RateStep{
+				From:              from,
+				AnnualRatePercent: anyRate(t, "stepRate"),
+			})
 		}
 	case 1:
 		floor, limit := amortization.MustDecimal("2"), amortization.MustDecimal("18.5")
 		terms.AnnualRatePercent = amortization.Decimal{}
-		terms.Index = &amortization.IndexedRate{MarginPercent: anyRate(t, "margin"), FloorPercent: &floor, CapPercent: &limit,
+		terms.Index = &amortization.IndexedRate{
+			MarginPercent: anyRate(t, "margin"), FloorPercent: &floor, CapPercent: &limit,
 			Fixings: []amortization.RateStep{
 				{From: terms.DisbursementDate, AnnualRatePercent: anyRate(t, "fixing")},
 				{From: terms.DisbursementDate.AddDays(200), AnnualRatePercent: anyRate(t, "fixing")},
-			}}
+			},
+		}
 	case 2:
 		day := terms.DisbursementDate
 		for range rapid.IntRange(1, 3).Draw(t, "tranches") {
 			day = day.AddDays(rapid.IntRange(1, 60).Draw(t, "trancheDays"))
-			terms.Tranches = append(terms.Tranches, amortization.Tranche{Date: day,
-				Amount: money.New(terms.Principal.Minor()/5, terms.Principal.Currency())})
+			terms.Tranches = append(terms.Tranches, amortization.Tranche{
+				Date:   day,
+				Amount: money.New(terms.Principal.Minor()/5, terms.Principal.Currency()),
+			})
 		}
 	case 3:
 		terms.DownPaymentPercent = anyRate(t, "down")
@@ -174,10 +196,14 @@ func anyChanges(t *rapid.T, terms *amortization.Terms) {
 func anyFees(t *rapid.T, terms *amortization.Terms) {
 	for i := range rapid.IntRange(0, 2).Draw(t, "fees") {
 		fee := amortization.Fee{
-			Name: fmt.Sprint("fee ", i), Percent: amortization.MustDecimal(rapid.SampledFrom([]string{"0.5",
-				"1.25", "2"}).Draw(t, "feePercent")),
-			When: rapid.SampledFrom([]amortization.FeeTiming{"", amortization.EachInstalment,
-				amortization.OnDate}).Draw(t, "feeWhen"),
+			Name: fmt.Sprint("fee ", i), Percent: amortization.MustDecimal(rapid.SampledFrom([]string{
+				"0.5",
+				"1.25", "2",
+			}).Draw(t, "feePercent")),
+			When: rapid.SampledFrom([]amortization.FeeTiming{
+				"", amortization.EachInstalment,
+				amortization.OnDate,
+			}).Draw(t, "feeWhen"),
 		}
 		switch fee.When {
 		case amortization.OnDate:

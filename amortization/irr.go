@@ -65,10 +65,13 @@ func solve(value func(*apd.Decimal) (*apd.Decimal, *apd.Decimal, error)) (*apd.D
 // bracket returns two rates between which the function changes its sign, the
 // pair nearest to zero from above where there are several.
 func bracket(value func(*apd.Decimal) (*apd.Decimal, *apd.Decimal, error)) (low, high *apd.Decimal, rising bool,
-	err error) {
-	steps := []*apd.Decimal{apd.New(0, 0), apd.New(1, -2), apd.New(1, -1), apd.New(1, 0), apd.New(10, 0),
+	err error,
+) {
+	steps := []*apd.Decimal{
+		apd.New(0, 0), apd.New(1, -2), apd.New(1, -1), apd.New(1, 0), apd.New(10, 0),
 		apd.New(1_000, 0),
-		rateHigh}
+		rateHigh,
+	}
 	below := []*apd.Decimal{apd.New(0, 0), apd.New(-1, -2), apd.New(-1, -1), apd.New(-5, -1), apd.New(-9, -1), rateLow}
 	for _, side := range [][]*apd.Decimal{steps, below} {
 		sign := 0

@@ -106,8 +106,10 @@ func TestAllocate(t *testing.T) {
 	}{
 		{name: "usual order stops inside", payment: 30, want: [3][4]int64{{7, 5, 10, 8}}},
 		{name: "usual order crosses", payment: 130, want: [3][4]int64{{7, 5, 10, 100}, {0, 5, 3, 0}}},
-		{name: "overpayment remains", payment: 400, want: [3][4]int64{{7, 5, 10, 100}, {0, 5, 10, 100}, {0, 5,
-			10, 100}}, remainder: 48},
+		{name: "overpayment remains", payment: 400, want: [3][4]int64{{7, 5, 10, 100}, {0, 5, 10, 100}, {
+			0, 5,
+			10, 100,
+		}}, remainder: 48},
 		{
 			name: "principal first", payment: 120,
 			order: amortization.ComponentOrder(amortization.PartPrincipal, amortization.PartInterest),
@@ -119,10 +121,14 @@ func TestAllocate(t *testing.T) {
 				amortization.PartInterest, amortization.PartPrincipal).Rules},
 			want: [3][4]int64{{0, 0, 10, 15}, {0, 0, 10, 0}, {0, 0, 10, 0}},
 		},
-		{name: "by timing", payment: 125, order: amortization.Order{Rules: advance},
-			want: [3][4]int64{{0, 0, 10, 100}, {0, 0, 10, 0}, {0, 0, 0, 5}}},
-		{name: "what no rule names remains", payment: 300, order: amortization.Order{Rules: advance},
-			want: [3][4]int64{{0, 0, 10, 100}, {0, 0, 10, 0}, {0, 0, 0, 100}}, remainder: 80},
+		{
+			name: "by timing", payment: 125, order: amortization.Order{Rules: advance},
+			want: [3][4]int64{{0, 0, 10, 100}, {0, 0, 10, 0}, {0, 0, 0, 5}},
+		},
+		{
+			name: "what no rule names remains", payment: 300, order: amortization.Order{Rules: advance},
+			want: [3][4]int64{{0, 0, 10, 100}, {0, 0, 10, 0}, {0, 0, 0, 100}}, remainder: 80,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -184,17 +190,23 @@ func TestAllocateConservesThePayment(t *testing.T) {
 		}
 		var rules []amortization.AllocationRule
 		for _, when := range []amortization.Timing{amortization.PastDue, amortization.DueToday, amortization.InAdvance} {
-			for _, c := range []amortization.Component{amortization.PartPenalty, amortization.PartFee,
-				amortization.PartInterest, amortization.PartPrincipal} {
+			for _, c := range []amortization.Component{
+				amortization.PartPenalty, amortization.PartFee,
+				amortization.PartInterest, amortization.PartPrincipal,
+			} {
 				rules = append(rules, amortization.AllocationRule{When: when, Component: c})
 			}
 		}
 		order := amortization.Order{
-			Processing: rapid.SampledFrom([]amortization.Processing{amortization.Horizontal,
-				amortization.Vertical}).Draw(t, "processing"),
+			Processing: rapid.SampledFrom([]amortization.Processing{
+				amortization.Horizontal,
+				amortization.Vertical,
+			}).Draw(t, "processing"),
 			Rules: rapid.Permutation(rules).Draw(t, "rules"),
-			Future: rapid.SampledFrom([]amortization.FutureRule{amortization.NextInstalment,
-				amortization.LastInstalment, amortization.SpreadInstalments}).Draw(t, "future"),
+			Future: rapid.SampledFrom([]amortization.FutureRule{
+				amortization.NextInstalment,
+				amortization.LastInstalment, amortization.SpreadInstalments,
+			}).Draw(t, "future"),
 		}
 		payment := rapid.Int64Range(0, 20_000).Draw(t, "payment")
 		got, err := amortization.Allocate(inr(payment), civil.Date{Year: 2024, Month: 1, Day: 15}, items, order)

@@ -38,8 +38,10 @@ const (
 
 // Methods lists every method.
 func Methods() []Method {
-	return []Method{Annuity, EqualPrincipal, Flat, InterestOnly, Bullet, Balloon, Graduated, RuleOf78,
-		FixedInstalment, PrincipalPlan}
+	return []Method{
+		Annuity, EqualPrincipal, Flat, InterestOnly, Bullet, Balloon, Graduated, RuleOf78,
+		FixedInstalment, PrincipalPlan,
+	}
 }
 
 // Unit is the unit of a frequency.

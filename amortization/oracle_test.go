@@ -44,19 +44,31 @@ func TestActualActualOfTheISDAMemorandum(t *testing.T) {
 		period          amortization.DayCountContext
 		isda, icma, afb string
 	}{
-		{"2003-11-01", "2004-05-01", regular("2003-11-01", "2004-05-01", 2), "0.497724380567", "0.500000000000",
-			"0.497267759563"},
-		{"1999-02-01", "1999-07-01", regular("1998-07-01", "1999-07-01", 1), "0.410958904110", "0.410958904110",
-			"0.410958904110"},
-		{"1999-07-01", "2000-07-01", regular("1999-07-01", "2000-07-01", 1), "1.001377348604", "1.000000000000",
-			"1.000000000000"},
+		{
+			"2003-11-01", "2004-05-01", regular("2003-11-01", "2004-05-01", 2), "0.497724380567", "0.500000000000",
+			"0.497267759563",
+		},
+		{
+			"1999-02-01", "1999-07-01", regular("1998-07-01", "1999-07-01", 1), "0.410958904110", "0.410958904110",
+			"0.410958904110",
+		},
+		{
+			"1999-07-01", "2000-07-01", regular("1999-07-01", "2000-07-01", 1), "1.001377348604", "1.000000000000",
+			"1.000000000000",
+		},
 		{"2002-08-15", "2003-07-15", regular("2003-01-15", "2003-07-15", 2), "0.915068493151", "", "0.915068493151"},
-		{"2003-07-15", "2004-01-15", regular("2003-07-15", "2004-01-15", 2), "0.504004790778", "0.500000000000",
-			"0.504109589041"},
-		{"1999-07-30", "2000-01-30", regular("1999-07-30", "2000-01-30", 2), "0.503892506924", "0.500000000000",
-			"0.504109589041"},
-		{"2000-01-30", "2000-06-30", regular("2000-01-30", "2000-07-30", 2), "0.415300546448", "0.417582417582",
-			"0.415300546448"},
+		{
+			"2003-07-15", "2004-01-15", regular("2003-07-15", "2004-01-15", 2), "0.504004790778", "0.500000000000",
+			"0.504109589041",
+		},
+		{
+			"1999-07-30", "2000-01-30", regular("1999-07-30", "2000-01-30", 2), "0.503892506924", "0.500000000000",
+			"0.504109589041",
+		},
+		{
+			"2000-01-30", "2000-06-30", regular("2000-01-30", "2000-07-30", 2), "0.415300546448", "0.417582417582",
+			"0.415300546448",
+		},
 	}
 	for _, test := range tests {
 		if got := fraction(t, amortization.ActualActualISDA, test.from, test.to, test.period); got != test.isda {
@@ -123,8 +135,12 @@ func TestPlainDayCounts(t *testing.T) {
 	for _, bad := range []struct {
 		dc       amortization.DayCount
 		from, to string
-	}{{"ACTUAL/999", "2024-01-01", "2024-02-01"}, {amortization.Actual360, "2024-02-01", "2024-01-01"},
-		{amortization.Bus252, "2024-01-01", "2024-02-01"}, {amortization.ActualActualICMA, "2024-01-01", "2024-02-01"}} {
+	}{
+		{"ACTUAL/999", "2024-01-01", "2024-02-01"},
+		{amortization.Actual360, "2024-02-01", "2024-01-01"},
+		{amortization.Bus252, "2024-01-01", "2024-02-01"},
+		{amortization.ActualActualICMA, "2024-01-01", "2024-02-01"},
+	} {
 		if _, err := bad.dc.Fraction(date(t, bad.from), date(t, bad.to),
 			amortization.DayCountContext{}); len(amortization.Faults(err)) != 1 {
 			t.Errorf("%s: error %v", bad.dc, err)
@@ -143,16 +159,30 @@ func TestMonthEndLoan(t *testing.T) {
 		due                 []string
 		interest, principal []int64
 	}{
-		{"30/360 by period", func(t *amortization.Terms) { t.InterestBasis = amortization.ByPeriod },
-			[]string{"2025-02-28", "2025-03-31", "2025-04-30"}, []int64{10_000, 6_700, 3_367}, []int64{330_022,
-				333_322, 336_656}},
-		{"Act/Act, clamp", func(t *amortization.Terms) { t.DayCount = amortization.ActualActualISDA },
-			[]string{"2025-02-28", "2025-03-31", "2025-04-30"}, []int64{9_205, 6_823, 3_319}, []int64{330_577,
-				332_959, 336_464}},
+		{
+			"30/360 by period", func(t *amortization.Terms) { t.InterestBasis = amortization.ByPeriod },
+			[]string{"2025-02-28", "2025-03-31", "2025-04-30"},
+			[]int64{10_000, 6_700, 3_367},
+			[]int64{
+				330_022,
+				333_322, 336_656,
+			},
+		},
+		{
+			"Act/Act, clamp", func(t *amortization.Terms) { t.DayCount = amortization.ActualActualISDA },
+			[]string{"2025-02-28", "2025-03-31", "2025-04-30"},
+			[]int64{9_205, 6_823, 3_319},
+			[]int64{
+				330_577,
+				332_959, 336_464,
+			},
+		},
 		{"Act/Act, roll", func(t *amortization.Terms) {
 			t.DayCount, t.MonthEnd = amortization.ActualActualISDA, amortization.Roll
-		}, []string{"2025-03-01", "2025-03-31", "2025-05-01"}, []int64{9_534, 6_605, 3_429}, []int64{330_322,
-			333_251, 336_427}},
+		}, []string{"2025-03-01", "2025-03-31", "2025-05-01"}, []int64{9_534, 6_605, 3_429}, []int64{
+			330_322,
+			333_251, 336_427,
+		}},
 	}
 	for _, test := range tests {
 		terms := amortization.Terms{
@@ -182,37 +212,51 @@ func TestPublishedSchedules(t *testing.T) {
 		instalment, last, sum string
 		interest              []int64
 	}{
-		{name: "100 at 9.4822 %, 6 months, 30/360", principal: "100", rate: "9.4822", n: 6, instalment: "17.13",
+		{
+			name: "100 at 9.4822 %, 6 months, 30/360", principal: "100", rate: "9.4822", n: 6, instalment: "17.13",
 			last:     "17.13",
-			interest: []int64{79, 66, 53, 40, 27, 13}},
-		{name: "100 at 9.4822 %, 6 weeks, Act/364", principal: "100", rate: "9.4822", n: 6, instalment: "16.77",
+			interest: []int64{79, 66, 53, 40, 27, 13},
+		},
+		{
+			name: "100 at 9.4822 %, 6 weeks, Act/364", principal: "100", rate: "9.4822", n: 6, instalment: "16.77",
 			last: "16.78",
 			change: func(t *amortization.Terms) {
 				t.Frequency.Unit, t.DayCount = amortization.Week, amortization.Actual364
-			}, interest: []int64{18, 15, 12, 9, 6, 3}},
+			}, interest: []int64{18, 15, 12, 9, 6, 3},
+		},
 		{name: "100 at 7 %, 12 months", principal: "100", rate: "7", n: 12, instalment: "8.65"},
 		{name: "100,000 at 9.99 %, 36 months", principal: "100000", rate: "9.99", n: 36, instalment: "3226.25"},
 		{name: "130 at 20 %, 12 months", principal: "130", rate: "20", n: 12, instalment: "12.04"},
-		{name: "interest-only: 100 at 30 %, 8 months", principal: "100", rate: "30", n: 8, instalment: "2.50",
+		{
+			name: "interest-only: 100 at 30 %, 8 months", principal: "100", rate: "30", n: 8, instalment: "2.50",
 			last: "102.50", sum: "20.00",
-			change: func(t *amortization.Terms) { t.Method = amortization.InterestOnly }},
-		{name: "bullet: 100 at 30 %, 8 months", principal: "100", rate: "30", n: 8, instalment: "0.00",
+			change: func(t *amortization.Terms) { t.Method = amortization.InterestOnly },
+		},
+		{
+			name: "bullet: 100 at 30 %, 8 months", principal: "100", rate: "30", n: 8, instalment: "0.00",
 			last: "120.00", sum: "20.00",
-			change: func(t *amortization.Terms) { t.Method = amortization.Bullet }},
-		{name: "compound bullet: 100 at 12 %, 2 months", principal: "100", rate: "12", n: 2, instalment: "0.00",
+			change: func(t *amortization.Terms) { t.Method = amortization.Bullet },
+		},
+		{
+			name: "compound bullet: 100 at 12 %, 2 months", principal: "100", rate: "12", n: 2, instalment: "0.00",
 			last: "102.01",
 			change: func(t *amortization.Terms) {
 				t.Method, t.CompoundInterest = amortization.Bullet, true
-			}},
-		{name: "EMI always rounded up to a whole unit keeps its term", principal: "100000", rate: "14.5", n: 12,
+			},
+		},
+		{
+			name: "EMI always rounded up to a whole unit keeps its term", principal: "100000", rate: "14.5", n: 12,
 			instalment: "9003.00",
 			change: func(t *amortization.Terms) {
 				t.Rounding.InstalmentUnit, t.Rounding.InstalmentMode = amortization.MustDecimal("1"), "UP"
-			}},
+			},
+		},
 	}
 	for _, test := range tests {
-		terms := amortization.Terms{Principal: usd(t, test.principal), AnnualRatePercent: amortization.MustDecimal(test.rate),
-			Instalments: test.n, DisbursementDate: date(t, "2024-01-01")}
+		terms := amortization.Terms{
+			Principal: usd(t, test.principal), AnnualRatePercent: amortization.MustDecimal(test.rate),
+			Instalments: test.n, DisbursementDate: date(t, "2024-01-01"),
+		}
 		if test.change != nil {
 			test.change(&terms)
 		}

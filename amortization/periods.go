@@ -197,7 +197,7 @@ func (e *engine) cut(p *period, in *dayCountInput) {
 	from := p.start
 	for {
 		to := e.nextCut(from, p.end)
-		e.segment(from, to, e.weigh(p.start, from, to, p, in))
+		e.segment(from, e.weigh(p.start, from, to, p, in))
 		if to == p.end {
 			break
 		}
@@ -228,7 +228,7 @@ func (e *engine) cutICMA(p *period, in *dayCountInput) {
 		in.periodDays = daysBetween(regular[i], regular[i-1])
 		for from.Before(regular[i-1]) {
 			to := e.nextCut(from, regular[i-1])
-			e.segment(from, to, ActualActualICMA.fraction(from, to, in))
+			e.segment(from, ActualActualICMA.fraction(from, to, in))
 			from = to
 		}
 	}
@@ -268,7 +268,7 @@ func (e *engine) weigh(start, from, to civil.Date, p *period, in *dayCountInput)
 }
 
 // segment appends a segment with the rate and the disbursement of its first day.
-func (e *engine) segment(from, to civil.Date, weight Fraction) {
+func (e *engine) segment(from civil.Date, weight Fraction) {
 	day := toDay(from)
 	s := segment{num: weight.Num, den: weight.Den, day: day}
 	for i := range e.rates {

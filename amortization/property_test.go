@@ -74,8 +74,10 @@ func checkSound(t *rapid.T, s *amortization.Schedule) {
 	balance := rows[0].Opening.Minor()
 	for i := range rows {
 		row := &rows[i]
-		for _, part := range []money.Amount{row.Principal, row.Interest, row.Earned, row.Fees, row.Total, row.Opening,
-			row.Closing, row.Disbursed, row.Capitalised} {
+		for _, part := range []money.Amount{
+			row.Principal, row.Interest, row.Earned, row.Fees, row.Total, row.Opening,
+			row.Closing, row.Disbursed, row.Capitalised,
+		} {
 			if part.IsNegative() {
 				t.Fatalf("row %d has the negative amount %s", row.Number, part)
 			}

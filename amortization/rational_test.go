@@ -44,8 +44,10 @@ func ratYears(dc amortization.DayCount, from, to civil.Date) *big.Rat {
 	case amortization.ActualActualISDA:
 		sum := new(big.Rat)
 		for day := from; day.Before(to); day = day.AddDays(1) {
-			length := int64(civil.Date{Year: day.Year, Month: 12, Day: 31}.DaysSince(civil.Date{Year: day.Year,
-				Month: 1, Day: 1}) + 1)
+			length := int64(civil.Date{Year: day.Year, Month: 12, Day: 31}.DaysSince(civil.Date{
+				Year:  day.Year,
+				Month: 1, Day: 1,
+			}) + 1)
 			sum.Add(sum, rat(1, length))
 		}
 		return sum
@@ -176,13 +178,17 @@ func referenceTerms(t *rapid.T) amortization.Terms {
 	terms := amortization.Terms{
 		Principal:         inr(principal),
 		AnnualRatePercent: amortization.MustDecimal(rapid.StringMatching(`[0-3]?[0-9](\.[0-9]{1,4})?`).Draw(t, "rate")),
-		Method: rapid.SampledFrom([]amortization.Method{amortization.Annuity, amortization.EqualPrincipal, amortization.Flat,
-			amortization.InterestOnly, amortization.Bullet, amortization.Balloon, amortization.RuleOf78}).Draw(t, "method"),
+		Method: rapid.SampledFrom([]amortization.Method{
+			amortization.Annuity, amortization.EqualPrincipal, amortization.Flat,
+			amortization.InterestOnly, amortization.Bullet, amortization.Balloon, amortization.RuleOf78,
+		}).Draw(t, "method"),
 		Instalments:      rapid.IntRange(1, 60).Draw(t, "instalments"),
 		Frequency:        amortization.Frequency{Every: rapid.IntRange(1, 3).Draw(t, "every"), Unit: amortization.Month},
 		DisbursementDate: civil.Date{Year: 2023, Month: 1, Day: 1}.AddDays(rapid.IntRange(0, 1500).Draw(t, "day")),
-		DayCount: rapid.SampledFrom([]amortization.DayCount{amortization.Thirty360, amortization.Actual360,
-			amortization.Actual365Fixed, amortization.ActualActualISDA}).Draw(t, "dayCount"),
+		DayCount: rapid.SampledFrom([]amortization.DayCount{
+			amortization.Thirty360, amortization.Actual360,
+			amortization.Actual365Fixed, amortization.ActualActualISDA,
+		}).Draw(t, "dayCount"),
 	}
 	if terms.Method == amortization.Balloon {
 		terms.Balloon = inr(principal / 4)

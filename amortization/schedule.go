@@ -191,8 +191,10 @@ func hashRow(h hash.Hash, row *Instalment) {
 	line = append(line, row.From.String()...)
 	line = append(line, ' ')
 	line = append(line, row.Due.String()...)
-	amounts := [...]money.Amount{row.Principal, row.Interest, row.Fees, row.Total, row.Earned, row.Opening, row.Closing,
-		row.Disbursed, row.Capitalised}
+	amounts := [...]money.Amount{
+		row.Principal, row.Interest, row.Fees, row.Total, row.Earned, row.Opening, row.Closing,
+		row.Disbursed, row.Capitalised,
+	}
 	for _, a := range amounts {
 		line = append(line, ' ')
 		line = strconv.AppendInt(line, a.Minor(), 10)

@@ -87,8 +87,10 @@ func TestRBIKeyFactsIllustration(t *testing.T) {
 		}
 	}
 	last := s.Instalments[23]
-	if got := [3]int64{rupees(last.Opening), rupees(last.Principal), rupees(last.Interest)}; got != [3]int64{958,
-		958, 12} {
+	if got := [3]int64{rupees(last.Opening), rupees(last.Principal), rupees(last.Interest)}; got != [3]int64{
+		958,
+		958, 12,
+	} {
 		t.Errorf("last row %v", got)
 	}
 }
@@ -116,8 +118,10 @@ func TestTermsTravelThroughJSON(t *testing.T) {
 }
 
 func drawTerms(t *rapid.T) amortization.Terms {
-	methods := []amortization.Method{amortization.Annuity, amortization.EqualPrincipal, amortization.Flat,
-		amortization.InterestOnly, amortization.Bullet}
+	methods := []amortization.Method{
+		amortization.Annuity, amortization.EqualPrincipal, amortization.Flat,
+		amortization.InterestOnly, amortization.Bullet,
+	}
 	return amortization.Terms{
 		Principal: money.New(rapid.Int64Range(100_000, 1_000_000_000).Draw(t, "principal"),
 			money.MustCurrency("INR")),
@@ -126,12 +130,16 @@ func drawTerms(t *rapid.T) amortization.Terms {
 		Instalments:       rapid.IntRange(1, 120).Draw(t, "instalments"),
 		Frequency: amortization.Frequency{
 			Every: rapid.IntRange(1, 3).Draw(t, "every"),
-			Unit: rapid.SampledFrom([]amortization.Unit{amortization.Day, amortization.Week, amortization.Month,
-				amortization.Year}).Draw(t, "unit"),
+			Unit: rapid.SampledFrom([]amortization.Unit{
+				amortization.Day, amortization.Week, amortization.Month,
+				amortization.Year,
+			}).Draw(t, "unit"),
 		},
 		DisbursementDate: civil.Date{Year: 2024, Month: 1, Day: 1}.AddDays(rapid.IntRange(0, 800).Draw(t, "day")),
-		DayCount: rapid.SampledFrom([]amortization.DayCount{"", amortization.Actual365Fixed, amortization.Actual360,
-			amortization.ActualActualISDA, amortization.ThirtyE360}).Draw(t, "dayCount"),
+		DayCount: rapid.SampledFrom([]amortization.DayCount{
+			"", amortization.Actual365Fixed, amortization.Actual360,
+			amortization.ActualActualISDA, amortization.ThirtyE360,
+		}).Draw(t, "dayCount"),
 	}
 }
 

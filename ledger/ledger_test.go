@@ -76,23 +76,37 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"kind with digit first", func(e *ledger.JournalEntry) { e.Kind = "1X" }, "FIELD_INVALID kind"},
 		{"no kind", func(e *ledger.JournalEntry) { e.Kind = "" }, "FIELD_INVALID kind"},
 		{"no date", func(e *ledger.JournalEntry) { e.EffectiveDate = civil.Date{} }, "FIELD_INVALID effective_date"},
-		{"30 February", func(e *ledger.JournalEntry) { e.EffectiveDate.Month, e.EffectiveDate.Day = 2, 30 },
-			"FIELD_INVALID effective_date"},
+		{
+			"30 February", func(e *ledger.JournalEntry) { e.EffectiveDate.Month, e.EffectiveDate.Day = 2, 30 },
+			"FIELD_INVALID effective_date",
+		},
 		{"invalid UTF-8", func(e *ledger.JournalEntry) { e.Description = "\xff" }, "FIELD_INVALID description"},
-		{"long reference", func(e *ledger.JournalEntry) { e.Reference = strings.Repeat("x", 101) },
-			"FIELD_INVALID reference"},
+		{
+			"long reference", func(e *ledger.JournalEntry) { e.Reference = strings.Repeat("x", 101) },
+			"FIELD_INVALID reference",
+		},
 		{"line break in posted_by", func(e *ledger.JournalEntry) { e.PostedBy = "a\nb" }, "FIELD_INVALID posted_by"},
 		{"21 pairs", func(e *ledger.JournalEntry) { e.Metadata = pairs(21) }, "FIELD_INVALID metadata"},
-		{"metadata key", func(e *ledger.JournalEntry) { e.Metadata = map[string]string{"a b": "v"} },
-			"FIELD_INVALID metadata"},
-		{"metadata value", func(e *ledger.JournalEntry) { e.Metadata = map[string]string{"a": "\x01"} },
-			"FIELD_INVALID metadata.a"},
-		{"10,001 lines", func(e *ledger.JournalEntry) { e.Lines = slices.Repeat(e.Lines[:1], 10_001) },
-			"ENTRY_TOO_LONG lines"},
-		{"no account", func(e *ledger.JournalEntry) { e.Lines[1].AccountID = uuid.Nil },
-			"ACCOUNT_UNKNOWN lines[1].account"},
-		{"no currency", func(e *ledger.JournalEntry) { e.Lines[2].Amount = money.Amount{} },
-			"CURRENCY_MISMATCH lines[2].amount"},
+		{
+			"metadata key", func(e *ledger.JournalEntry) { e.Metadata = map[string]string{"a b": "v"} },
+			"FIELD_INVALID metadata",
+		},
+		{
+			"metadata value", func(e *ledger.JournalEntry) { e.Metadata = map[string]string{"a": "\x01"} },
+			"FIELD_INVALID metadata.a",
+		},
+		{
+			"10,001 lines", func(e *ledger.JournalEntry) { e.Lines = slices.Repeat(e.Lines[:1], 10_001) },
+			"ENTRY_TOO_LONG lines",
+		},
+		{
+			"no account", func(e *ledger.JournalEntry) { e.Lines[1].AccountID = uuid.Nil },
+			"ACCOUNT_UNKNOWN lines[1].account",
+		},
+		{
+			"no currency", func(e *ledger.JournalEntry) { e.Lines[2].Amount = money.Amount{} },
+			"CURRENCY_MISMATCH lines[2].amount",
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

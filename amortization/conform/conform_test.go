@@ -117,8 +117,10 @@ func TestVectorsThatCannotRun(t *testing.T) {
 
 func TestReadRefusesOtherFiles(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "[]", `{"format":2,"vectors":[]}`, `{"format":1,"songs":[]}`,
-		`{"format":1,"vectors":[]} {}`} {
+	for _, text := range []string{
+		"", "[]", `{"format":2,"vectors":[]}`, `{"format":1,"songs":[]}`,
+		`{"format":1,"vectors":[]} {}`,
+	} {
 		if _, err := conform.Read(strings.NewReader(text)); !errors.Is(err, conform.ErrFormat) {
 			t.Errorf("%q: %v", text, err)
 		}

@@ -127,7 +127,7 @@ func (b *builder) declining() {
 			interest += carried
 		}
 		if balance = b.add(p, balance, principal, interest); balance == 0 {
-			return // a rounded-up installment can end the loan early
+			return // a rounded-up instalment can end the loan early
 		}
 	}
 }

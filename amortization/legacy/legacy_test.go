@@ -22,7 +22,7 @@ func day(t testing.TB, text string) civil.Date {
 	return d
 }
 
-// terms are 12 % cumulative, declining, equal monthly installments, nominal period rate.
+// terms are 12 % cumulative, declining, equal monthly instalments, nominal period rate.
 func terms(t testing.TB, principal string, n int, changes ...func(*legacy.Terms)) legacy.Terms {
 	x := legacy.Terms{
 		Algorithm: legacy.Cumulative, Principal: amortization.MustDecimal(principal),
@@ -96,8 +96,10 @@ func TestCumulative(t *testing.T) {
 				x.InterestType,
 					x.InstallmentMultiple = "flat", &one
 			}),
-			[]line{{"2023-02-01", 33_300, 1_000, 0, 0}, {"2023-03-01", 33_300, 1_000, 0, 0}, {"2023-04-01",
-				33_400, 1_000, 0, 0}},
+			[]line{{"2023-02-01", 33_300, 1_000, 0, 0}, {"2023-03-01", 33_300, 1_000, 0, 0}, {
+				"2023-04-01",
+				33_400, 1_000, 0, 0,
+			}},
 		},
 		{
 			// 1000·0.12/365·90 = 29.59 over three
@@ -108,8 +110,10 @@ func TestCumulative(t *testing.T) {
 			"flat with grace of principal and interest", terms(t, "1000", 4, func(x *legacy.Terms) {
 				x.InterestType, x.Grace = "flat", legacy.Grace{Principal: 2, InterestFree: 1}
 			}),
-			[]line{{"2023-02-01", 0, 0, 0, 0}, {"2023-03-01", 0, 1_000, 0, 0}, {"2023-04-01", 50_000, 1_000, 0,
-				0}, {"2023-05-01", 50_000, 1_000, 0, 0}},
+			[]line{{"2023-02-01", 0, 0, 0, 0}, {"2023-03-01", 0, 1_000, 0, 0}, {
+				"2023-04-01", 50_000, 1_000, 0,
+				0,
+			}, {"2023-05-01", 50_000, 1_000, 0, 0}},
 		},
 		{
 			"a fixed percentage of principal, the rest last", terms(t, "1000", 3, func(x *legacy.Terms) {
@@ -201,8 +205,10 @@ func TestDueDates(t *testing.T) {
 		}, []string{"2024-02-29", "2024-03-31"}},
 		"at least 36 days": {func(x *legacy.Terms) { x.MinimumDaysToFirstDue = 36 }, []string{"2024-03-07", "2024-04-07"}},
 		"explicit periods": {func(x *legacy.Terms) { x.ExplicitPeriods = explicit }, []string{"2024-02-10", "2024-04-01"}},
-		"fixed length": {func(x *legacy.Terms) { x.RepaymentUnit, x.RepaymentEvery, x.FixedLength = "days", 30, &length },
-			[]string{"2024-03-01", "2024-05-10"}},
+		"fixed length": {
+			func(x *legacy.Terms) { x.RepaymentUnit, x.RepaymentEvery, x.FixedLength = "days", 30, &length },
+			[]string{"2024-03-01", "2024-05-10"},
+		},
 	} {
 		for _, algorithm := range []string{legacy.Cumulative, legacy.Progressive} {
 			x := terms(t, "100", 2, from31, test.change)
@@ -230,8 +236,11 @@ func TestProgressive(t *testing.T) {
 		factor   string
 		last     int64
 	}{
-		"30/360": {func(x *legacy.Terms) { x.DayCount = legacy.DayCount{DaysInMonth: "30", DaysInYear: "360"} },
-			[]int64{79, 66, 53, 40, 27, 13}, "0.007901833333", 1713},
+		"30/360": {
+			func(x *legacy.Terms) { x.DayCount = legacy.DayCount{DaysInMonth: "30", DaysInYear: "360"} },
+			[]int64{79, 66, 53, 40, 27, 13},
+			"0.007901833333", 1713,
+		},
 		"weekly, 364 days": {func(x *legacy.Terms) {
 			x.RepaymentUnit, x.DayCount.DaysInYear = "weeks", "364"
 		}, []int64{18, 15, 12, 9, 6, 3}, "0.001823500000", 1678},
@@ -312,8 +321,12 @@ func TestDownPaymentAndCharges(t *testing.T) {
 		}
 	})
 	want := []line{ // interest 800.00·1 %·2, 8.00 each
-		{"2023-01-01", 20_000, 0, 0, 0}, {"2023-02-01", 40_000, 800, 500 + 400, 700}, {"2023-03-01", 40_000, 800,
-			1_000 + 400, 0},
+		{"2023-01-01", 20_000, 0, 0, 0},
+		{"2023-02-01", 40_000, 800, 500 + 400, 700},
+		{
+			"2023-03-01", 40_000, 800,
+			1_000 + 400, 0,
+		},
 		{"2023-06-06", 0, 0, 300, 900},
 	}
 	if diff := cmp.Diff(want, lines(t, x), cmp.AllowUnexported(line{})); diff != "" {

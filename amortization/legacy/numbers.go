@@ -21,8 +21,10 @@ type numbers struct {
 
 func newNumbers(t *Terms) *numbers {
 	context := func(digits uint32) *apd.Context {
-		return &apd.Context{Precision: digits, MaxExponent: 6144, MinExponent: -6143, Rounding: apd.RoundHalfEven,
-			Traps: apd.DefaultTraps}
+		return &apd.Context{
+			Precision: digits, MaxExponent: 6144, MinExponent: -6143, Rounding: apd.RoundHalfEven,
+			Traps: apd.DefaultTraps,
+		}
 	}
 	n := &numbers{ctx: context(uint32(t.CalcPrecision)), wide: context(60), decimals: int32(t.CurrencyDecimals)}
 	if t.InstallmentMultiple != nil {

@@ -14,6 +14,8 @@ import (
 // TestReadmeTourWorksAsPrinted runs the shell lines of the README's tour, in
 // order and in one shell, against a platform as `make up` starts it. Only the
 // port may differ from what is printed: 8000 may be taken.
+//
+//nolint:paralleltest // a whole platform: one at a time
 func TestReadmeTourWorksAsPrinted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), flowTimeout)
 	defer cancel()

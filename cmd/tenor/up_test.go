@@ -18,6 +18,8 @@ import (
 // TestDataSurvivesARestart keeps a platform on a directory, as `make up` does:
 // after a stop and a start the borrower's application is where it was and her
 // review goes on; cleaning removes everything.
+//
+//nolint:paralleltest // a whole platform: one at a time
 func TestDataSurvivesARestart(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), flowTimeout)
 	defer cancel()

@@ -84,8 +84,10 @@ func BenchmarkCopy(b *testing.B) {
 		for i := range batch {
 			e := books.payment()
 			id, hash := e.ID(), e.Hash()
-			entries = append(entries, []any{id, e.Key, hash[:], e.Kind, e.EffectiveDate, e.EffectiveDate, noon, e.Reference,
-				"", e.PostedBy, `{"channel": "bank"}`, id, int64(i)})
+			entries = append(entries, []any{
+				id, e.Key, hash[:], e.Kind, e.EffectiveDate, e.EffectiveDate, noon, e.Reference,
+				"", e.PostedBy, `{"channel": "bank"}`, id, int64(i),
+			})
 			for n, line := range e.Lines {
 				debit, credit := line.Amount.Minor(), int64(0)
 				if line.Side == ledger.Credit {
@@ -95,14 +97,18 @@ func BenchmarkCopy(b *testing.B) {
 			}
 		}
 		err := database.InTx(ctx, books.db, func(tx database.Tx) error {
-			_, err := tx.CopyFrom(ctx, pgx.Identifier{"ledger_entry"}, []string{"id", "key", "hash", "kind", "effective_date",
-				"booking_date", "recorded_at", "reference", "description", "posted_by", "metadata", "batch_id", "batch_pos"},
+			_, err := tx.CopyFrom(ctx, pgx.Identifier{"ledger_entry"}, []string{
+				"id", "key", "hash", "kind", "effective_date",
+				"booking_date", "recorded_at", "reference", "description", "posted_by", "metadata", "batch_id", "batch_pos",
+			},
 				pgx.CopyFromRows(entries))
 			if err != nil {
 				return err
 			}
-			_, err = tx.CopyFrom(ctx, pgx.Identifier{"ledger_line"}, []string{"account_id", "effective_date", "recorded_at",
-				"entry_id", "line_no", "booking_date", "debit", "credit"}, pgx.CopyFromRows(lines))
+			_, err = tx.CopyFrom(ctx, pgx.Identifier{"ledger_line"}, []string{
+				"account_id", "effective_date", "recorded_at",
+				"entry_id", "line_no", "booking_date", "debit", "credit",
+			}, pgx.CopyFromRows(lines))
 			return err
 		})
 		if err != nil {

@@ -154,8 +154,10 @@ func Entries(ctx context.Context, tx database.Tx, f EntryFilter) ([]Entry, error
 	if err != nil {
 		return nil, err
 	}
-	args := []any{f.From, f.To, f.Known, f.Kind, f.Reference, metadata,
-		f.After.Effective, f.After.Recorded, f.After.ID, f.Limit}
+	args := []any{
+		f.From, f.To, f.Known, f.Kind, f.Reference, metadata,
+		f.After.Effective, f.After.Recorded, f.After.ID, f.Limit,
+	}
 	query := selectEntries
 	switch {
 	case f.Account != uuid.Nil:

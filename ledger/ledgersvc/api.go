@@ -32,29 +32,49 @@ var (
 // none of its own: the request is at fault, whatever the books are.
 var problems = []httpapi.Problem{
 	{Err: ledgerdb.ErrNotFound, Status: http.StatusNotFound, Type: "not-in-ledger", Title: "Not in the ledger"},
-	{Err: ledger.ErrKeyReused, Status: http.StatusUnprocessableEntity, Type: "idempotency-key-reused",
-		Title: "The idempotency key was used with another request"},
-	{Err: ledger.LimitExceeded, Status: http.StatusConflict, Type: "limit-exceeded",
-		Title: "An account's limit forbids it"},
+	{
+		Err: ledger.ErrKeyReused, Status: http.StatusUnprocessableEntity, Type: "idempotency-key-reused",
+		Title: "The idempotency key was used with another request",
+	},
+	{
+		Err: ledger.LimitExceeded, Status: http.StatusConflict, Type: "limit-exceeded",
+		Title: "An account's limit forbids it",
+	},
 	{Err: ledger.PeriodClosed, Status: http.StatusConflict, Type: "period-closed", Title: "The period is closed"},
 	{Err: ledger.AccountClosed, Status: http.StatusConflict, Type: "account-closed", Title: "An account is closed"},
-	{Err: ledger.AccountNotEmpty, Status: http.StatusConflict, Type: "account-not-empty",
-		Title: "The account's balance is not zero"},
-	{Err: ledger.AccountDiffers, Status: http.StatusConflict, Type: "account-differs",
-		Title: "The account exists with another definition"},
-	{Err: ledger.AlreadyReversed, Status: http.StatusConflict, Type: "already-reversed",
-		Title: "The entry was reversed before"},
-	{Err: ledger.PendingResolved, Status: http.StatusConflict, Type: "pending-resolved",
-		Title: "The pending entry was posted, voided or expired before"},
-	{Err: ledger.PendingOverdue, Status: http.StatusConflict, Type: "pending-overdue",
-		Title: "The pending entry's time is over"},
+	{
+		Err: ledger.AccountNotEmpty, Status: http.StatusConflict, Type: "account-not-empty",
+		Title: "The account's balance is not zero",
+	},
+	{
+		Err: ledger.AccountDiffers, Status: http.StatusConflict, Type: "account-differs",
+		Title: "The account exists with another definition",
+	},
+	{
+		Err: ledger.AlreadyReversed, Status: http.StatusConflict, Type: "already-reversed",
+		Title: "The entry was reversed before",
+	},
+	{
+		Err: ledger.PendingResolved, Status: http.StatusConflict, Type: "pending-resolved",
+		Title: "The pending entry was posted, voided or expired before",
+	},
+	{
+		Err: ledger.PendingOverdue, Status: http.StatusConflict, Type: "pending-overdue",
+		Title: "The pending entry's time is over",
+	},
 	{Err: ledger.ErrRejected, Status: http.StatusUnprocessableEntity, Type: "rejected", Title: "The ledger rejects it"},
-	{Err: groupcommit.ErrQueueFull, Status: http.StatusServiceUnavailable, Type: "busy",
-		Title: "Too many requests are waiting; send it again later"},
-	{Err: groupcommit.ErrClosed, Status: http.StatusServiceUnavailable, Type: "stopping",
-		Title: "The service is stopping; send it again"},
-	{Err: groupcommit.ErrAbandoned, Status: http.StatusServiceUnavailable, Type: "outcome-unknown",
-		Title: "The outcome is unknown; send the same request with the same key again"},
+	{
+		Err: groupcommit.ErrQueueFull, Status: http.StatusServiceUnavailable, Type: "busy",
+		Title: "Too many requests are waiting; send it again later",
+	},
+	{
+		Err: groupcommit.ErrClosed, Status: http.StatusServiceUnavailable, Type: "stopping",
+		Title: "The service is stopping; send it again",
+	},
+	{
+		Err: groupcommit.ErrAbandoned, Status: http.StatusServiceUnavailable, Type: "outcome-unknown",
+		Title: "The outcome is unknown; send the same request with the same key again",
+	},
 }
 
 func (s *Service) routes(api *httpapi.API) {

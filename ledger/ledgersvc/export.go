@@ -26,10 +26,14 @@ type format struct {
 var formats = map[string]format{
 	"csv":   {contentType: "text/csv; charset=utf-8", extension: "csv", head: csvHead, write: writeCSV},
 	"jsonl": {contentType: "application/jsonl", extension: "jsonl", write: writeJSONLines},
-	"hledger": {contentType: "text/plain; charset=utf-8", extension: "journal", head: "decimal-mark .\n\n",
-		write: plainWriter(ledger.JournalEntry.AppendHledger)},
-	"beancount": {contentType: "text/plain; charset=utf-8", extension: "beancount", accounts: true,
-		write: plainWriter(ledger.JournalEntry.AppendBeancount)},
+	"hledger": {
+		contentType: "text/plain; charset=utf-8", extension: "journal", head: "decimal-mark .\n\n",
+		write: plainWriter(ledger.JournalEntry.AppendHledger),
+	},
+	"beancount": {
+		contentType: "text/plain; charset=utf-8", extension: "beancount", accounts: true,
+		write: plainWriter(ledger.JournalEntry.AppendBeancount),
+	},
 }
 
 // export writes the entries of the filter to w, page by page.

@@ -45,7 +45,11 @@ func journalDesk(t *testing.T) *desk {
 		e["description"] = `odd; "quoted" | \ text = 1`
 		if i%10 == 0 {
 			yen := object{"amount": fmt.Sprint(source.IntN(9000) + 1), "currency": "JPY"}
-			e["lines"] = append(e["lines"].([]object), object{"side": "DEBIT", "account": "yen", "amount": yen},
+			lines, ok := e["lines"].([]object)
+			if !ok {
+				t.Fatalf("lines are %T", e["lines"])
+			}
+			e["lines"] = append(lines, object{"side": "DEBIT", "account": "yen", "amount": yen},
 				object{"side": "CREDIT", "account": "yen.capital", "amount": yen})
 		}
 		batch = append(batch, e)
@@ -234,7 +238,8 @@ func TestChainOverHTTP(t *testing.T) {
 		Entries int64
 		Batch   int64
 		Fault   string
-	}) {
+	},
+	) {
 		d.finance.Get(base + "/chain/verification" + query).Want(http.StatusOK).Into(&v)
 		return v
 	}

@@ -210,19 +210,29 @@ func TestRejectionsNameTheField(t *testing.T) {
 		slug   string
 		field  string
 	}{
-		{"unbalanced", with(lines(line("DEBIT", "cash", "5.00"), line("CREDIT", "income", "4.99"))),
-			422, "rejected", "body.lines"},
-		{"unknown account", with(lines(line("DEBIT", "cash", "5.00"), line("CREDIT", "nowhere", "5.00"))),
-			422, "rejected", "body.lines[1].account"},
+		{
+			"unbalanced", with(lines(line("DEBIT", "cash", "5.00"), line("CREDIT", "income", "4.99"))),
+			422, "rejected", "body.lines",
+		},
+		{
+			"unknown account", with(lines(line("DEBIT", "cash", "5.00"), line("CREDIT", "nowhere", "5.00"))),
+			422, "rejected", "body.lines[1].account",
+		},
 		{"overdrawn", entry("2026-03-01", "wallet", "cash", "0.01"), 409, "limit-exceeded", "body.lines[0].amount"},
 		{"zero", entry("2026-03-01", "cash", "income", "0.00"), 422, "rejected", "body.lines[0].amount"},
 		{"negative", entry("2026-03-01", "cash", "income", "-5.00"), 422, "rejected", "body.lines[0].amount"},
-		{"too large", entry("2026-03-01", "cash", "income", "10000000000000.01"), 422, "rejected",
-			"body.lines[0].amount"},
-		{"beyond int64", entry("2026-03-01", "cash", "income", "99999999999999999.00"), 422, "validation",
-			"body.lines[0].amount.amount"},
-		{"more decimals than the currency", entry("2026-03-01", "cash", "income", "5.001"), 422, "validation",
-			"body.lines[0].amount.amount"},
+		{
+			"too large", entry("2026-03-01", "cash", "income", "10000000000000.01"), 422, "rejected",
+			"body.lines[0].amount",
+		},
+		{
+			"beyond int64", entry("2026-03-01", "cash", "income", "99999999999999999.00"), 422, "validation",
+			"body.lines[0].amount.amount",
+		},
+		{
+			"more decimals than the currency", entry("2026-03-01", "cash", "income", "5.001"), 422, "validation",
+			"body.lines[0].amount.amount",
+		},
 		{"no lines", with(lines()), 422, "validation", "body.lines"},
 		{"no such day", entry("2026-02-30", "cash", "income", "5.00"), 422, "validation", "body.effective_date"},
 		{"other currency", with(lines(
