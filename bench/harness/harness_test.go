@@ -121,7 +121,7 @@ func TestFailuresAreCountedAndNamed(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64
 	stats := Drive(t.Context(), Load{
-		Name: "failing", Clients: 4, Duration: 20 * time.Millisecond,
+		Name: "failing", Clients: 4, Duration: time.Second,
 		Op: func(context.Context, int64) error {
 			if calls.Add(1)%2 == 0 {
 				return errors.New("no luck")
@@ -143,7 +143,7 @@ func TestFailuresAreCountedAndNamed(t *testing.T) {
 func TestWarmupIsNotCounted(t *testing.T) {
 	t.Parallel()
 	stats := Drive(t.Context(), Load{
-		Name: "warm", Rate: 500, Seed: 3, Warmup: 100 * time.Millisecond, Duration: 100 * time.Millisecond,
+		Name: "warm", Rate: 200, Seed: 3, Warmup: time.Second, Duration: time.Second,
 		Op: func(context.Context, int64) error { return nil },
 	}, nil)
 	if stats.Count == 0 || stats.Count >= stats.Sent {

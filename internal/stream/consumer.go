@@ -17,8 +17,8 @@ import (
 
 // Limits of a consumer.
 const (
-	// ConsumeBatchMax bounds how many events of a partition share one transaction.
-	ConsumeBatchMax = 100
+	// ConsumeBatchMax bounds how many events share one transaction.
+	ConsumeBatchMax = 200
 	pollRecordsMax  = 1000
 	// HandleAttemptsMax is how often an event is tried that cannot be handled,
 	// before it becomes a dead letter.
@@ -143,32 +143,69 @@ func (c *Consumer) watchJoin(ctx context.Context, client *kgo.Client) {
 	}
 }
 
-// handleFetches works on all partitions of a poll at once, on each in order,
-// and commits the offsets of what was handled.
+// handleFetches handles what a poll brought and commits its offsets: together
+// in as few transactions as possible, for each commit waits for the disk; and
+// when that fails, each partition by itself, so that one event that cannot be
+// handled holds up its own partition only.
 func (c *Consumer) handleFetches(ctx context.Context, client *kgo.Client, fetches kgo.Fetches) {
-	var wait sync.WaitGroup
-	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-		if len(p.Records) == 0 {
-			return
+	for chunk := range slices.Chunk(fetches.Records(), ConsumeBatchMax) {
+		if ctx.Err() != nil {
+			return // stopping: what is left is fetched again after the restart
 		}
+		if c.handleTogether(ctx, chunk) {
+			c.commit(ctx, client, chunk...)
+			continue
+		}
+		c.handleApart(ctx, client, chunk)
+	}
+}
+
+// handleTogether handles records of any partitions in one transaction; false
+// means that it had no effect.
+func (c *Consumer) handleTogether(ctx context.Context, records []*kgo.Record) bool {
+	deliveries := make([]delivery, 0, len(records))
+	for _, record := range records {
+		env, err := event.Parse(record.Value)
+		if err != nil {
+			return false
+		}
+		deliveries = append(deliveries, delivery{env: env, record: record})
+	}
+	if err := c.handle(ctx, deliveries); err != nil {
+		c.log.InfoContext(ctx, "handling partitions apart", "count", len(deliveries), "cause", err)
+		return false
+	}
+	return true
+}
+
+// handleApart works on all partitions at once, on each in order.
+func (c *Consumer) handleApart(ctx context.Context, client *kgo.Client, records []*kgo.Record) {
+	type place struct {
+		topic     string
+		partition int32
+	}
+	partitions := make(map[place][]*kgo.Record)
+	for _, record := range records {
+		at := place{record.Topic, record.Partition}
+		partitions[at] = append(partitions[at], record)
+	}
+	var wait sync.WaitGroup
+	for _, own := range partitions {
 		wait.Go(func() {
-			for chunk := range slices.Chunk(p.Records, ConsumeBatchMax) {
-				if !c.handleChunk(ctx, client, chunk) {
-					return // stopping: what is left is fetched again after the restart
-				}
-				c.commit(ctx, client, chunk[len(chunk)-1])
+			if c.handleChunk(ctx, client, own) {
+				c.commit(ctx, client, own[len(own)-1])
 			}
 		})
-	})
+	}
 	wait.Wait()
 }
 
-func (c *Consumer) commit(ctx context.Context, client *kgo.Client, last *kgo.Record) {
+func (c *Consumer) commit(ctx context.Context, client *kgo.Client, records ...*kgo.Record) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
-	if err := client.CommitRecords(ctx, last); err != nil {
+	if err := client.CommitRecords(ctx, records...); err != nil {
 		// Harmless: the events come again and the inbox knows them.
-		c.log.WarnContext(ctx, "offset not committed", "topic", last.Topic, "partition", last.Partition, "error", err)
+		c.log.WarnContext(ctx, "offsets not committed", "records", len(records), "error", err)
 	}
 }
 

@@ -309,8 +309,8 @@ func TestPoisonEventBecomesADeadLetterAndCanBeReplayed(t *testing.T) {
 		t.Fatalf("dead letters: %d, %v; want 2", letters, err)
 	}
 	mu.Lock()
-	// One try within the chunk may come before the tries by itself.
-	if attempts < stream.HandleAttemptsMax || attempts > stream.HandleAttemptsMax+1 {
+	// Tries together with other events may come before those by itself.
+	if attempts < stream.HandleAttemptsMax || attempts > stream.HandleAttemptsMax+2 {
 		t.Errorf("the poison was tried %d times, want %d", attempts, stream.HandleAttemptsMax)
 	}
 	mu.Unlock()
