@@ -58,13 +58,14 @@ func (c *Consumer) bury(ctx context.Context, client *kgo.Client, record *kgo.Rec
 
 // DeadLetter is an event that a consumer could not handle.
 type DeadLetter struct {
+	// Key is the record's: the application, loan or customer id.
+	Key      string    `json:"key"`
 	Consumer string    `json:"consumer"`
 	Error    string    `json:"error"`
 	Topic    string    `json:"topic"`
 	Offset   string    `json:"offset"`
 	At       time.Time `json:"at"`
 	Value    []byte    `json:"-"`
-	key      []byte
 }
 
 // DeadLetters reads every dead letter that is in the topic now and hands it to fn.
@@ -120,7 +121,7 @@ func deadLetterEnds(ctx context.Context, admin *kadm.Client) (map[int32]int64, e
 }
 
 func deadLetter(record *kgo.Record) DeadLetter {
-	letter := DeadLetter{Value: record.Value, At: record.Timestamp, key: record.Key}
+	letter := DeadLetter{Value: record.Value, At: record.Timestamp, Key: string(record.Key)}
 	for _, h := range record.Headers {
 		switch h.Key {
 		case headerConsumer:
@@ -155,7 +156,7 @@ func ReplayDeadLetters(ctx context.Context, seeds []string, consumer string) (in
 		if err != nil || sent[env.ID] {
 			return nil // it would only come back as another dead letter
 		}
-		record := &kgo.Record{Topic: letter.Topic, Key: letter.key, Value: letter.Value}
+		record := &kgo.Record{Topic: letter.Topic, Key: []byte(letter.Key), Value: letter.Value}
 		if err := producer.ProduceSync(ctx, record).FirstErr(); err != nil {
 			return fmt.Errorf("replaying a dead letter of %s: %w", letter.Topic, err)
 		}

@@ -300,7 +300,7 @@ func TestPoisonEventBecomesADeadLetterAndCanBeReplayed(t *testing.T) {
 	}
 	letters := 0
 	err := stream.DeadLetters(t.Context(), b.seeds, func(letter stream.DeadLetter) error {
-		if letter.Consumer == name {
+		if letter.Consumer == name && letter.Key == app.String() {
 			letters++
 		}
 		return nil
