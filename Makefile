@@ -29,10 +29,13 @@ COVER_MIN   ?= 80
 GOLANGCI_VERSION    := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
 
+# Packages whose work is concurrent.
+RACE_PKG    ?= ./internal/app ./internal/command ./internal/groupcommit ./internal/stream
+
 # An archive of the Go vulnerability database, for machines that cannot reach it.
 VULNDB_TGZ  ?= ../shared/data/go-vulndb-20260821.tgz
 
-.PHONY: help build demo up clean test test-race test-kafka cover lint fmt vulncheck check openapi devexec
+.PHONY: help build demo up clean test test-race race test-kafka cover lint fmt vulncheck check openapi devexec
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,7 +88,10 @@ vulncheck: $(BIN)/govulncheck-$(GOVULNCHECK_VERSION) ## Look for known vulnerabi
 	go run ./internal/tools/vulndb -archive "$(VULNDB_TGZ)" -out $(BIN)/vulndb -govulncheck $<
 	$< -db file://$(BIN)/vulndb $(PKG)
 
-check: lint vulncheck test ## Everything a change has to pass
+check: lint vulncheck test race ## Everything a change has to pass
+
+race: ## Run the concurrent packages under the race detector (needs a C compiler)
+	@$(MAKE) --no-print-directory test-race PKG="$(RACE_PKG)"
 
 openapi: build ## Write docs/openapi.json anew from the services' own descriptions
 	@$(BIN)/tenor openapi > $(BIN)/openapi.json

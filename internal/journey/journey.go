@@ -73,6 +73,16 @@ type Borrower struct {
 	Client *client.Client
 }
 
+// loginPause keeps a patient client below the limits of guessing.
+const loginPause = 700 * time.Millisecond
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
 // password of every borrower that a journey registers.
 const password = "correct horse battery staple"
 
@@ -94,8 +104,9 @@ func Register(ctx context.Context, c *client.Client, name string) (*Borrower, er
 	defer cancel()
 	err = client.Until(ctx, "the login", func() (bool, error) {
 		token, err := Login(ctx, c, b.Email, password)
-		if client.Status(err) == http.StatusUnauthorized {
-			return false, nil // identity has not heard of the registration yet
+		if status := client.Status(err); status == http.StatusUnauthorized || status == http.StatusTooManyRequests {
+			pause(ctx, loginPause) // identity has not heard of the registration yet; guessing is slowed down
+			return false, nil
 		}
 		b.Client = c.As(token)
 		return err == nil, err
