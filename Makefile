@@ -29,6 +29,11 @@ COVER_MIN   ?= 80
 GOLANGCI_VERSION    := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
 
+# A file of schedule vectors and the tools that tests ask for a second opinion;
+# `make test` says which of them were not there.
+VECTORS     ?= ../shared/vectors/open.json
+SECOND_OPINIONS := pdfsig openssl qpdf pdftotext hledger bean-check
+
 # Packages whose work is concurrent.
 RACE_PKG    ?= ./internal/app ./internal/command ./internal/groupcommit ./internal/stream
 
@@ -55,8 +60,12 @@ clean: devexec ## Remove the kept data, the built binaries and the tools
 
 test: devexec ## Run all tests, then lint every SQL statement that they executed
 	@rm -rf $(SQL_LOG)
-	@TENOR_TEST_SQL_LOG_DIR=$(SQL_LOG) $(BIN)/devexec -- go test -timeout $(TEST_TIME) $(TESTFLAGS) $(PKG)
+	@export TENOR_TEST_VECTORS="$$(test -f "$(VECTORS)" && realpath "$(VECTORS)")"; \
+		TENOR_TEST_SQL_LOG_DIR=$(SQL_LOG) $(BIN)/devexec -- go test -timeout $(TEST_TIME) $(TESTFLAGS) $(PKG)
 	@TENOR_TEST_SQL_LINT_DIR=$(SQL_LOG) go test -count=1 ./internal/database/sqllint
+	@for tool in $(SECOND_OPINIONS); do command -v $$tool > /dev/null || \
+		echo "NOT RUN: the tests that ask $$tool; it is not installed"; done
+	@test -f "$(VECTORS)" || echo "NOT RUN: the schedule vectors; there is no $(VECTORS)"
 
 test-race: devexec ## Run all tests under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 $(BIN)/devexec -- go test -race -timeout $(TEST_TIME) $(TESTFLAGS) $(PKG)

@@ -127,12 +127,12 @@ func TestReadRefusesOtherFiles(t *testing.T) {
 	}
 }
 
-// TestVectorFile runs the file named by TENOR_VECTORS, where there is one.
+// TestVectorFile runs the file named by TENOR_TEST_VECTORS, where there is one.
 func TestVectorFile(t *testing.T) {
 	t.Parallel()
-	name := os.Getenv("TENOR_VECTORS")
+	name := os.Getenv("TENOR_TEST_VECTORS")
 	if name == "" {
-		t.Skip("TENOR_VECTORS names no file of vectors")
+		t.Skip("NOT RUN: TENOR_TEST_VECTORS names no file of vectors")
 	}
 	f, err := os.Open(name)
 	if err != nil {
