@@ -200,6 +200,7 @@ func (b *batch) queueRest(statements *pgx.Batch, batchID uuid.UUID, fresh []*ite
 	statements.Queue(`
 		insert into ledger_batch (id, recorded_at, entries, hash) values ($1, $2, $3, $4)`,
 		batchID, b.now, int64(len(fresh)), hash[:])
+	statements.Queue(`insert into ledger_unsealed (recorded_at, batch_id) values ($1, $2)`, b.now, batchID)
 }
 
 // queueRejections keeps the answers that depended on the books.

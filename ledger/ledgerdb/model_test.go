@@ -51,7 +51,7 @@ type duel struct {
 func (d *duel) reset() error {
 	tables := []string{
 		"ledger_pending_line", "ledger_pending",
-		"ledger_line", "ledger_entry", "ledger_batch", "ledger_reversal", "ledger_rejection", "ledger_limit",
+		"ledger_line", "ledger_entry", "ledger_batch", "ledger_unsealed", "ledger_seal", "ledger_reversal", "ledger_rejection", "ledger_limit",
 		"ledger_account", "ledger_gl", "ledger_period_event",
 	}
 	err := d.in(func(tx database.Tx) error {

@@ -33,6 +33,10 @@ type sealedBatch struct {
 	Hash       []byte
 	Seq        int64
 	ChainHash  []byte
+	// KnownThrough is the latest instant of recording in the chain up to here.
+	KnownThrough time.Time
+	// Late says that an earlier place had reached this batch's instant already.
+	Late bool
 }
 
 // link is the hash of the chain at this batch, given the one before.
@@ -54,28 +58,36 @@ func (b sealedBatch) link(prev []byte) []byte {
 // Head returns the end of the chain; of an empty chain it is the zero Seq and
 // no hash.
 func Head(ctx context.Context, tx database.Tx) (ChainHead, error) {
+	head, _, err := chainEnd(ctx, tx)
+	return head, err
+}
+
+// chainEnd returns the head and the latest instant of recording up to it.
+func chainEnd(ctx context.Context, tx database.Tx) (ChainHead, time.Time, error) {
 	var head ChainHead
+	var through time.Time
 	err := tx.QueryRow(ctx, `
-		select seq, chain_hash from ledger_batch where seq is not null order by seq desc limit 1`).
-		Scan(&head.Seq, &head.Hash)
+		select seq, chain_hash, known_through from ledger_seal order by seq desc limit 1`).
+		Scan(&head.Seq, &head.Hash, &through)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return ChainHead{}, fmt.Errorf("reading the head of the chain: %w", err)
+		return ChainHead{}, time.Time{}, fmt.Errorf("reading the head of the chain: %w", err)
 	}
-	return head, nil
+	return head, through.UTC(), nil
 }
 
 // Seal appends committed batches to the chain, SealBatchesMax at most, and
-// returns how many it took and the new head. It takes batches by their state,
-// so that one whose transaction commits late is sealed later, not passed over.
-// Of two that seal at once one does it again.
+// returns how many it took and the new head. It takes batches from a queue, so
+// that one whose transaction commits late is sealed later, not passed over. Of
+// two that seal at once one does it again.
 func Seal(ctx context.Context, tx database.Tx) (int, ChainHead, error) {
-	head, err := Head(ctx, tx)
+	head, through, err := chainEnd(ctx, tx)
 	if err != nil {
 		return 0, ChainHead{}, err
 	}
 	rows, err := tx.Query(ctx, `
-		select id, recorded_at, entries, hash
-		  from ledger_batch where seq is null order by recorded_at, id limit $1`, SealBatchesMax)
+		select b.id, b.recorded_at, b.entries, b.hash
+		  from ledger_unsealed u join ledger_batch b on b.id = u.batch_id
+		 order by u.recorded_at, u.batch_id limit $1`, SealBatchesMax)
 	if err != nil {
 		return 0, ChainHead{}, fmt.Errorf("reading batches to seal: %w", err)
 	}
@@ -89,23 +101,54 @@ func Seal(ctx context.Context, tx database.Tx) (int, ChainHead, error) {
 	if len(batches) == 0 {
 		return 0, head, nil
 	}
+	for i := range batches {
+		head, through = batches[i].seal(head, through)
+	}
+	return len(batches), head, insertSeals(ctx, tx, batches)
+}
+
+// seal gives b the place after head and returns the new head.
+func (b *sealedBatch) seal(head ChainHead, through time.Time) (ChainHead, time.Time) {
+	b.Seq = head.Seq + 1
+	b.ChainHash = b.link(head.Hash)
+	b.Late, b.KnownThrough = !b.RecordedAt.After(through), through
+	if !b.Late {
+		b.KnownThrough = b.RecordedAt.UTC()
+	}
+	return ChainHead{Seq: b.Seq, Hash: b.ChainHash}, b.KnownThrough
+}
+
+// insertSeals takes the batches out of the queue first: there the second of two
+// that seal at once waits, and starts again.
+func insertSeals(ctx context.Context, tx database.Tx, batches []sealedBatch) error {
 	ids, seqs, hashes := make([]uuid.UUID, len(batches)), make([]int64, len(batches)), make([][]byte, len(batches))
+	recorded, through := make([]time.Time, len(batches)), make([]time.Time, len(batches))
+	late := make([]bool, len(batches))
 	for i, b := range batches {
-		b.Seq = head.Seq + 1
-		head = ChainHead{Seq: b.Seq, Hash: b.link(head.Hash)}
-		ids[i], seqs[i], hashes[i] = b.ID, head.Seq, head.Hash
+		ids[i], seqs[i], hashes[i] = b.ID, b.Seq, b.ChainHash
+		recorded[i], through[i], late[i] = b.RecordedAt, b.KnownThrough, b.Late
 	}
 	tag, err := tx.Exec(ctx, `
-		update ledger_batch set seq = u.seq, chain_hash = u.chain_hash
-		  from unnest($1::uuid[], $2::bigint[], $3::bytea[]) as u (id, seq, chain_hash)
-		 where ledger_batch.id = u.id and ledger_batch.seq is null`, ids, seqs, hashes)
+		delete from ledger_unsealed
+		 where (recorded_at, batch_id) in
+		       (select u.recorded_at, u.batch_id from unnest($1::timestamptz[], $2::uuid[]) as u (recorded_at, batch_id))`,
+		recorded, ids)
 	if err != nil {
-		return 0, ChainHead{}, fmt.Errorf("sealing batches: %w", err)
+		return fmt.Errorf("taking batches to seal: %w", err)
 	}
 	if tag.RowsAffected() != int64(len(batches)) {
-		return 0, ChainHead{}, fmt.Errorf("sealing batches: %d of %d were there", tag.RowsAffected(), len(batches))
+		return fmt.Errorf("sealing batches: %d of %d were there", tag.RowsAffected(), len(batches))
 	}
-	return len(batches), head, nil
+	_, err = tx.Exec(ctx, `
+		insert into ledger_seal (seq, batch_id, recorded_at, chain_hash, known_through, late)
+		select u.seq, u.batch_id, u.recorded_at, u.chain_hash, u.known_through, u.late
+		  from unnest($1::bigint[], $2::uuid[], $3::timestamptz[], $4::bytea[], $5::timestamptz[], $6::boolean[])
+		       as u (seq, batch_id, recorded_at, chain_hash, known_through, late)`,
+		seqs, ids, recorded, hashes, through, late)
+	if err != nil {
+		return fmt.Errorf("sealing batches: %w", err)
+	}
+	return nil
 }
 
 // SealAll seals until nothing is left, each step in its own transaction, and

@@ -41,6 +41,8 @@ type Verified struct {
 	Head    ChainHead
 	Entries int64
 	Lines   int64
+	// through is the latest instant of recording up to the head.
+	through time.Time
 }
 
 // verifyBatches bounds the batches that are in memory at once.
@@ -84,8 +86,10 @@ func verify(
 // page verifies the batches after v.
 func (v Verified) page(ctx context.Context, tx database.Tx, kept *ChainHead) (Verified, bool, error) {
 	rows, err := tx.Query(ctx, `
-		select id, recorded_at, entries, hash, seq, chain_hash
-		  from ledger_batch where seq > $1 order by seq limit $2`, v.Head.Seq, verifyBatches)
+		select s.batch_id, coalesce(b.recorded_at, s.recorded_at), coalesce(b.entries, 0), coalesce(b.hash, ''::bytea),
+		       s.seq, s.chain_hash, s.known_through, s.late
+		  from ledger_seal s left join ledger_batch b on b.id = s.batch_id and b.recorded_at = s.recorded_at
+		 where s.seq > $1 order by s.seq limit $2`, v.Head.Seq, verifyBatches)
 	if err != nil {
 		return v, false, fmt.Errorf("reading the chain: %w", err)
 	}
@@ -106,14 +110,19 @@ func (v Verified) page(ctx context.Context, tx database.Tx, kept *ChainHead) (Ve
 		if b.Seq != v.Head.Seq+1 {
 			return v, false, fault("is missing")
 		}
-		if string(b.link(v.Head.Hash)) != string(b.ChainHash) {
+		want := b
+		head, through := want.seal(v.Head, v.through)
+		if string(head.Hash) != string(b.ChainHash) {
 			return v, false, fault("does not continue the chain")
+		}
+		if want.Late != b.Late || !through.Equal(b.KnownThrough) {
+			return v, false, fault("has another instant in the chain than its own")
 		}
 		lines, err := b.verify(content[b.ID])
 		if err != nil {
 			return v, false, err
 		}
-		v.Head = ChainHead{Seq: b.Seq, Hash: b.ChainHash}
+		v.Head, v.through = head, through
 		v.Entries += b.Entries
 		v.Lines += lines
 		if kept != nil && kept.Seq == b.Seq && string(kept.Hash) != string(b.ChainHash) {
@@ -252,6 +261,18 @@ var derivedChecks = []struct{ what, sql string }{
 	{"it belongs to no batch", `
 		select e.id from ledger_entry e left join ledger_batch b on b.id = e.batch_id
 		 where b.id is null order by e.id limit 1`},
+	{"is a batch that is neither in the chain nor waiting for it", `
+		select b.id
+		  from ledger_batch b
+		  left join ledger_seal s on s.batch_id = b.id
+		  left join ledger_unsealed u on u.batch_id = b.id and u.recorded_at = b.recorded_at
+		 where s.batch_id is null and u.batch_id is null order by b.id limit 1`},
+	{"is a batch that waits for the chain but is not there, or is in the chain already", `
+		select u.batch_id
+		  from ledger_unsealed u
+		  left join ledger_batch b on b.id = u.batch_id
+		  left join ledger_seal s on s.batch_id = u.batch_id
+		 where b.id is null or s.batch_id is not null order by u.batch_id limit 1`},
 	{"it has lines but no entry", `
 		select l.entry_id from ledger_line l left join ledger_entry e on e.id = l.entry_id
 		 where e.id is null order by l.entry_id limit 1`},

@@ -106,9 +106,18 @@ var tamperings = []string{
 	`update ledger_batch set recorded_at = '2026-03-20 00:00:00+00'
 	  where id = (select batch_id from ledger_entry where id = $1)`,
 	`update ledger_batch set hash = '\x00' where id = (select batch_id from ledger_entry where id = $1)`,
-	`update ledger_batch set chain_hash = '\x00' where id = (select batch_id from ledger_entry where id = $1)`,
-	`update ledger_batch set seq = seq + 100 where id = (select batch_id from ledger_entry where id = $1)`,
-	`update ledger_batch set seq = null, chain_hash = null where id = (select batch_id from ledger_entry where id = $1)`,
+	`update ledger_seal set chain_hash = '\x00' where batch_id = (select batch_id from ledger_entry where id = $1)`,
+	`update ledger_seal set seq = seq + 100 where batch_id = (select batch_id from ledger_entry where id = $1)`,
+	`update ledger_seal set recorded_at = '2026-03-20 00:00:00+00'
+	  where batch_id = (select batch_id from ledger_entry where id = $1)`,
+	`update ledger_seal set known_through = '2026-03-20 00:00:00+00'
+	  where batch_id = (select batch_id from ledger_entry where id = $1)`,
+	`update ledger_seal set late = not late where batch_id = (select batch_id from ledger_entry where id = $1)`,
+	`update ledger_seal set batch_id = '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e'
+	  where batch_id = (select batch_id from ledger_entry where id = $1)`,
+	`delete from ledger_seal where batch_id = (select batch_id from ledger_entry where id = $1)`,
+	`insert into ledger_unsealed (recorded_at, batch_id)
+	 select recorded_at, batch_id from ledger_entry where id = $1`,
 	`delete from ledger_batch where id = (select batch_id from ledger_entry where id = $1)`,
 	`update ledger_account set currency = 'USD'
 	  where id = (select account_id from ledger_line where entry_id = $1 and line_no = 0)`,
