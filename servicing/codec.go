@@ -2,7 +2,6 @@ package servicing
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -12,166 +11,214 @@ import (
 	"github.com/tenor-lending/tenor/internal/money"
 )
 
-// codecVersion is the first byte of an encoded loan: a new form is a new
-// version, and DecodeLoan reads every version that is still stored somewhere.
+// codecVersion is the first byte of an encoded loan. A new layout gets the next
+// number, and visit keeps reading the older ones.
 const codecVersion = 1
 
-// EncodeLoan writes the state of a loan in a compact binary form. The terms are
-// in it as JSON, because that is the form in which they were signed; all
-// amounts are varints of minor units in the currency of the loan.
-//
-// It is a snapshot of the fold and nothing more: Replay gives the same loan.
+// codecListMax bounds every list and text of an encoded loan.
+const codecListMax = 1 << 20
+
+// EncodeLoan returns the state in a compact binary form, for storage. It holds
+// everything: DecodeLoan gives the same loan again.
 func EncodeLoan(l *Loan) ([]byte, error) {
-	terms, err := json.Marshal(l.Terms)
-	if err != nil {
-		return nil, fmt.Errorf("encoding terms of loan %s: %w", l.ID, err)
-	}
-	allocation, err := json.Marshal(l.Allocation)
-	if err != nil {
-		return nil, fmt.Errorf("encoding allocation order of loan %s: %w", l.ID, err)
-	}
-	const head, rowSize = 256, 40
-	w := &encoder{data: make([]byte, 0, head+len(terms)+rowSize*len(l.Instalments))}
-	w.data = append(w.data, codecVersion)
-	for _, id := range []uuid.UUID{l.ID, l.ApplicationID, l.CustomerID, l.BookID, l.Disbursement.ID} {
-		w.data = append(w.data, id[:]...)
-	}
-	w.text(string(l.Status))
-	w.text(string(terms))
-	w.text(l.ScheduleHash)
-	w.text(string(allocation))
-	w.number(l.Overpaid.Minor())
-	if d := &l.Disbursement; d.ID != uuid.Nil {
-		for _, amount := range []money.Amount{d.Gross, d.Net, d.LenderFees, d.ThirdPartyFees} {
-			w.number(amount.Minor())
-		}
-	}
-	for _, date := range []civil.Date{l.ActivatedOn, l.DisbursedOn, l.LastPaidOn, l.RepaidOn, l.ClosedOn} {
-		w.date(date)
-	}
-	w.number(l.Version)
-	w.number(int64(len(l.Instalments)))
-	for i := range l.Instalments {
-		row := &l.Instalments[i]
-		w.number(int64(row.Number))
-		w.date(row.Due)
-		w.parts(row.Charged)
-		w.parts(row.Accrued)
-		w.parts(row.Paid)
-		w.date(row.OverdueOn)
-	}
-	return w.data, nil
+	c := codec{buf: make([]byte, 0, 384+len(l.Instalments)*48), currency: l.Currency()}
+	c.buf = append(c.buf, codecVersion)
+	copied := *l // visit has one signature for both ways and writes nothing here
+	c.loan(&copied)
+	return c.buf, c.err
 }
 
-// DecodeLoan reads what EncodeLoan wrote. The error is ErrCorrupt.
+// DecodeLoan reads what EncodeLoan wrote. It returns ErrCorrupt for anything else.
 func DecodeLoan(data []byte) (Loan, error) {
-	r := &decoder{data: data}
-	if version := r.take(1); len(version) != 1 || version[0] != codecVersion {
-		return Loan{}, fmt.Errorf("%w: a stored loan of an unknown version", ErrCorrupt)
+	c := codec{buf: data, reading: true}
+	var version byte
+	if c.octet(&version); c.err == nil && version != codecVersion {
+		c.fail("layout %d", version)
 	}
 	var l Loan
-	for _, id := range []*uuid.UUID{&l.ID, &l.ApplicationID, &l.CustomerID, &l.BookID, &l.Disbursement.ID} {
-		copy(id[:], r.take(len(id)))
+	if c.err == nil {
+		c.loan(&l)
 	}
-	l.Status = Status(r.text())
-	if err := json.Unmarshal(r.textBytes(), &l.Terms); err != nil {
-		return Loan{}, fmt.Errorf("%w: terms of loan %s: %w", ErrCorrupt, l.ID, err)
+	if c.err == nil && len(c.buf) > 0 {
+		c.fail("%d bytes too many", len(c.buf))
 	}
-	r.currency = l.Currency()
-	l.ScheduleHash = r.text()
-	if err := json.Unmarshal(r.textBytes(), &l.Allocation); err != nil {
-		return Loan{}, fmt.Errorf("%w: allocation order of loan %s: %w", ErrCorrupt, l.ID, err)
-	}
-	l.Overpaid = r.amount()
-	if d := &l.Disbursement; d.ID != uuid.Nil {
-		d.Gross, d.Net, d.LenderFees, d.ThirdPartyFees = r.amount(), r.amount(), r.amount(), r.amount()
-	}
-	for _, date := range []*civil.Date{&l.ActivatedOn, &l.DisbursedOn, &l.LastPaidOn, &l.RepaidOn, &l.ClosedOn} {
-		*date = r.date()
-	}
-	l.Version = r.number()
-	count := r.number()
-	if count < 0 || count > int64(len(data)) { // a row takes more than a byte
-		return Loan{}, fmt.Errorf("%w: loan %s has %d instalments", ErrCorrupt, l.ID, count)
-	}
-	l.Instalments = make([]Instalment, count)
-	for i := range l.Instalments {
-		row := &l.Instalments[i]
-		row.Number, row.Due = int(r.number()), r.date()
-		row.Charged, row.Accrued, row.Paid = r.parts(), r.parts(), r.parts()
-		row.OverdueOn = r.date()
-	}
-	if r.short || len(r.data) > 0 {
-		return Loan{}, fmt.Errorf("%w: the stored state of loan %s has another length", ErrCorrupt, l.ID)
+	if c.err != nil {
+		return Loan{}, c.err
 	}
 	return l, nil
 }
 
-type encoder struct{ data []byte }
-
-func (w *encoder) number(n int64) { w.data = binary.AppendVarint(w.data, n) }
-
-func (w *encoder) text(s string) {
-	w.number(int64(len(s)))
-	w.data = append(w.data, s...)
+// codec writes values to the end of buf, or reads them from its start: one
+// description of the layout serves both ways, so that they cannot differ.
+type codec struct {
+	buf      []byte
+	reading  bool
+	currency money.Currency // of the loan
+	err      error
 }
 
-// Dates are year, month and day in one number; zero is no date.
-const (
-	dayBits   = 5
-	monthBits = 4
-)
-
-func (w *encoder) date(d civil.Date) {
-	w.number(int64(d.Year)<<(monthBits+dayBits) | int64(d.Month)<<dayBits | int64(d.Day))
-}
-
-func (w *encoder) parts(p Parts) {
-	for _, part := range []money.Amount{p.Principal, p.Interest, p.Fees, p.Penalties} {
-		w.number(part.Minor())
+func (c *codec) fail(format string, args ...any) {
+	if c.err == nil {
+		c.err = fmt.Errorf("%w: encoded loan: %s", ErrCorrupt, fmt.Sprintf(format, args...))
 	}
+	c.buf = nil
 }
 
-type decoder struct {
-	data     []byte
-	currency money.Currency
-	short    bool
-}
-
-// take returns the next n bytes, or none and notes that there are fewer.
-func (r *decoder) take(n int) []byte {
-	if n < 0 || n > len(r.data) {
-		r.short, r.data = true, nil
+// take returns the next n bytes when reading.
+func (c *codec) take(n int) []byte {
+	if n < 0 || n > len(c.buf) {
+		c.fail("it ends early")
 		return nil
 	}
-	taken := r.data[:n]
-	r.data = r.data[n:]
-	return taken
+	head := c.buf[:n]
+	c.buf = c.buf[n:]
+	return head
 }
 
-func (r *decoder) number() int64 {
-	n, size := binary.Varint(r.data)
-	if size <= 0 {
-		r.short, r.data = true, nil
+func (c *codec) octet(v *byte) {
+	if !c.reading {
+		c.buf = append(c.buf, *v)
+	} else if b := c.take(1); b != nil {
+		*v = b[0]
+	}
+}
+
+func (c *codec) flag(v *bool) {
+	var b byte
+	if *v {
+		b = 1
+	}
+	c.octet(&b)
+	*v = b != 0
+}
+
+func (c *codec) int64(v *int64) {
+	if !c.reading {
+		c.buf = binary.AppendVarint(c.buf, *v)
+		return
+	}
+	value, n := binary.Varint(c.buf)
+	if n <= 0 {
+		c.fail("a number is broken")
+		return
+	}
+	*v, c.buf = value, c.buf[n:]
+}
+
+func (c *codec) int(v *int) {
+	wide := int64(*v)
+	c.int64(&wide)
+	*v = int(wide)
+}
+
+// size writes or reads the length of a list or text.
+func (c *codec) size(n int) int {
+	c.int(&n)
+	if n < 0 || n > codecListMax || (c.reading && n > len(c.buf)) {
+		c.fail("a list is too long")
 		return 0
 	}
-	r.data = r.data[size:]
 	return n
 }
 
-func (r *decoder) textBytes() []byte { return r.take(int(r.number())) }
-func (r *decoder) text() string      { return string(r.textBytes()) }
+func (c *codec) text(v *string) {
+	n := c.size(len(*v))
+	if !c.reading {
+		c.buf = append(c.buf, *v...)
+		return
+	}
+	b := c.take(n)
+	if known, ok := words[string(b)]; ok {
+		*v = known // no copy
+		return
+	}
+	*v = string(b)
+}
 
-func (r *decoder) date() civil.Date {
-	n := r.number()
-	return civil.Date{
-		Year: int(n >> (monthBits + dayBits)), Month: time.Month(n >> dayBits & (1<<monthBits - 1)),
-		Day: int(n & (1<<dayBits - 1)),
+func (c *codec) id(v *uuid.UUID) {
+	if !c.reading {
+		c.buf = append(c.buf, v[:]...)
+		return
+	}
+	copy(v[:], c.take(len(v)))
+}
+
+// date packs a date into a number; the zero date is 0.
+func (c *codec) date(v *civil.Date) {
+	packed := int64(v.Year)<<9 | int64(v.Month)<<5 | int64(v.Day)
+	c.int64(&packed)
+	if c.reading {
+		*v = civil.Date{Year: int(packed >> 9), Month: time.Month(packed >> 5 & 15), Day: int(packed & 31)}
+		if packed != 0 && !v.IsValid() {
+			c.fail("%v is no date", *v)
+		}
 	}
 }
 
-func (r *decoder) amount() money.Amount { return money.New(r.number(), r.currency) }
+// amount holds minor units in the currency of the loan.
+func (c *codec) amount(v *money.Amount) {
+	minor := v.Minor()
+	c.int64(&minor)
+	if c.reading {
+		*v = money.New(minor, c.currency)
+	} else if v.Currency() != c.currency {
+		c.fail("%s in a loan in %s", v, c.currency)
+	}
+}
 
-func (r *decoder) parts() Parts {
-	return Parts{Principal: r.amount(), Interest: r.amount(), Fees: r.amount(), Penalties: r.amount()}
+func (c *codec) parts(p *Parts) {
+	c.amount(&p.Principal)
+	c.amount(&p.Interest)
+	c.amount(&p.Fees)
+	c.amount(&p.Penalties)
+}
+
+// list lets each meet the elements of a list that is nil when it is empty.
+func list[T any](c *codec, v *[]T, each func(*T)) {
+	n := c.size(len(*v))
+	if c.reading && n > 0 {
+		*v = make([]T, n)
+	}
+	for i := 0; i < len(*v) && c.err == nil; i++ {
+		each(&(*v)[i])
+	}
+}
+
+// word is text that names one of a few values.
+func word[T ~string](c *codec, v *T) {
+	text := string(*v)
+	c.text(&text)
+	*v = T(text)
+}
+
+func (c *codec) loan(l *Loan) {
+	c.terms(&l.Terms)
+	c.currency = l.Currency()
+	c.id(&l.ID)
+	c.id(&l.ApplicationID)
+	c.id(&l.CustomerID)
+	c.id(&l.BookID)
+	word(c, &l.Status)
+	c.text(&l.ScheduleHash)
+	c.order(&l.Allocation)
+	c.amount(&l.Overpaid)
+	c.id(&l.Disbursement.ID)
+	c.amount(&l.Disbursement.Gross)
+	c.amount(&l.Disbursement.Net)
+	c.amount(&l.Disbursement.LenderFees)
+	c.amount(&l.Disbursement.ThirdPartyFees)
+	for _, on := range [...]*civil.Date{&l.ActivatedOn, &l.DisbursedOn, &l.LastPaidOn, &l.RepaidOn, &l.ClosedOn} {
+		c.date(on)
+	}
+	c.int64(&l.Version)
+	list(c, &l.Instalments, c.instalment)
+}
+
+func (c *codec) instalment(row *Instalment) {
+	c.int(&row.Number)
+	c.date(&row.Due)
+	c.parts(&row.Charged)
+	c.parts(&row.Accrued)
+	c.parts(&row.Paid)
+	c.date(&row.OverdueOn)
 }
