@@ -34,42 +34,113 @@ type AuditRow struct {
 // auditPageMax bounds one read of a chain during verification.
 const auditPageMax = 500
 
-// Audit appends a row to the audit chain of c.Subject in the caller's
-// transaction, for state changes that do not go through Run: those caused by
-// events.
+// Audit appends a row for each command to the audit chain of its Subject in the
+// caller's transaction, for state changes that do not go through Run: those
+// caused by events.
 func Audit(ctx context.Context, tx database.Tx, c Command, now time.Time) error {
-	return appendAudit(ctx, tx, c, now)
+	return appendAudit(ctx, tx, now, c)
 }
 
-func appendAudit(ctx context.Context, tx database.Tx, c Command, now time.Time) error {
-	actor, err := json.Marshal(c.Actor)
+// AuditAll is Audit for several commands.
+func AuditAll(ctx context.Context, tx database.Tx, now time.Time, commands ...Command) error {
+	return appendAudit(ctx, tx, now, commands...)
+}
+
+// auditColumns are rows to insert, as arrays.
+type auditColumns struct {
+	streams                  []uuid.UUID
+	seqs                     []int64
+	actors, actions, details []string
+	prevHashes, hashes       [][]byte
+}
+
+func (a *auditColumns) add(row *AuditRow) {
+	a.streams, a.seqs = append(a.streams, row.Stream), append(a.seqs, row.Seq)
+	a.actors, a.actions = append(a.actors, row.Actor), append(a.actions, row.Action)
+	a.details = append(a.details, row.Detail)
+	a.prevHashes, a.hashes = append(a.prevHashes, row.PrevHash), append(a.hashes, row.Hash)
+}
+
+func appendAudit(ctx context.Context, tx database.Tx, now time.Time, commands ...Command) error {
+	if len(commands) == 0 {
+		return nil
+	}
+	now = now.UTC().Truncate(time.Microsecond)
+	heads, err := auditHeads(ctx, tx, commands)
 	if err != nil {
-		return fmt.Errorf("encoding actor: %w", err)
+		return err
 	}
-	detail, err := json.Marshal(c.Detail)
-	if err != nil {
-		return fmt.Errorf("encoding audit detail of %s: %w", c.Name, err)
+	var columns auditColumns
+	for i := range commands {
+		c := &commands[i]
+		actor, err := json.Marshal(c.Actor)
+		if err != nil {
+			return fmt.Errorf("encoding actor: %w", err)
+		}
+		detail, err := json.Marshal(c.Detail)
+		if err != nil {
+			return fmt.Errorf("encoding audit detail of %s: %w", c.Name, err)
+		}
+		head, known := heads[c.Subject]
+		if !known {
+			head.Hash = []byte{}
+		}
+		row := AuditRow{
+			Stream: c.Subject, Seq: head.Seq + 1, RecordedAt: now, Actor: string(actor), Action: c.Name,
+			Detail: string(detail), PrevHash: head.Hash,
+		}
+		row.Hash = row.sum()
+		heads[c.Subject] = auditHead{Stream: c.Subject, Seq: row.Seq, Hash: row.Hash}
+		columns.add(&row)
 	}
-	row := AuditRow{
-		Stream: c.Subject, Seq: 1, RecordedAt: now.UTC().Truncate(time.Microsecond),
-		Actor: string(actor), Action: c.Name, Detail: string(detail), PrevHash: []byte{},
-	}
-	var last int64
-	err = tx.QueryRow(ctx, `
-		select seq, hash from audit where stream = $1 order by seq desc limit 1`, c.Subject).Scan(&last, &row.PrevHash)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("reading audit chain %s: %w", c.Subject, err)
-	}
-	row.Seq = last + 1
-	row.Hash = row.sum()
 	_, err = tx.Exec(ctx, `
 		insert into audit (stream, seq, recorded_at, actor, action, detail, prev_hash, hash)
-		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		row.Stream, row.Seq, row.RecordedAt, row.Actor, row.Action, row.Detail, row.PrevHash, row.Hash)
+		select u.stream, u.seq, $8, u.actor, u.action, u.detail, u.prev_hash, u.hash
+		  from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[])
+		       as u (stream, seq, actor, action, detail, prev_hash, hash)`,
+		columns.streams, columns.seqs, columns.actors, columns.actions, columns.details, columns.prevHashes,
+		columns.hashes, now)
 	if err != nil {
-		return fmt.Errorf("appending to audit chain %s: %w", c.Subject, err)
+		return fmt.Errorf("appending to %d audit chains: %w", len(heads), err)
 	}
 	return nil
+}
+
+// auditHead is the last row of a chain.
+type auditHead struct {
+	Stream uuid.UUID
+	Seq    int64
+	Hash   []byte
+}
+
+// auditHeads returns the ends of the chains of the commands, of those that have
+// a row.
+func auditHeads(ctx context.Context, tx database.Tx, commands []Command) (map[uuid.UUID]auditHead, error) {
+	heads := make(map[uuid.UUID]auditHead, len(commands))
+	seen := make(map[uuid.UUID]bool, len(commands))
+	var streams []uuid.UUID
+	for i := range commands {
+		if subject := commands[i].Subject; !seen[subject] {
+			seen[subject] = true
+			streams = append(streams, subject)
+		}
+	}
+	rows, err := tx.Query(ctx, `
+		select u.stream, a.seq, a.hash
+		  from unnest($1::uuid[]) as u (stream)
+		  join lateral (select seq, hash from audit where stream = u.stream order by seq desc limit 1) as a on true`,
+		streams)
+	if err != nil {
+		return nil, fmt.Errorf("reading audit chains: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[auditHead])
+	if err != nil {
+		return nil, fmt.Errorf("reading audit chains: %w", err)
+	}
+	for _, head := range list {
+		heads[head.Stream] = head
+	}
+	return heads, nil
 }
 
 // sum hashes every field with its length before it, so that no two different

@@ -6,9 +6,7 @@
 package command
 
 import (
-	"context"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,109 +81,3 @@ func NewRunner(db *database.DB, now func() time.Time) *Runner {
 
 // DB returns the database that the runner works on, for reads.
 func (r *Runner) DB() *database.DB { return r.db }
-
-// Run executes fn in one transaction together with its audit row and, when the
-// command has a key, with the record of its outcome. T must survive JSON.
-//
-// The same key with the same request gives the first outcome again; with
-// another request it is ErrKeyReused. Of several at once one runs and the others
-// wait for it, ErrInFlight if that takes too long. A rejected command changes
-// nothing and records nothing, so that the same key may be tried again.
-// fn gets the one instant that the whole transaction should use as now.
-func Run[T any](
-	ctx context.Context, r *Runner, c Command, fn func(tx database.Tx, now time.Time) (T, error),
-) (Result[T], error) {
-	now := r.now().UTC().Truncate(time.Microsecond) // what the database can store
-	result, err := attempt(ctx, r, c, now, fn)
-	if errors.Is(err, database.ErrAmbiguous) && c.Key.Value != "" {
-		// The key tells whether the lost answer was a yes: running again is safe.
-		result, err = attempt(ctx, r, c, now, fn)
-	}
-	return result, err
-}
-
-func attempt[T any](
-	ctx context.Context, r *Runner, c Command, now time.Time, fn func(tx database.Tx, now time.Time) (T, error),
-) (Result[T], error) {
-	var result Result[T]
-	err := database.InTx(ctx, r.db, func(tx database.Tx) error {
-		result = Result[T]{}
-		if c.Key.Value != "" {
-			replayed, err := claim(ctx, tx, c, now, &result.Value)
-			if err != nil || replayed {
-				result.Replayed = replayed
-				return err
-			}
-		}
-		value, err := fn(tx, now)
-		if err != nil {
-			return err
-		}
-		result.Value = value
-		if err := appendAudit(ctx, tx, c, now); err != nil {
-			return err
-		}
-		if c.Key.Value == "" {
-			return nil
-		}
-		return recordOutcome(ctx, tx, c, value)
-	})
-	if err != nil {
-		return Result[T]{}, err
-	}
-	return result, nil
-}
-
-// lockWait bounds how long a duplicate waits for the request that runs.
-const lockWait = `set local lock_timeout = '5s'`
-
-// claim takes the key for this transaction, or finds the outcome of an earlier
-// one and decodes it into outcome.
-func claim(ctx context.Context, tx database.Tx, c Command, now time.Time, outcome any) (bool, error) {
-	if _, err := tx.Exec(ctx, lockWait); err != nil {
-		return false, fmt.Errorf("setting lock timeout: %w", err)
-	}
-	tag, err := tx.Exec(ctx, `
-		insert into idempotency (actor, operation, key, request_hash, outcome, recorded_at)
-		values ($1, $2, $3, $4, '', $5)
-		on conflict (actor, operation, key) do nothing`,
-		c.Actor.ID, c.Name, c.Key.Value, c.Key.RequestHash[:], now)
-	if database.IsLockTimeout(err) {
-		return false, fmt.Errorf("%s: %w", c.Name, ErrInFlight)
-	}
-	if err != nil {
-		return false, fmt.Errorf("claiming idempotency key: %w", err)
-	}
-	if tag.RowsAffected() == 1 {
-		return false, nil
-	}
-	var hash []byte
-	var stored string
-	err = tx.QueryRow(ctx, `
-		select request_hash, outcome from idempotency where actor = $1 and operation = $2 and key = $3`,
-		c.Actor.ID, c.Name, c.Key.Value).Scan(&hash, &stored)
-	if err != nil {
-		return false, fmt.Errorf("reading idempotency key: %w", err)
-	}
-	if subtle.ConstantTimeCompare(hash, c.Key.RequestHash[:]) != 1 {
-		return false, fmt.Errorf("%s: %w", c.Name, ErrKeyReused)
-	}
-	if err := json.Unmarshal([]byte(stored), outcome); err != nil {
-		return false, fmt.Errorf("decoding stored outcome of %s: %w", c.Name, err)
-	}
-	return true, nil
-}
-
-func recordOutcome(ctx context.Context, tx database.Tx, c Command, value any) error {
-	outcome, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Errorf("encoding outcome of %s: %w", c.Name, err)
-	}
-	_, err = tx.Exec(ctx, `
-		update idempotency set outcome = $4 where actor = $1 and operation = $2 and key = $3`,
-		c.Actor.ID, c.Name, c.Key.Value, string(outcome))
-	if err != nil {
-		return fmt.Errorf("recording outcome of %s: %w", c.Name, err)
-	}
-	return nil
-}

@@ -319,3 +319,122 @@ func TestAuditChainHoldsUnderConcurrency(t *testing.T) {
 		t.Errorf("chain of %d rows, %v; want the %d that were acknowledged", length, err, acknowledged.Load())
 	}
 }
+
+// batch runs commands with the keys and bodies in one call; those with the body
+// "no" are refused.
+func (b *bundle) batch(subject uuid.UUID, keyAndBody ...[2]string) []command.Outcome[outcome] {
+	b.t.Helper()
+	commands := make([]command.Command, len(keyAndBody))
+	for i, pair := range keyAndBody {
+		commands[i] = command.Command{Name: "test", Actor: b.actor, Subject: subject, Key: b.key(pair[0], pair[1])}
+	}
+	outcomes, err := command.RunAll(b.t.Context(), b.runner, commands,
+		func(tx database.Tx, _ time.Time, open []int) ([]command.Outcome[outcome], error) {
+			done := make([]command.Outcome[outcome], len(open))
+			for i, at := range open {
+				if keyAndBody[at][1] == "no" {
+					done[i].Err = errRefused
+					continue
+				}
+				value, err := effect(b.t.Context(), tx)
+				if err != nil {
+					return nil, err
+				}
+				done[i].Value = value
+			}
+			return done, nil
+		})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return outcomes
+}
+
+var errRefused = errors.New("refused")
+
+// Each command of a batch has its own answer: new, repeated, refused or misused
+// keys beside each other, as if each had been sent alone.
+func TestCommandsOfABatchHaveTheirOwnAnswers(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	subject := uuid.New()
+	first := b.batch(subject, [2]string{"old", "body"})[0]
+	got := b.batch(subject, [][2]string{
+		{"new", "body"}, {"old", "body"}, {"old", "other"}, {"refused", "no"}, {"new", "body"}, {"new", "other"},
+		{"refused", "no"}, {"refused", "yes"}, {"refused", "no"},
+	}...)
+	for i, want := range []struct {
+		same     int // whose value it has
+		replayed bool
+		err      error
+	}{
+		{same: 0},
+		{same: -1, replayed: true},
+		{err: command.ErrKeyReused},
+		{err: errRefused},
+		{same: 0, replayed: true},
+		{err: command.ErrKeyReused},
+		{err: errRefused},
+		{same: 7}, // the key was free again
+		{err: errRefused},
+	} {
+		if !errors.Is(got[i].Err, want.err) || got[i].Replayed != want.replayed {
+			t.Errorf("command %d: %+v, want %+v", i, got[i], want)
+		}
+		if want.err != nil {
+			continue
+		}
+		value := first.Value
+		if want.same >= 0 {
+			value = got[want.same].Value
+		}
+		if diff := cmp.Diff(value, got[i].Value); diff != "" {
+			t.Errorf("command %d has another answer:\n%s", i, diff)
+		}
+	}
+	if n := b.effects(); n != 3 {
+		t.Errorf("%d effects, want 3", n)
+	}
+	if result, err := b.run(command.Command{
+		Name: "test", Actor: b.actor, Subject: subject, Key: b.key("refused", "no"),
+	}); !errors.Is(err, command.ErrKeyReused) {
+		t.Errorf("the refused request after its key was used: %+v, %v", result, err)
+	}
+	err := database.InReadTx(t.Context(), b.db, func(tx database.Tx) error {
+		length, err := command.VerifyAudit(t.Context(), tx, subject)
+		if length != 3 {
+			t.Errorf("audit chain of %d rows, want 3", length)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A batch and single commands with the same keys at once: one effect a key.
+func TestBatchesAndSinglesMeetOnTheirKeys(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const callers = 8
+	var wait sync.WaitGroup
+	for range callers {
+		wait.Go(func() {
+			for _, outcome := range b.batch(uuid.New(), [2]string{"k1", "body"}, [2]string{"k2", "body"}) {
+				if outcome.Err != nil {
+					t.Errorf("batch: %v", outcome.Err)
+				}
+			}
+		})
+		wait.Go(func() {
+			c := command.Command{Name: "test", Actor: b.actor, Subject: uuid.New(), Key: b.key("k2", "body")}
+			if _, err := b.run(c); err != nil {
+				t.Errorf("single: %v", err)
+			}
+		})
+	}
+	wait.Wait()
+	if n := b.effects(); n != 2 {
+		t.Errorf("%d effects, want 2", n)
+	}
+}
