@@ -102,10 +102,7 @@ func (p *platform) saveLoans(
 	}
 	return database.InTx(ctx, p.core, func(tx database.Tx) error {
 		now := time.Now().UTC().Truncate(time.Microsecond)
-		if err := loandb.Save(ctx, tx, now, "bench", activated...); err != nil {
-			return err
-		}
-		return loandb.Save(ctx, tx, now, "bench", paidOut...)
+		return loandb.Save(ctx, tx, now, "bench", append(activated, paidOut...)...)
 	})
 }
 

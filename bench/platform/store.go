@@ -119,10 +119,10 @@ func putApplications(ctx context.Context, db *database.DB, loans []signing) erro
 	})
 }
 
-// overdue counts the instalments that are marked overdue.
+// overdue counts the instalments that were found overdue.
 func (p *platform) overdue(ctx context.Context) (int64, error) {
 	var count int64
-	err := p.count(ctx, `select count(*)::bigint from loan_instalment where overdue_on is not null`, nil, &count)
+	err := p.count(ctx, `select count(*)::bigint from loan_fact where kind = 'WENT_OVERDUE'`, nil, &count)
 	if err != nil {
 		return 0, fmt.Errorf("counting overdue instalments: %w", err)
 	}
@@ -134,7 +134,7 @@ func (p *platform) overdue(ctx context.Context) (int64, error) {
 // transactions that do so conflict with every other.
 func (p *platform) refreshStatistics(ctx context.Context) error {
 	for _, statement := range []string{
-		"analyze loan", "analyze loan_instalment", "analyze loan_fact", "analyze payment", "analyze outbox",
+		"analyze loan", "analyze loan_fact", "analyze payment", "analyze outbox",
 		"analyze stream_head", "analyze ledger_account", "analyze ledger_entry", "analyze ledger_line",
 	} {
 		if _, err := p.core.Pool().Exec(ctx, statement); err != nil {

@@ -1,6 +1,10 @@
-// Package loandb keeps loans: it is the only writer of the tables book, loan,
-// loan_instalment and loan_fact, and it posts the journal entries of a change
-// in the same transaction. It also says which events a change announces.
+// Package loandb keeps loans: it is the only writer of the tables book, loan and
+// loan_fact, and it posts the journal entries of a change in the same
+// transaction. It also says which events a change announces.
+//
+// The row of a loan holds its state as one snapshot, from which a change starts;
+// reading a loan never folds its facts. The other columns say in SQL what the
+// snapshot says, for questions about many loans.
 //
 // Every write names the version that its change started from, so that of two
 // writers of one loan exactly one wins. It must not decide anything about

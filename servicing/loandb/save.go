@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -16,35 +15,35 @@ import (
 	"github.com/tenor-lending/tenor/servicing"
 )
 
-// Save stores changes, at most one of each loan, with their facts and journal
-// entries. by says who caused them. Changes without facts are passed over. The
-// error is ErrStale if a loan is no longer at the version that its change
-// started from; then the transaction must not be committed.
+// Save stores changes with their facts and journal entries, with one statement
+// for each table. Several changes of one loan follow each other in their order,
+// each from the version that the one before it made. by says who caused them.
+// Changes without facts are passed over. The error is ErrStale if a loan is no
+// longer at the version that its first change started from; then the
+// transaction must not be committed.
 func Save(ctx context.Context, tx database.Tx, now time.Time, by string, changes ...servicing.Change) error {
-	var fresh, changed []*servicing.Change
+	var rows, facts = newSaving(len(changes)), &factColumns{}
 	var entries []ledger.JournalEntry
 	for i := range changes {
 		c := &changes[i]
 		if c.Empty() {
 			continue
 		}
-		if c.Before == 0 {
-			fresh = append(fresh, c)
-		} else {
-			changed = append(changed, c)
+		if err := rows.add(c); err != nil {
+			return err
+		}
+		if err := facts.add(c); err != nil {
+			return err
 		}
 		for _, entry := range c.Entries {
 			entry.PostedBy = by
 			entries = append(entries, entry)
 		}
 	}
-	if err := insertLoans(ctx, tx, now, fresh); err != nil {
+	if err := rows.write(ctx, tx, now); err != nil {
 		return err
 	}
-	if err := updateLoans(ctx, tx, now, changed); err != nil {
-		return err
-	}
-	if err := insertFacts(ctx, tx, now, slices.Concat(fresh, changed)); err != nil {
+	if err := facts.insert(ctx, tx, now); err != nil {
 		return err
 	}
 	if len(entries) == 0 {
@@ -54,240 +53,196 @@ func Save(ctx context.Context, tx database.Tx, now time.Time, by string, changes
 	return err
 }
 
-func insertLoans(ctx context.Context, tx database.Tx, now time.Time, changes []*servicing.Change) error {
-	for _, c := range changes {
-		if err := insertLoan(ctx, tx, now, &c.Loan); err != nil {
-			return err
-		}
-		if err := insertInstalments(ctx, tx, &c.Loan); err != nil {
-			return err
-		}
-		if err := openAccounts(ctx, tx, now, &c.Loan); err != nil {
-			return err
-		}
+// saving sorts changes into loans that are new and loans that are changed.
+type saving struct {
+	order  []uuid.UUID
+	before map[uuid.UUID]int64
+	last   map[uuid.UUID]*servicing.Loan
+}
+
+func newSaving(size int) *saving {
+	return &saving{before: make(map[uuid.UUID]int64, size), last: make(map[uuid.UUID]*servicing.Loan, size)}
+}
+
+func (s *saving) add(c *servicing.Change) error {
+	id := c.Loan.ID
+	earlier, again := s.last[id]
+	switch {
+	case !again:
+		s.order = append(s.order, id)
+		s.before[id] = c.Before
+	case earlier.Version != c.Before:
+		return fmt.Errorf("changes of loan %s do not follow each other: %w", id, ErrStale)
 	}
+	s.last[id] = &c.Loan
 	return nil
 }
 
-func insertLoan(ctx context.Context, tx database.Tx, now time.Time, l *servicing.Loan) error {
-	terms, err := json.Marshal(l.Terms)
-	if err != nil {
-		return fmt.Errorf("encoding terms of loan %s: %w", l.ID, err)
+func (s *saving) write(ctx context.Context, tx database.Tx, now time.Time) error {
+	var fresh, changed []*servicing.Loan
+	var before []int64
+	for _, id := range s.order {
+		if s.before[id] == 0 {
+			fresh = append(fresh, s.last[id])
+			continue
+		}
+		changed = append(changed, s.last[id])
+		before = append(before, s.before[id])
 	}
-	allocation, err := json.Marshal(l.Allocation)
-	if err != nil {
-		return fmt.Errorf("encoding allocation order of loan %s: %w", l.ID, err)
+	if err := insertLoans(ctx, tx, now, fresh); err != nil {
+		return err
 	}
-	d := &l.Disbursement
-	_, err = tx.Exec(ctx, `
-		insert into loan
-		       (id, application_id, customer_id, book_id, status, currency, terms, schedule_hash, allocation,
-		        disbursement_id, gross, net, lender_fees, third_party_fees, overpaid,
-		        activated_on, disbursed_on, last_paid_on, repaid_on, closed_on, attention_on,
-		        version, created_at, updated_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-		        $22, $23, $23)`,
-		l.ID, l.ApplicationID, l.CustomerID, l.BookID, string(l.Status), l.Currency().Code(), string(terms),
-		l.ScheduleHash, string(allocation), d.ID, d.Gross.Minor(), d.Net.Minor(), d.LenderFees.Minor(),
-		d.ThirdPartyFees.Minor(), l.Overpaid.Minor(), l.ActivatedOn, orNull(l.DisbursedOn), orNull(l.LastPaidOn),
-		orNull(l.RepaidOn), orNull(l.ClosedOn), orNull(l.AttentionOn()), l.Version, now)
-	if err != nil {
-		return fmt.Errorf("inserting loan %s: %w", l.ID, err)
+	if err := openAccounts(ctx, tx, now, fresh); err != nil {
+		return err
 	}
-	return nil
+	return updateLoans(ctx, tx, now, changed, before)
 }
 
-func insertInstalments(ctx context.Context, tx database.Tx, l *servicing.Loan) error {
-	rows := rowsOf(l.ID, l.Instalments)
+func insertLoans(ctx context.Context, tx database.Tx, now time.Time, loans []*servicing.Loan) error {
+	if len(loans) == 0 {
+		return nil
+	}
+	fixed, columns := &fixedColumns{}, &loanColumns{}
+	for _, l := range loans {
+		fixed.add(l)
+		if err := columns.add(l); err != nil {
+			return err
+		}
+	}
 	_, err := tx.Exec(ctx, `
-		insert into loan_instalment
-		       (loan_id, number, due_date, charged_principal, charged_interest, charged_fees, charged_penalties,
-		        accrued_interest, accrued_fees, accrued_penalties,
-		        paid_principal, paid_interest, paid_fees, paid_penalties, overdue_on)
-		select u.loan_id, u.number, u.due_date, u.charged_principal, u.charged_interest, u.charged_fees,
-		       u.charged_penalties, u.accrued_interest, u.accrued_fees, u.accrued_penalties,
-		       u.paid_principal, u.paid_interest, u.paid_fees, u.paid_penalties, u.overdue_on
-		  from unnest($1::uuid[], $2::bigint[], $3::date[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-		              $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
-		              $14::bigint[], $15::date[])
-		       as u (loan_id, number, due_date, charged_principal, charged_interest, charged_fees, charged_penalties,
-		             accrued_interest, accrued_fees, accrued_penalties,
-		             paid_principal, paid_interest, paid_fees, paid_penalties, overdue_on)`,
-		rows.args()...)
+		insert into loan
+		       (id, application_id, customer_id, book_id, currency, principal, activated_on, created_at, updated_at,
+		        status, open_principal, open_interest, open_fees, open_penalties, receivable_interest, receivable_fees,
+		        receivable_penalties, overpaid, disbursed_on, last_paid_on, repaid_on, closed_on, matures_on, due_on,
+		        attention_on, version, state)
+		select u.id, u.application_id, u.customer_id, u.book_id, u.currency, u.principal, u.activated_on, $26, $26,
+		       u.status, u.open_principal, u.open_interest, u.open_fees, u.open_penalties, u.receivable_interest,
+		       u.receivable_fees, u.receivable_penalties, u.overpaid, u.disbursed_on, u.last_paid_on, u.repaid_on,
+		       u.closed_on, u.matures_on, u.due_on, u.attention_on, u.version, u.state
+		  from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+		              $8::bigint[], $9::bigint[], $10::bigint[], $11::date[], $12::date[], $13::date[], $14::date[],
+		              $15::date[], $16::date[], $17::date[], $18::bigint[], $19::bytea[],
+		              $20::uuid[], $21::uuid[], $22::uuid[], $23::text[], $24::bigint[], $25::date[])
+		       as u (id, status, open_principal, open_interest, open_fees, open_penalties, receivable_interest,
+		             receivable_fees, receivable_penalties, overpaid, disbursed_on, last_paid_on, repaid_on, closed_on,
+		             matures_on, due_on, attention_on, version, state,
+		             application_id, customer_id, book_id, currency, principal, activated_on)`,
+		append(append(columns.args(), fixed.args()...), now)...)
 	if err != nil {
-		return fmt.Errorf("inserting instalments of loan %s: %w", l.ID, err)
+		return fmt.Errorf("inserting %d loans: %w", len(loans), err)
 	}
 	return nil
 }
 
-// openAccounts opens the loan's own accounts, and the chart of its currency
-// with the first loan in it.
-func openAccounts(ctx context.Context, tx database.Tx, now time.Time, l *servicing.Loan) error {
-	accounts := l.Accounts()
-	ids := make([]uuid.UUID, len(accounts))
-	for i, a := range accounts {
+// updateLoans writes what a change of an existing loan can alter.
+func updateLoans(
+	ctx context.Context, tx database.Tx, now time.Time, loans []*servicing.Loan, before []int64,
+) error {
+	if len(loans) == 0 {
+		return nil
+	}
+	columns := &loanColumns{}
+	for _, l := range loans {
+		if err := columns.add(l); err != nil {
+			return err
+		}
+	}
+	tag, err := tx.Exec(ctx, `
+		update loan
+		   set status = u.status, open_principal = u.open_principal, open_interest = u.open_interest,
+		       open_fees = u.open_fees, open_penalties = u.open_penalties, receivable_interest = u.receivable_interest,
+		       receivable_fees = u.receivable_fees, receivable_penalties = u.receivable_penalties,
+		       overpaid = u.overpaid, disbursed_on = u.disbursed_on, last_paid_on = u.last_paid_on,
+		       repaid_on = u.repaid_on, closed_on = u.closed_on, matures_on = u.matures_on, due_on = u.due_on,
+		       attention_on = u.attention_on, version = u.version, state = u.state, updated_at = $21
+		  from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+		              $8::bigint[], $9::bigint[], $10::bigint[], $11::date[], $12::date[], $13::date[], $14::date[],
+		              $15::date[], $16::date[], $17::date[], $18::bigint[], $19::bytea[], $20::bigint[])
+		       as u (id, status, open_principal, open_interest, open_fees, open_penalties, receivable_interest,
+		             receivable_fees, receivable_penalties, overpaid, disbursed_on, last_paid_on, repaid_on, closed_on,
+		             matures_on, due_on, attention_on, version, state, before)
+		 where loan.id = u.id and loan.version = u.before`,
+		append(columns.args(), before, now)...)
+	if err != nil {
+		return fmt.Errorf("updating loans: %w", err)
+	}
+	if tag.RowsAffected() != int64(len(loans)) {
+		return fmt.Errorf("updating %d loans, found %d: %w", len(loans), tag.RowsAffected(), ErrStale)
+	}
+	return nil
+}
+
+// openAccounts opens the loans' own accounts, and the chart of a currency with
+// the first loan in it.
+func openAccounts(ctx context.Context, tx database.Tx, now time.Time, loans []*servicing.Loan) error {
+	var control, own []ledger.Account
+	asked := map[uuid.UUID]bool{}
+	for _, l := range loans {
+		accounts := l.Accounts()
+		shared := len(accounts) - len(servicing.LoanRoles)
+		own = append(own, accounts[shared:]...)
+		for _, a := range accounts[:shared] {
+			if id := a.ID(); !asked[id] {
+				asked[id] = true
+				control = append(control, a)
+			}
+		}
+	}
+	if len(control) == 0 {
+		return nil
+	}
+	ids := make([]uuid.UUID, len(control))
+	for i, a := range control {
 		ids[i] = a.ID()
 	}
 	known, err := ledgerdb.Accounts(ctx, tx, ids...)
 	if err != nil {
 		return err
 	}
-	if len(known) < len(accounts)-len(servicing.LoanRoles) {
-		if err := ledgerdb.OpenChart(ctx, tx, now, l.Currency()); err != nil {
+	for _, a := range control {
+		if _, ok := known[a.ID()]; ok {
+			continue
+		}
+		if err := ledgerdb.OpenChart(ctx, tx, now, a.Currency); err != nil {
 			return err
 		}
+		break
 	}
-	return ledgerdb.OpenAccounts(ctx, tx, now, accounts[len(accounts)-len(servicing.LoanRoles):]...)
+	return ledgerdb.OpenAccounts(ctx, tx, now, own...)
 }
 
-// instalmentRows are the columns of rows, as arrays.
-type instalmentRows struct {
-	loans         []uuid.UUID
-	numbers       []int64
-	dues          []civil.Date
-	charged, paid [4][]int64
-	accrued       [3][]int64
-	overdue       []*civil.Date
+// factColumns are facts to insert, as arrays.
+type factColumns struct {
+	ids         []uuid.UUID
+	versions    []int64
+	kinds, data []string
+	dates       []civil.Date
 }
 
-func (r *instalmentRows) add(loan uuid.UUID, row *servicing.Instalment) {
-	r.loans = append(r.loans, loan)
-	r.numbers = append(r.numbers, int64(row.Number))
-	r.dues = append(r.dues, row.Due)
-	for i, part := range minorOf(row.Charged) {
-		r.charged[i] = append(r.charged[i], part)
-	}
-	for i, part := range minorOf(row.Paid) {
-		r.paid[i] = append(r.paid[i], part)
-	}
-	accrued := minorOf(row.Accrued) // principal does not accrue
-	for i := range r.accrued {
-		r.accrued[i] = append(r.accrued[i], accrued[i+1])
-	}
-	r.overdue = append(r.overdue, orNull(row.OverdueOn))
-}
-
-func rowsOf(loan uuid.UUID, list []servicing.Instalment) *instalmentRows {
-	rows := &instalmentRows{}
-	for i := range list {
-		rows.add(loan, &list[i])
-	}
-	return rows
-}
-
-// args are the 15 parameters in the order of the table's columns.
-func (r *instalmentRows) args() []any {
-	return []any{
-		r.loans, r.numbers, r.dues, r.charged[0], r.charged[1], r.charged[2], r.charged[3],
-		r.accrued[0], r.accrued[1], r.accrued[2], r.paid[0], r.paid[1], r.paid[2], r.paid[3], r.overdue,
-	}
-}
-
-func minorOf(p servicing.Parts) [4]int64 {
-	return [4]int64{p.Principal.Minor(), p.Interest.Minor(), p.Fees.Minor(), p.Penalties.Minor()}
-}
-
-// updateLoans writes what a change of an existing loan can alter, in two statements.
-func updateLoans(ctx context.Context, tx database.Tx, now time.Time, changes []*servicing.Change) error {
-	if len(changes) == 0 {
-		return nil
-	}
-	var ids []uuid.UUID
-	var statuses []string
-	var overpaid, before, versions []int64
-	var disbursed, lastPaid, repaid, closed, attention []*civil.Date
-	rows := &instalmentRows{}
-	for _, c := range changes {
-		l := &c.Loan
-		ids = append(ids, l.ID)
-		statuses = append(statuses, string(l.Status))
-		overpaid = append(overpaid, l.Overpaid.Minor())
-		before = append(before, c.Before)
-		versions = append(versions, l.Version)
-		disbursed = append(disbursed, orNull(l.DisbursedOn))
-		lastPaid = append(lastPaid, orNull(l.LastPaidOn))
-		repaid = append(repaid, orNull(l.RepaidOn))
-		closed = append(closed, orNull(l.ClosedOn))
-		attention = append(attention, orNull(l.AttentionOn()))
-		for _, row := range c.Touched() {
-			rows.add(l.ID, &row)
+func (f *factColumns) add(c *servicing.Change) error {
+	for i, fact := range c.Facts {
+		encoded, err := json.Marshal(fact)
+		if err != nil {
+			return fmt.Errorf("encoding %s of loan %s: %w", fact.Kind(), c.Loan.ID, err)
 		}
-	}
-	tag, err := tx.Exec(ctx, `
-		update loan
-		   set status = u.status, overpaid = u.overpaid, disbursed_on = u.disbursed_on, last_paid_on = u.last_paid_on,
-		       repaid_on = u.repaid_on, closed_on = u.closed_on, attention_on = u.attention_on,
-		       version = u.version, updated_at = $11
-		  from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::date[], $7::date[],
-		              $8::date[], $9::date[], $10::date[])
-		       as u (id, before, version, status, overpaid, disbursed_on, last_paid_on, repaid_on, closed_on,
-		             attention_on)
-		 where loan.id = u.id and loan.version = u.before`,
-		ids, before, versions, statuses, overpaid, disbursed, lastPaid, repaid, closed, attention, now)
-	if err != nil {
-		return fmt.Errorf("updating loans: %w", err)
-	}
-	if tag.RowsAffected() != int64(len(changes)) {
-		return fmt.Errorf("updating %d loans, found %d: %w", len(changes), tag.RowsAffected(), ErrStale)
-	}
-	return updateInstalments(ctx, tx, rows)
-}
-
-func updateInstalments(ctx context.Context, tx database.Tx, rows *instalmentRows) error {
-	if len(rows.loans) == 0 {
-		return nil
-	}
-	tag, err := tx.Exec(ctx, `
-		update loan_instalment
-		   set charged_principal = u.charged_principal, charged_interest = u.charged_interest,
-		       charged_fees = u.charged_fees, charged_penalties = u.charged_penalties,
-		       accrued_interest = u.accrued_interest, accrued_fees = u.accrued_fees,
-		       accrued_penalties = u.accrued_penalties,
-		       paid_principal = u.paid_principal, paid_interest = u.paid_interest, paid_fees = u.paid_fees,
-		       paid_penalties = u.paid_penalties, overdue_on = u.overdue_on
-		  from unnest($1::uuid[], $2::bigint[], $3::date[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-		              $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
-		              $14::bigint[], $15::date[])
-		       as u (loan_id, number, due_date, charged_principal, charged_interest, charged_fees, charged_penalties,
-		             accrued_interest, accrued_fees, accrued_penalties,
-		             paid_principal, paid_interest, paid_fees, paid_penalties, overdue_on)
-		 where loan_instalment.loan_id = u.loan_id and loan_instalment.number = u.number
-		   and loan_instalment.due_date = u.due_date`, rows.args()...)
-	if err != nil {
-		return fmt.Errorf("updating instalments: %w", err)
-	}
-	if tag.RowsAffected() != int64(len(rows.loans)) {
-		return fmt.Errorf("updating %d instalments, found %d: %w", len(rows.loans), tag.RowsAffected(), ErrStale)
+		f.ids = append(f.ids, c.Loan.ID)
+		f.versions = append(f.versions, c.Before+int64(i)+1)
+		f.kinds = append(f.kinds, string(fact.Kind()))
+		f.dates = append(f.dates, fact.Date())
+		f.data = append(f.data, string(encoded))
 	}
 	return nil
 }
 
-func insertFacts(ctx context.Context, tx database.Tx, now time.Time, changes []*servicing.Change) error {
-	var ids []uuid.UUID
-	var versions []int64
-	var kinds, data []string
-	var dates []civil.Date
-	for _, c := range changes {
-		for i, fact := range c.Facts {
-			encoded, err := json.Marshal(fact)
-			if err != nil {
-				return fmt.Errorf("encoding %s of loan %s: %w", fact.Kind(), c.Loan.ID, err)
-			}
-			ids = append(ids, c.Loan.ID)
-			versions = append(versions, c.Before+int64(i)+1)
-			kinds = append(kinds, string(fact.Kind()))
-			dates = append(dates, fact.Date())
-			data = append(data, string(encoded))
-		}
-	}
-	if len(ids) == 0 {
+func (f *factColumns) insert(ctx context.Context, tx database.Tx, now time.Time) error {
+	if len(f.ids) == 0 {
 		return nil
 	}
 	_, err := tx.Exec(ctx, `
 		insert into loan_fact (loan_id, version, kind, effective_date, recorded_at, data)
 		select u.loan_id, u.version, u.kind, u.effective_date, $6, u.data
 		  from unnest($1::uuid[], $2::bigint[], $3::text[], $4::date[], $5::text[])
-		       as u (loan_id, version, kind, effective_date, data)`, ids, versions, kinds, dates, data, now)
+		       as u (loan_id, version, kind, effective_date, data)`, f.ids, f.versions, f.kinds, f.dates, f.data, now)
 	if err != nil {
 		return fmt.Errorf("writing facts: %w", err)
 	}

@@ -196,6 +196,47 @@ func tieOutLoan(ctx context.Context, t testing.TB, tx database.Tx, id uuid.UUID)
 	if diff := cmp.Diff(folded, loan, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("loan %s is not the fold of its facts (-fold +stored):\n%s", id, diff)
 	}
+	return columnsTell(ctx, t, tx, &loan)
+}
+
+// summary is what the columns of a loan say beside its snapshot.
+type summary struct {
+	Status                                                string
+	OpenPrincipal, OpenInterest, OpenFees, OpenPenalties  int64
+	BookedInterest, BookedFees, BookedPenalties, Overpaid int64
+	DueOn, AttentionOn                                    *civil.Date
+	Version                                               int64
+}
+
+// columnsTell fails the test unless the columns say what the snapshot says.
+func columnsTell(ctx context.Context, t testing.TB, tx database.Tx, l *servicing.Loan) error {
+	t.Helper()
+	var got summary
+	err := tx.QueryRow(ctx, `
+		select status, open_principal, open_interest, open_fees, open_penalties, receivable_interest, receivable_fees,
+		       receivable_penalties, overpaid, due_on, attention_on, version
+		  from loan where id = $1`, l.ID).
+		Scan(&got.Status, &got.OpenPrincipal, &got.OpenInterest, &got.OpenFees, &got.OpenPenalties, &got.BookedInterest,
+			&got.BookedFees, &got.BookedPenalties, &got.Overpaid, &got.DueOn, &got.AttentionOn, &got.Version)
+	if err != nil {
+		return err
+	}
+	open, booked := l.Outstanding(), l.Receivable()
+	want := summary{
+		Status: string(l.Status), OpenPrincipal: open.Principal.Minor(), OpenInterest: open.Interest.Minor(),
+		OpenFees: open.Fees.Minor(), OpenPenalties: open.Penalties.Minor(), BookedInterest: booked.Interest.Minor(),
+		BookedFees: booked.Fees.Minor(), BookedPenalties: booked.Penalties.Minor(), Overpaid: l.Overpaid.Minor(),
+		Version: l.Version,
+	}
+	if due := l.PastDueSince(civil.Date{Year: 9999, Month: 12, Day: 31}); !due.IsZero() {
+		want.DueOn = &due
+	}
+	if on := l.AttentionOn(); !on.IsZero() {
+		want.AttentionOn = &on
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("columns of loan %s (-snapshot +stored):\n%s", l.ID, diff)
+	}
 	return nil
 }
 
