@@ -32,6 +32,7 @@ var layers = map[string][]string{
 	"ledger":       {"internal/money"},
 	"servicing":    {"amortization", "ledger", "internal/money"},
 
+	"ledger/bankfile":  {"internal/money"},
 	"ledger/ledgerdb":  {"ledger", "internal/database", "internal/groupcommit", "internal/money"},
 	"ledger/ledgersvc": append([]string{"ledger", "ledger/ledgerdb"}, platform...),
 	"servicing/loandb": {
