@@ -103,6 +103,7 @@ func claim(ctx context.Context, tx database.Tx, keys *keyColumns, now time.Time)
 		}
 		return rows.Err()
 	})
+	statements.Queue(lockWait)
 	return claimed, tx.SendBatch(ctx, &statements).Close()
 }
 

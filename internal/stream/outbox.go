@@ -50,10 +50,28 @@ var traceParent = propagation.TraceContext{}
 
 const traceParentKey = "traceparent"
 
+// Traced binds an event to the trace of ctx, for transactions in which several
+// requests announce theirs.
+func Traced(ctx context.Context, e event.Event) event.Event {
+	return tracedEvent{Event: e, parent: traceOf(ctx)}
+}
+
+type tracedEvent struct {
+	event.Event
+	parent string
+}
+
+func traceOf(ctx context.Context) string {
+	carrier := propagation.MapCarrier{}
+	traceParent.Inject(ctx, carrier)
+	return carrier.Get(traceParentKey)
+}
+
 // outboxRows are the columns of the rows to insert, as arrays.
 type outboxRows struct {
 	ids, subjects             []uuid.UUID
 	topics, keys, types, data []string
+	traces                    []string
 	versions                  []int64
 	recorded                  []time.Time
 }
@@ -69,7 +87,12 @@ func (o *Outbox) Append(ctx context.Context, tx database.Tx, at time.Time, event
 		return err
 	}
 	var rows outboxRows
+	ownTrace := traceOf(ctx)
 	for _, e := range events {
+		trace := ownTrace
+		if traced, ok := e.(tracedEvent); ok {
+			e, trace = traced.Event, traced.parent
+		}
 		data, err := json.Marshal(e)
 		if err != nil {
 			return fmt.Errorf("encoding %s: %w", e.Type(), err)
@@ -87,18 +110,18 @@ func (o *Outbox) Append(ctx context.Context, tx database.Tx, at time.Time, event
 		rows.data = append(rows.data, string(data))
 		rows.versions = append(rows.versions, head.next)
 		rows.recorded = append(rows.recorded, head.recordedAt)
+		rows.traces = append(rows.traces, trace)
 	}
-	carrier := propagation.MapCarrier{}
-	traceParent.Inject(ctx, carrier)
 	_, err = tx.Exec(ctx, `
 		insert into outbox
 		       (id, topic, partition_key, type, source, subject, version, occurred_at, recorded_at, trace_parent, data)
-		select u.id, u.topic, u.partition_key, u.type, $9, u.subject, u.version, $10, u.recorded_at, $11, u.data
+		select u.id, u.topic, u.partition_key, u.type, $9, u.subject, u.version, $10, u.recorded_at,
+		       u.trace_parent, u.data
 		  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::timestamptz[],
-		              $8::text[])
-		       as u (id, topic, partition_key, type, subject, version, recorded_at, data)`,
+		              $8::text[], $11::text[])
+		       as u (id, topic, partition_key, type, subject, version, recorded_at, data, trace_parent)`,
 		rows.ids, rows.topics, rows.keys, rows.types, rows.subjects, rows.versions, rows.recorded, rows.data,
-		o.source, at, carrier.Get(traceParentKey))
+		o.source, at, rows.traces)
 	if err != nil {
 		return fmt.Errorf("writing outbox: %w", err)
 	}

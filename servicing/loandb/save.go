@@ -17,8 +17,8 @@ import (
 
 // Save stores changes with their facts and journal entries, with one statement
 // for each table. Several changes of one loan follow each other in their order,
-// each from the version that the one before it made. by says who caused them.
-// Changes without facts are passed over. The error is ErrStale if a loan is no
+// each from the version that the one before it made. by names in the journal who
+// caused the entries that do not name anybody. Changes without facts are passed over. The error is ErrStale if a loan is no
 // longer at the version that its first change started from; then the
 // transaction must not be committed.
 func Save(ctx context.Context, tx database.Tx, now time.Time, by string, changes ...servicing.Change) error {
@@ -36,7 +36,9 @@ func Save(ctx context.Context, tx database.Tx, now time.Time, by string, changes
 			return err
 		}
 		for _, entry := range c.Entries {
-			entry.PostedBy = by
+			if entry.PostedBy == "" {
+				entry.PostedBy = by
+			}
 			entries = append(entries, entry)
 		}
 	}

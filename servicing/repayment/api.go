@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/access"
+	"github.com/tenor-lending/tenor/internal/groupcommit"
 	"github.com/tenor-lending/tenor/internal/httpapi"
 	"github.com/tenor-lending/tenor/internal/upload"
 	"github.com/tenor-lending/tenor/servicing"
@@ -40,6 +41,18 @@ var problems = []httpapi.Problem{
 	{
 		Err: servicing.ErrOutstanding, Status: http.StatusConflict, Type: "loan-outstanding",
 		Title: "Something is still owed",
+	},
+	{
+		Err: groupcommit.ErrQueueFull, Status: http.StatusServiceUnavailable, Type: "busy",
+		Title: "Too many payments are waiting",
+	},
+	{
+		Err: groupcommit.ErrClosed, Status: http.StatusServiceUnavailable, Type: "stopping",
+		Title: "The service is stopping",
+	},
+	{
+		Err: groupcommit.ErrAbandoned, Status: http.StatusServiceUnavailable, Type: "outcome-unknown",
+		Title: "The outcome is unknown; send the same request with the same key again",
 	},
 	{
 		Err: servicing.ErrInvalid, Status: http.StatusUnprocessableEntity, Type: "invalid-value",

@@ -67,10 +67,10 @@ func payForEver() error {
 }
 
 func serviceOn(db *database.DB) *Service {
-	return &Service{env: &app.Env{
+	return newService(&app.Env{
 		DB: db, Commands: command.NewRunner(db, time.Now), Outbox: stream.NewOutbox("/tenor/core", uuid.New, func() {}),
 		Now: time.Now, NewID: uuid.New, Log: slog.New(slog.DiscardHandler),
-	}}
+	})
 }
 
 func payKey(ctx context.Context, s *Service, loan uuid.UUID, n int) (command.Result[Payment], error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/command"
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/event"
+	"github.com/tenor-lending/tenor/internal/groupcommit"
 	"github.com/tenor-lending/tenor/internal/httpapi"
 	"github.com/tenor-lending/tenor/internal/upload"
 	"github.com/tenor-lending/tenor/servicing"
@@ -47,21 +48,31 @@ const (
 // readers may read about any loan, beside its owner.
 var readers = append([]access.Role{access.Finance, access.System}, access.Staff...)
 
+const name = "repayment"
+
 // Service takes payments.
 type Service struct {
-	env    *app.Env
-	intake *upload.Intake
+	env      *app.Env
+	intake   *upload.Intake
+	postings *groupcommit.Group[posting, command.Result[Payment]]
 }
 
 // New describes the service.
 func New(env *app.Env) (*app.Component, error) {
-	s := &Service{env: env, intake: &upload.Intake{DB: env.DB, Blobs: env.Blobs, Now: env.Now, Log: env.Log}}
+	s := newService(env)
 	return &app.Component{
 		Routes: s.routes,
 		Start:  env.Blobs.Ping,
 		Tasks:  []app.Task{{Name: "sweep of loose blobs", Run: s.intake.Run}},
 		Checks: map[string]httpapi.Check{"blobs": env.Blobs.Ping},
+		Stop:   s.postings.Close,
 	}, nil
+}
+
+func newService(env *app.Env) *Service {
+	s := &Service{env: env, intake: &upload.Intake{DB: env.DB, Blobs: env.Blobs, Now: env.Now, Log: env.Log}}
+	s.postings = s.newPostings()
+	return s
 }
 
 // Pay takes a payment: of a partner or the platform it is posted at once, of
@@ -74,30 +85,20 @@ func (s *Service) Pay(
 	if !posts && !actor.Has(access.Customer) {
 		return command.Result[Payment]{}, ErrNotPayer
 	}
-	c := command.Command{Name: "repayment.pay", Actor: actor, Subject: in.LoanID, Key: key, Detail: map[string]any{
-		"amount": in.Amount, "kind": in.Kind, "channel": in.Channel,
-	}}
+	if posts {
+		return s.postings.Do(ctx, posting{ctx: ctx, actor: actor, key: key, in: in})
+	}
+	c := payCommand(actor, key, &in)
 	return command.Run(ctx, s.env.Commands, c, func(tx database.Tx, now time.Time) (Payment, error) {
 		loan, business, err := s.find(ctx, tx, in.LoanID)
 		if err != nil {
 			return Payment{}, err
 		}
-		if !posts && loan.CustomerID != actor.ID {
+		if loan.CustomerID != actor.ID {
 			return Payment{}, fmt.Errorf("%w: %s", ErrLoanNotFound, in.LoanID)
 		}
-		if in.ValueDate.IsZero() {
-			in.ValueDate = business
-		}
-		none := servicing.NoParts(loan.Currency())
-		p := Payment{
-			ID: s.env.NewID(), LoanID: loan.ID, Status: Declared, Kind: in.Kind, Amount: in.Amount,
-			ValueDate: in.ValueDate, Channel: in.Channel, Reference: in.Reference, Split: none, Overpaid: none.Total(),
-			CreatedBy: actor.ID, CreatedAt: now, LoanStatus: loan.Status,
-		}
-		if posts {
-			return s.postNew(ctx, tx, now, actor, &loan, p, business)
-		}
-		return s.declare(ctx, tx, now, &loan, p, business)
+		at := standing{loan: loan, business: business}
+		return s.declare(ctx, tx, now, &at, s.newPayment(actor, &in, &at, now))
 	})
 }
 
@@ -121,26 +122,6 @@ func received(l *servicing.Loan, p *Payment) event.PaymentReceived {
 	}
 }
 
-// postNew posts a payment that was just made.
-func (s *Service) postNew(
-	ctx context.Context, tx database.Tx, now time.Time, actor access.Actor, loan *servicing.Loan, p Payment,
-	business civil.Date,
-) (Payment, error) {
-	change, err := loan.Pay(p.order(), business)
-	if err != nil {
-		return Payment{}, err
-	}
-	p.posted(&change, actor, now)
-	if err := insertPayment(ctx, tx, &p); err != nil {
-		return Payment{}, err
-	}
-	if err := loandb.Save(ctx, tx, now, loandb.By(actor.ID, actor.Name), change); err != nil {
-		return Payment{}, err
-	}
-	events := append([]event.Event{received(loan, &p)}, loandb.Events(&change)...)
-	return p, s.env.Outbox.Append(ctx, tx, now, events...)
-}
-
 // posted takes over the split from the change that posted the payment.
 func (p *Payment) posted(change *servicing.Change, actor access.Actor, now time.Time) {
 	for _, fact := range change.Facts {
@@ -154,22 +135,22 @@ func (p *Payment) posted(change *servicing.Change, actor access.Actor, now time.
 // declare notes what a borrower says to have paid. It must be a payment that
 // could be posted as things stand.
 func (s *Service) declare(
-	ctx context.Context, tx database.Tx, now time.Time, loan *servicing.Loan, p Payment, business civil.Date,
+	ctx context.Context, tx database.Tx, now time.Time, at *standing, p Payment,
 ) (Payment, error) {
-	if _, err := loan.Pay(p.order(), business); err != nil {
+	if _, err := at.loan.Pay(p.order(), at.business); err != nil {
 		return Payment{}, err
 	}
-	waiting, err := countWaiting(ctx, tx, loan.ID)
+	waiting, err := countWaiting(ctx, tx, p.LoanID)
 	if err != nil {
 		return Payment{}, err
 	}
 	if waiting >= DeclaredMax {
 		return Payment{}, fmt.Errorf("%w: at most %d", ErrTooMany, DeclaredMax)
 	}
-	if err := insertPayment(ctx, tx, &p); err != nil {
+	if err := insertPayments(ctx, tx, []*Payment{&p}); err != nil {
 		return Payment{}, err
 	}
-	return p, s.env.Outbox.Append(ctx, tx, now, received(loan, &p))
+	return p, s.env.Outbox.Append(ctx, tx, now, received(&at.loan, &p))
 }
 
 // Verify posts or rejects a declared payment. Posting needs a proof; rejecting

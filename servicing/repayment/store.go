@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"cloud.google.com/go/civil"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -21,20 +22,68 @@ type storedPayment struct {
 	ref blob.Ref
 }
 
-func insertPayment(ctx context.Context, tx database.Tx, p *Payment) error {
+// insertPayments stores new payments, which have no proof yet.
+func insertPayments(ctx context.Context, tx database.Tx, payments []*Payment) error {
+	if len(payments) == 0 {
+		return nil
+	}
+	c := &paymentColumns{}
+	for _, p := range payments {
+		c.add(p)
+	}
 	_, err := tx.Exec(ctx, `
 		insert into payment
 		       (id, loan_id, status, kind, currency, amount, value_date, channel, reference,
 		        principal, interest, fees, penalties, overpaid, created_by, created_at,
 		        proof_blob, proof_key, proof_type, proof_sha256, proof_bytes, decided_by, decided_at, reason)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, '', '', '', '', 0, $17, $18, $19)`,
-		p.ID, p.LoanID, string(p.Status), string(p.Kind), p.Amount.Currency().Code(), p.Amount.Minor(), p.ValueDate,
-		p.Channel, p.Reference, p.Split.Principal.Minor(), p.Split.Interest.Minor(), p.Split.Fees.Minor(),
-		p.Split.Penalties.Minor(), p.Overpaid.Minor(), p.CreatedBy, p.CreatedAt, p.DecidedBy, p.DecidedAt, p.Reason)
+		select u.id, u.loan_id, u.status, u.kind, u.currency, u.amount, u.value_date, u.channel, u.reference,
+		       u.principal, u.interest, u.fees, u.penalties, u.overpaid, u.created_by, u.created_at,
+		       '', '', '', '', 0, u.decided_by, u.decided_at, u.reason
+		  from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::date[], $8::text[],
+		              $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
+		              $15::uuid[], $16::timestamptz[], $17::uuid[], $18::timestamptz[], $19::text[])
+		       as u (id, loan_id, status, kind, currency, amount, value_date, channel, reference, principal, interest,
+		             fees, penalties, overpaid, created_by, created_at, decided_by, decided_at, reason)`,
+		c.ids, c.loans, c.statuses, c.kinds, c.currencies, c.amounts, c.valueDates, c.channels, c.references,
+		c.principal, c.interest, c.fees, c.penalties, c.overpaid, c.createdBy, c.createdAt, c.decidedBy, c.decidedAt,
+		c.reasons)
 	if err != nil {
-		return fmt.Errorf("inserting payment %s: %w", p.ID, err)
+		return fmt.Errorf("inserting %d payments: %w", len(payments), err)
 	}
 	return nil
+}
+
+// paymentColumns are payments to insert, as arrays.
+type paymentColumns struct {
+	ids, loans, createdBy                                      []uuid.UUID
+	statuses, kinds, currencies, channels, references, reasons []string
+	amounts, principal, interest, fees, penalties, overpaid    []int64
+	valueDates                                                 []civil.Date
+	createdAt                                                  []time.Time
+	decidedBy                                                  []*uuid.UUID
+	decidedAt                                                  []*time.Time
+}
+
+func (c *paymentColumns) add(p *Payment) {
+	c.ids = append(c.ids, p.ID)
+	c.loans = append(c.loans, p.LoanID)
+	c.createdBy = append(c.createdBy, p.CreatedBy)
+	c.statuses = append(c.statuses, string(p.Status))
+	c.kinds = append(c.kinds, string(p.Kind))
+	c.currencies = append(c.currencies, p.Amount.Currency().Code())
+	c.channels = append(c.channels, p.Channel)
+	c.references = append(c.references, p.Reference)
+	c.reasons = append(c.reasons, p.Reason)
+	c.amounts = append(c.amounts, p.Amount.Minor())
+	c.principal = append(c.principal, p.Split.Principal.Minor())
+	c.interest = append(c.interest, p.Split.Interest.Minor())
+	c.fees = append(c.fees, p.Split.Fees.Minor())
+	c.penalties = append(c.penalties, p.Split.Penalties.Minor())
+	c.overpaid = append(c.overpaid, p.Overpaid.Minor())
+	c.valueDates = append(c.valueDates, p.ValueDate)
+	c.createdAt = append(c.createdAt, p.CreatedAt)
+	c.decidedBy = append(c.decidedBy, p.DecidedBy)
+	c.decidedAt = append(c.decidedAt, p.DecidedAt)
 }
 
 func countWaiting(ctx context.Context, tx database.Tx, loanID uuid.UUID) (int, error) {

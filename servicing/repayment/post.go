@@ -1,0 +1,204 @@
+package repayment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/civil"
+	"github.com/google/uuid"
+
+	"github.com/tenor-lending/tenor/internal/access"
+	"github.com/tenor-lending/tenor/internal/command"
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/event"
+	"github.com/tenor-lending/tenor/internal/groupcommit"
+	"github.com/tenor-lending/tenor/internal/stream"
+	"github.com/tenor-lending/tenor/servicing"
+	"github.com/tenor-lending/tenor/servicing/loandb"
+)
+
+// Limits of posting.
+const (
+	// CommitPaymentsMax bounds the payments of one transaction.
+	CommitPaymentsMax = 1_000
+	// QueueMax bounds the payments that wait for theirs.
+	QueueMax = 50_000
+	// postWorkers is one: two transactions at once would meet on the pages of the
+	// same indexes and undo each other, and payments of a loan would lose their order.
+	postWorkers = 1
+	postTimeout = 30 * time.Second
+)
+
+// posting is a payment on its way into a transaction that it shares.
+type posting struct {
+	ctx   context.Context // of the request, for its trace
+	actor access.Actor
+	key   command.Key
+	in    NewPayment
+}
+
+func (p *posting) command() command.Command { return payCommand(p.actor, p.key, &p.in) }
+
+// payDetail is what the audit trail says about a payment.
+type payDetail struct {
+	Amount  any                   `json:"amount"`
+	Kind    servicing.PaymentKind `json:"kind"`
+	Channel string                `json:"channel"`
+}
+
+func payCommand(actor access.Actor, key command.Key, in *NewPayment) command.Command {
+	return command.Command{
+		Name: "repayment.pay", Actor: actor, Subject: in.LoanID, Key: key,
+		Detail: payDetail{Amount: in.Amount, Kind: in.Kind, Channel: in.Channel},
+	}
+}
+
+// newPostings makes the queue of payments that are posted at once: all that
+// wait while one transaction commits share the next.
+func (s *Service) newPostings() *groupcommit.Group[posting, command.Result[Payment]] {
+	return groupcommit.New(groupcommit.Config{
+		WeightMax: CommitPaymentsMax, QueueMax: QueueMax, Workers: postWorkers, Timeout: postTimeout,
+	}, s.commitPostings, func(posting) int { return 1 }, splits)
+}
+
+// splits tells whether a fault may be with one payment of a transaction: then
+// its neighbours are tried without it. A key that another transaction holds is.
+func splits(err error) bool {
+	return !database.IsUnavailable(err) || errors.Is(err, command.ErrInFlight)
+}
+
+// commitPostings posts payments in one transaction. One that is refused changes
+// nothing; its neighbours are posted.
+func (s *Service) commitPostings(
+	ctx context.Context, items []posting,
+) ([]groupcommit.Result[command.Result[Payment]], error) {
+	commands := make([]command.Command, len(items))
+	for i := range items {
+		commands[i] = items[i].command()
+	}
+	outcomes, err := command.RunAll(ctx, s.env.Commands, commands,
+		func(tx database.Tx, now time.Time, open []int) ([]command.Outcome[Payment], error) {
+			return s.postAll(ctx, tx, now, items, open)
+		})
+	if err != nil {
+		return nil, err
+	}
+	results := make([]groupcommit.Result[command.Result[Payment]], len(items))
+	for i := range outcomes {
+		results[i].Value, results[i].Err = outcomes[i].Result, outcomes[i].Err
+	}
+	return results, nil
+}
+
+// postAll posts the payments at the places: one statement reads their loans and
+// one writes each table. Payments of one loan follow each other in their order.
+func (s *Service) postAll(
+	ctx context.Context, tx database.Tx, now time.Time, items []posting, open []int,
+) ([]command.Outcome[Payment], error) {
+	loans, err := lockLoans(ctx, tx, items, open)
+	if err != nil {
+		return nil, err
+	}
+	outcomes := make([]command.Outcome[Payment], len(open))
+	changes := make([]servicing.Change, 0, len(open))
+	payments := make([]*Payment, 0, len(open))
+	events := make([]event.Event, 0, 2*len(open))
+	for i, at := range open {
+		item := &items[at]
+		p, change, err := s.postOne(item, loans[item.in.LoanID], now)
+		if err != nil {
+			outcomes[i].Err = err
+			continue
+		}
+		loans[item.in.LoanID].loan = change.Loan
+		outcomes[i].Value = p
+		changes = append(changes, change)
+		payments = append(payments, &outcomes[i].Value)
+		events = append(events, stream.Traced(item.ctx, received(&change.Loan, &p)))
+		for _, e := range loandb.Events(&change) {
+			events = append(events, stream.Traced(item.ctx, e))
+		}
+	}
+	if err := insertPayments(ctx, tx, payments); err != nil {
+		return nil, err
+	}
+	if err := loandb.Save(ctx, tx, now, name, changes...); err != nil {
+		return nil, err
+	}
+	return outcomes, s.env.Outbox.Append(ctx, tx, now, events...)
+}
+
+// standing is a loan with the business date of its book.
+type standing struct {
+	loan     servicing.Loan
+	business civil.Date
+}
+
+// lockLoans reads the loans of the payments at the places.
+func lockLoans(
+	ctx context.Context, tx database.Tx, items []posting, places []int,
+) (map[uuid.UUID]*standing, error) {
+	found := make(map[uuid.UUID]*standing, len(places))
+	ids := make([]uuid.UUID, 0, len(places))
+	for _, at := range places {
+		id := items[at].in.LoanID
+		if _, asked := found[id]; !asked {
+			found[id] = nil
+			ids = append(ids, id)
+		}
+	}
+	loans, err := loandb.LoadForUpdate(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	books := make(map[uuid.UUID]civil.Date, 1)
+	for i := range loans {
+		book := loans[i].BookID
+		if _, known := books[book]; !known {
+			if books[book], err = loandb.BusinessDate(ctx, tx, book); err != nil {
+				return nil, err
+			}
+		}
+		found[loans[i].ID] = &standing{loan: loans[i], business: books[book]}
+	}
+	return found, nil
+}
+
+// postOne decides about one payment.
+func (s *Service) postOne(item *posting, at *standing, now time.Time) (Payment, servicing.Change, error) {
+	if at == nil {
+		return Payment{}, servicing.Change{}, fmt.Errorf("%w: %s", ErrLoanNotFound, item.in.LoanID)
+	}
+	p := s.newPayment(item.actor, &item.in, at, now)
+	change, err := at.loan.Pay(p.order(), at.business)
+	if err != nil {
+		return Payment{}, servicing.Change{}, err
+	}
+	p.posted(&change, item.actor, now)
+	sign(&change, item.actor)
+	return p, change, nil
+}
+
+// newPayment is what the payer says, as it would be stored.
+func (s *Service) newPayment(actor access.Actor, in *NewPayment, at *standing, now time.Time) Payment {
+	none := servicing.NoParts(at.loan.Currency())
+	p := Payment{
+		ID: s.env.NewID(), LoanID: at.loan.ID, Status: Declared, Kind: in.Kind, Amount: in.Amount,
+		ValueDate: in.ValueDate, Channel: in.Channel, Reference: in.Reference, Split: none, Overpaid: none.Total(),
+		CreatedBy: actor.ID, CreatedAt: now, LoanStatus: at.loan.Status,
+	}
+	if p.ValueDate.IsZero() {
+		p.ValueDate = at.business
+	}
+	return p
+}
+
+// sign names in the journal who caused the change.
+func sign(change *servicing.Change, actor access.Actor) {
+	by := loandb.By(actor.ID, actor.Name)
+	for i := range change.Entries {
+		change.Entries[i].PostedBy = by
+	}
+}
