@@ -15,8 +15,9 @@ import (
 
 // gauge is what the platform counted of itself at some instant.
 type gauge struct {
-	families map[string]*dto.MetricFamily
-	commits  int64
+	families   map[string]*dto.MetricFamily
+	commits    int64
+	processors processors
 }
 
 // look reads the platform's own metrics and the database's count of commits.
@@ -36,7 +37,7 @@ func (p *platform) look(ctx context.Context) (gauge, error) {
 	if err != nil {
 		return gauge{}, fmt.Errorf("reading metrics: %w", err)
 	}
-	g := gauge{families: families}
+	g := gauge{families: families, processors: p.processors(ctx)}
 	g.commits, err = p.commits(ctx)
 	return g, err
 }
@@ -102,6 +103,7 @@ func (g gauge) report(b *harness.Bench, after gauge, work int64) {
 		b.Note("transactions on the core database: %.2f a unit of work, %.2f attempts each",
 			(count-countBefore)/float64(max(1, work)), (sum-sumBefore)/(count-countBefore))
 	}
+	g.processors.report(b, after.processors, work)
 	was, is := g.histogram(handled, "consumer", "notification"), after.histogram(handled, "consumer", "notification")
 	for _, bound := range []float64{0.02, 0.05, 0.1, 1} {
 		share := within(was, is, bound)
