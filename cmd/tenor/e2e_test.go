@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tenor-lending/tenor/internal/config"
+	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/database/dbtest"
 	"github.com/tenor-lending/tenor/internal/journey"
 )
@@ -17,15 +18,20 @@ const flowTimeout = 4 * time.Minute
 
 // testEnviron is the configuration of a platform whose databases are this
 // test's own and whose broker is the one that tests were given, or embedded.
+// The services have the rights of services only.
 func testEnviron(t *testing.T) []string {
 	t.Helper()
-	var overrides []string
+	login := dbtest.NewLogin(t)
+	var owners, overrides []string
 	for _, name := range databases() {
-		overrides = append(overrides, name+"="+dbtest.DSN(t, name))
+		dsn := dbtest.DSN(t, name)
+		must(t, database.Grant(t.Context(), dsn, login.On(dsn), name))
+		owners, overrides = append(owners, name+"="+dsn), append(overrides, name+"="+login.On(dsn))
 	}
 	_, server, _ := strings.Cut(overrides[0], "=")
 	environ := []string{
 		config.Prefix + "DATABASE_URL=" + server, config.Prefix + "DATABASE_URLS=" + strings.Join(overrides, ";"),
+		config.Prefix + "DATABASE_OWNER_URLS=" + strings.Join(owners, ";"),
 		config.Prefix + "GATEWAY_LOGIN_PER_MINUTE=6000", config.Prefix + "LOG_LEVEL=info",
 	}
 	if seeds := os.Getenv("TENOR_TEST_KAFKA_SEEDS"); seeds != "" {

@@ -127,7 +127,14 @@ func (p *platform) configure(ctx context.Context, o platformOptions, given *conf
 	if err != nil {
 		return err
 	}
-	set("DATABASE_URL", p.database.DSN)
+	if given.DatabaseURL == "" { // the database is ours: so are its logins
+		service, err := serviceLogin(p.database.DSN, p.secrets.DatabasePassword)
+		if err != nil {
+			return err
+		}
+		set("DATABASE_URL", service)
+		set("DATABASE_OWNER_URL", p.database.DSN)
+	}
 	set("KAFKA_SEEDS", strings.Join(p.broker.Seeds, ","))
 	set("DATA_KEYS", p.secrets.DataKeys)
 	set("BLOB_URL", (&url.URL{Scheme: "file", Path: blobs}).String())
@@ -161,6 +168,24 @@ func (p *platform) configure(ctx context.Context, o platformOptions, given *conf
 	}
 	p.client = client.New(base, transport)
 	return nil
+}
+
+// databaseLogin is the login of the services on an embedded database.
+const databaseLogin = "tenor_services"
+
+// serviceLogin returns the owner's DSN with the login of the services instead.
+// A database that takes no passwords (an insecure CockroachDB) gets none.
+func serviceLogin(owner, password string) (string, error) {
+	dsn, err := url.Parse(owner)
+	if err != nil {
+		return "", errors.New("the embedded database's DSN is not a URL")
+	}
+	login := url.User(databaseLogin)
+	if _, secured := dsn.User.Password(); secured {
+		login = url.UserPassword(databaseLogin, password)
+	}
+	dsn.User = login
+	return dsn.String(), nil
 }
 
 // newTransport returns a transport of its own with the defaults of net/http.

@@ -188,16 +188,25 @@ func databases() []string {
 	return names
 }
 
+// migrate brings databases to the newest schema as their owner, and grants the
+// login of the services what they need.
 func migrate(ctx context.Context, cfg *config.Config, names []string, done func(name string)) error {
 	for _, name := range names {
-		dsn, err := cfg.DatabaseDSN(name)
+		owner, err := cfg.DatabaseOwnerDSN(name)
 		if err != nil {
 			return err
 		}
-		if err := database.EnsureDatabase(ctx, dsn); err != nil {
+		service, err := cfg.DatabaseDSN(name)
+		if err != nil {
 			return err
 		}
-		if err := database.Migrate(ctx, dsn, name); err != nil {
+		if err := database.EnsureDatabase(ctx, owner); err != nil {
+			return err
+		}
+		if err := database.Migrate(ctx, owner, name); err != nil {
+			return err
+		}
+		if err := database.Grant(ctx, owner, service, name); err != nil {
 			return err
 		}
 		done(name)

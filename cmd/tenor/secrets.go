@@ -31,11 +31,13 @@ type credentials struct {
 
 // secrets are what an embedded platform keeps between runs.
 type secrets struct {
-	DataKeys      string      `json:"data_keys"`
-	AdminPassword string      `json:"admin_password"`
-	StaffPassword string      `json:"staff_password"`
-	System        credentials `json:"system"`
-	Partner       credentials `json:"partner"`
+	DataKeys      string `json:"data_keys"`
+	AdminPassword string `json:"admin_password"`
+	StaffPassword string `json:"staff_password"`
+	// DatabasePassword is that of the login that the services use.
+	DatabasePassword string      `json:"database_password"`
+	System           credentials `json:"system"`
+	Partner          credentials `json:"partner"`
 	// Gateway is where the platform answered last.
 	Gateway string `json:"gateway"`
 
@@ -50,15 +52,25 @@ func loadSecrets(path string) (*secrets, error) {
 		if err := json.Unmarshal(data, s); err != nil {
 			return nil, fmt.Errorf("reading %s: %w", path, err)
 		}
-		return s, nil
+		return s, s.complete()
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	s.DataKeys = "dev:" + randomHex(privacy.KeyBytes)
-	const passwordBytes = 12
 	s.AdminPassword, s.StaffPassword = randomHex(passwordBytes), randomHex(passwordBytes)
-	return s, s.save()
+	return s, s.complete()
+}
+
+const passwordBytes = 12
+
+// complete makes what a file of an earlier version lacks, and writes the file.
+func (s *secrets) complete() error {
+	if s.DatabasePassword == "" {
+		s.DatabasePassword = randomHex(passwordBytes)
+		return s.save()
+	}
+	return nil
 }
 
 func (s *secrets) save() error {

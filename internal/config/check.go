@@ -55,7 +55,11 @@ func (c *Config) check() []error {
 	if c.DatabaseURL != "" && !isURL(c.DatabaseURL, "postgres", "postgresql") {
 		fault("DATABASE_URL", "want postgres://…")
 	}
-	c.checkOverrides(fault)
+	if c.DatabaseOwnerURL != "" && !isURL(c.DatabaseOwnerURL, "postgres", "postgresql") {
+		fault("DATABASE_OWNER_URL", "want postgres://…")
+	}
+	checkOverrides("DATABASE_URLS", c.DatabaseURLs, fault)
+	checkOverrides("DATABASE_OWNER_URLS", c.DatabaseOwnerURLs, fault)
 	if c.JWKSURL != "" && !isURL(c.JWKSURL, "http", "https") {
 		fault("JWKS_URL", "want http:// or https://")
 	}
@@ -95,18 +99,18 @@ func (c *Config) check() []error {
 // checkOverrides looks at each name=URL. An entry that is misread would send a
 // service's data to the wrong cluster. No part of a URL is repeated: it holds a
 // password.
-func (c *Config) checkOverrides(fault func(name, format string, args ...any)) {
+func checkOverrides(setting, overrides string, fault func(name, format string, args ...any)) {
 	seen := make(map[string]bool)
-	for entry := range strings.SplitSeq(c.DatabaseURLs, ";") {
+	for entry := range strings.SplitSeq(overrides, ";") {
 		name, dsn, found := strings.Cut(entry, "=")
 		name = strings.TrimSpace(name)
 		switch {
 		case name == "" && !found:
 			continue
 		case !found || !isURL(strings.TrimSpace(dsn), "postgres", "postgresql"):
-			fault("DATABASE_URLS", "want name=postgres://…;name=postgres://…")
+			fault(setting, "want name=postgres://…;name=postgres://…")
 		case seen[name]:
-			fault("DATABASE_URLS", "%q is given twice", name)
+			fault(setting, "%q is given twice", name)
 		}
 		seen[name] = true
 	}
@@ -115,7 +119,7 @@ func (c *Config) checkOverrides(fault func(name, format string, args ...any)) {
 // DatabaseOverrides lists the databases that have a place of their own.
 func (c *Config) DatabaseOverrides() []string {
 	var names []string
-	for entry := range strings.SplitSeq(c.DatabaseURLs, ";") {
+	for entry := range strings.SplitSeq(c.DatabaseURLs+";"+c.DatabaseOwnerURLs, ";") {
 		if name, _, found := strings.Cut(entry, "="); found {
 			names = append(names, strings.TrimSpace(name))
 		}

@@ -30,20 +30,23 @@ type Config struct {
 	// service's own.
 	DatabaseURL string `env:"DATABASE_URL" doc:"postgres:// URL of the cluster; each service uses its own database there"`
 	// DatabaseURLs gives single databases another place: "core=postgres://…;kyc=postgres://…".
-	DatabaseURLs     string        `env:"DATABASE_URLS" doc:"overrides for single databases, core=URL;kyc=URL"`
-	DatabaseMaxConns int32         `env:"DATABASE_MAX_CONNS" envDefault:"8" doc:"connections per database and process, 1 to 200"`
-	KafkaSeeds       []string      `env:"KAFKA_SEEDS" doc:"host:port of Kafka brokers, comma-separated"`
-	KafkaReplication int16         `env:"KAFKA_REPLICATION" envDefault:"1" doc:"replicas of each topic, 3 in production"`
-	ListenHost       string        `env:"LISTEN_HOST" envDefault:"127.0.0.1" doc:"address that the services listen on"`
-	PortOffset       int           `env:"PORT_OFFSET" envDefault:"0" doc:"added to every service's port"`
-	UpstreamHost     string        `env:"UPSTREAM_HOST" envDefault:"127.0.0.1" doc:"host where the gateway finds the services; {service} is replaced by the name"`
-	JWKSURL          string        `env:"JWKS_URL" doc:"where identity publishes its keys; default: identity on the upstream host"`
-	DataKeys         string        `env:"DATA_KEYS" doc:"keys that encrypt personal data, id:64 hex digits, newest first" secret:"true"`
-	BlobURL          string        `env:"BLOB_URL" doc:"where documents are stored: file:///path or s3://bucket?region=…"`
-	LogFormat        string        `env:"LOG_FORMAT" envDefault:"json" doc:"json or text"`
-	LogLevel         string        `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error"`
-	OTLPEndpoint     string        `env:"OTLP_ENDPOINT" doc:"http(s):// endpoint of an OpenTelemetry collector; empty: traces are not exported"`
-	ShutdownTimeout  time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"20s" doc:"how long a clean stop may take"`
+	DatabaseURLs string `env:"DATABASE_URLS" doc:"overrides for single databases, core=URL;kyc=URL"`
+	// DatabaseOwnerURL is the login that owns the tables. Only `tenor migrate` uses it.
+	DatabaseOwnerURL  string        `env:"DATABASE_OWNER_URL" doc:"postgres:// URL that tenor migrate uses; it then makes the login of DATABASE_URL and grants it what services need, no more"`
+	DatabaseOwnerURLs string        `env:"DATABASE_OWNER_URLS" doc:"overrides of it for single databases, core=URL;kyc=URL"`
+	DatabaseMaxConns  int32         `env:"DATABASE_MAX_CONNS" envDefault:"8" doc:"connections per database and process, 1 to 200"`
+	KafkaSeeds        []string      `env:"KAFKA_SEEDS" doc:"host:port of Kafka brokers, comma-separated"`
+	KafkaReplication  int16         `env:"KAFKA_REPLICATION" envDefault:"1" doc:"replicas of each topic, 3 in production"`
+	ListenHost        string        `env:"LISTEN_HOST" envDefault:"127.0.0.1" doc:"address that the services listen on"`
+	PortOffset        int           `env:"PORT_OFFSET" envDefault:"0" doc:"added to every service's port"`
+	UpstreamHost      string        `env:"UPSTREAM_HOST" envDefault:"127.0.0.1" doc:"host where the gateway finds the services; {service} is replaced by the name"`
+	JWKSURL           string        `env:"JWKS_URL" doc:"where identity publishes its keys; default: identity on the upstream host"`
+	DataKeys          string        `env:"DATA_KEYS" doc:"keys that encrypt personal data, id:64 hex digits, newest first" secret:"true"`
+	BlobURL           string        `env:"BLOB_URL" doc:"where documents are stored: file:///path or s3://bucket?region=…"`
+	LogFormat         string        `env:"LOG_FORMAT" envDefault:"json" doc:"json or text"`
+	LogLevel          string        `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error"`
+	OTLPEndpoint      string        `env:"OTLP_ENDPOINT" doc:"http(s):// endpoint of an OpenTelemetry collector; empty: traces are not exported"`
+	ShutdownTimeout   time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"20s" doc:"how long a clean stop may take"`
 
 	Identity   Identity   `envPrefix:"IDENTITY_"`
 	Gateway    Gateway    `envPrefix:"GATEWAY_"`
@@ -146,14 +149,38 @@ func Load(environ, args []string, usage io.Writer) (*Config, []string, error) {
 
 // DatabaseDSN returns the DSN of the named service database.
 func (c *Config) DatabaseDSN(name string) (string, error) {
-	for entry := range strings.SplitSeq(c.DatabaseURLs, ";") {
+	if dsn, ok := override(c.DatabaseURLs, name); ok {
+		return dsn, nil
+	}
+	return dsnOf("DATABASE_URL", c.DatabaseURL, name)
+}
+
+// DatabaseOwnerDSN returns the DSN with which the named service database is
+// migrated: that of the services unless an owner is configured.
+func (c *Config) DatabaseOwnerDSN(name string) (string, error) {
+	if dsn, ok := override(c.DatabaseOwnerURLs, name); ok {
+		return dsn, nil
+	}
+	if c.DatabaseOwnerURL == "" {
+		return c.DatabaseDSN(name)
+	}
+	return dsnOf("DATABASE_OWNER_URL", c.DatabaseOwnerURL, name)
+}
+
+// override finds the place that one database has of its own.
+func override(overrides, name string) (string, bool) {
+	for entry := range strings.SplitSeq(overrides, ";") {
 		if key, dsn, found := strings.Cut(entry, "="); found && strings.TrimSpace(key) == name {
-			return strings.TrimSpace(dsn), nil
+			return strings.TrimSpace(dsn), true
 		}
 	}
-	dsn, err := url.Parse(c.DatabaseURL)
-	if err != nil || c.DatabaseURL == "" {
-		return "", fmt.Errorf("%sDATABASE_URL: not a URL", Prefix)
+	return "", false
+}
+
+func dsnOf(setting, general, name string) (string, error) {
+	dsn, err := url.Parse(general)
+	if err != nil || general == "" {
+		return "", fmt.Errorf("%s%s: not a URL", Prefix, setting)
 	}
 	dsn.Path = "/" + name
 	return dsn.String(), nil

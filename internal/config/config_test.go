@@ -80,6 +80,35 @@ func TestEachDatabaseHasItsDSN(t *testing.T) {
 	}
 }
 
+func TestDatabasesAreMigratedByTheirOwner(t *testing.T) {
+	t.Parallel()
+	base := []string{"TENOR_DATABASE_URL=postgres://app:p@h/x", "TENOR_DATABASE_URLS=kyc=postgres://app@k/kyc"}
+	for _, c := range []struct {
+		settings, core, kyc string
+	}{
+		{"", "postgres://app:p@h/core", "postgres://app@k/kyc"},
+		{"TENOR_DATABASE_OWNER_URL=postgres://owner@h/x", "postgres://owner@h/core", "postgres://owner@h/kyc"},
+		{"TENOR_DATABASE_OWNER_URLS=kyc=postgres://owner@k/kyc", "postgres://app:p@h/core", "postgres://owner@k/kyc"},
+	} {
+		cfg, _, err := config.Load(append(base, c.settings), nil, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]string{"core": c.core, "kyc": c.kyc} {
+			if got, err := cfg.DatabaseOwnerDSN(name); err != nil || got != want {
+				t.Errorf("%s: %s is owned by %q, %v; want %q", c.settings, name, got, err, want)
+			}
+		}
+	}
+	_, _, err := config.Load([]string{"TENOR_DATABASE_OWNER_URL=mysql://h/x", "TENOR_DATABASE_OWNER_URLS=core"}, nil,
+		io.Discard)
+	for _, want := range []string{"TENOR_DATABASE_OWNER_URL: ", "TENOR_DATABASE_OWNER_URLS: "} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not name %s", err, want)
+		}
+	}
+}
+
 // TestOverridesOfDatabasesAreChecked has faults that would send a service's data
 // to the wrong cluster, and none may show the password.
 func TestOverridesOfDatabasesAreChecked(t *testing.T) {

@@ -21,6 +21,9 @@ import (
 // inbox, idempotency keys, audit trail.
 const sharedDir = "shared"
 
+// versionTable begins the names of the tables in which migrations are noted.
+const versionTable = "schema_version_"
+
 const (
 	migrateLockRetry   = 250 * time.Millisecond
 	migrateLockRetries = 480
@@ -55,7 +58,7 @@ func migrateDir(ctx context.Context, db *sql.DB, dir string) error {
 		return err
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, sub,
-		goose.WithTableName("schema_version_"+dir), goose.WithLocker(locker), goose.WithAllowOutofOrder(true))
+		goose.WithTableName(versionTable+dir), goose.WithLocker(locker), goose.WithAllowOutofOrder(true))
 	if errors.Is(err, goose.ErrNoMigrations) {
 		return nil
 	}

@@ -35,8 +35,13 @@ type books struct {
 
 func openBooks(t *testing.T) *books {
 	t.Helper()
+	return openBooksOn(t, dbtest.New(t, "core"))
+}
+
+func openBooksOn(t *testing.T, db *database.DB) *books {
+	t.Helper()
 	b := &books{
-		t: t, db: dbtest.New(t, "core"),
+		t: t, db: db,
 		cash:      ledger.ControlAccount(ledger.FundSource, inr),
 		income:    ledger.ControlAccount(ledger.InterestOnLoans, inr),
 		portfolio: ledger.LoanAccount(ledger.LoanPortfolio, loan, inr),

@@ -11,6 +11,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/access"
 	"github.com/tenor-lending/tenor/internal/app"
 	"github.com/tenor-lending/tenor/internal/command"
+	"github.com/tenor-lending/tenor/internal/config"
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/ledger/ledgerdb"
@@ -28,10 +29,20 @@ func New(env *app.Env) (*app.Component, error) {
 	component := &app.Component{Routes: s.routes}
 	if env.DB != nil {
 		s.committer = ledgerdb.NewCommitter(env.DB, func() time.Time { return env.Now() })
-		component.Stop = s.committer.Close
+		component.Start, component.Stop = s.warnOfRights, s.committer.Close
 		component.Tasks = []app.Task{{Name: "seal", Run: s.seal}, {Name: "expire", Run: s.expire}}
 	}
 	return component, nil
+}
+
+// warnOfRights tells the operator of a login that could rewrite history.
+func (s *Service) warnOfRights(ctx context.Context) error {
+	may, err := ledgerdb.MayChangeJournal(ctx, s.env.DB)
+	if err == nil && may {
+		s.env.Log.WarnContext(ctx, "this login may change and remove rows of the journal: "+
+			"give `tenor migrate` an owner of its own with "+config.Prefix+"DATABASE_OWNER_URL")
+	}
+	return err
 }
 
 // OpenHeading adds a general ledger account.

@@ -33,7 +33,60 @@ const (
 // in parallel tests and across test processes.
 func New(t testing.TB, name string) *database.DB {
 	t.Helper()
+	return connect(t, name, DSN(t, name))
+}
+
+// NewAsService returns two pools on one such database: of its owner, as New
+// does, and of a login that has the rights of services only, as in production.
+func NewAsService(t testing.TB, name string) (owner, service *database.DB) {
+	t.Helper()
+	login := NewLogin(t)
 	dsn := DSN(t, name)
+	if err := database.Grant(t.Context(), dsn, login.On(dsn), name); err != nil {
+		t.Fatal(err)
+	}
+	return connect(t, name, dsn), connect(t, name, login.On(dsn))
+}
+
+// Login is a login of the server that is yet to be made, by database.Grant.
+type Login struct {
+	t              testing.TB
+	name, password string
+}
+
+// NewLogin returns a login that is removed when the test ends. Ask for it
+// before the databases that it gets rights on: they must be gone first.
+func NewLogin(t testing.TB) Login {
+	t.Helper()
+	srv := testServer(t.Context(), t)
+	l := Login{t: t, name: databaseName(time.Now()), password: rand.Text()}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
+		defer cancel()
+		if err := srv.exec(ctx, "drop role if exists "+quote(l.name)); err != nil {
+			t.Errorf("dropping test login %s: %v", l.name, err)
+		}
+	})
+	return l
+}
+
+// On returns an owner's DSN with this login instead. A server that takes no
+// passwords gets none.
+func (l Login) On(dsn string) string {
+	at, err := url.Parse(dsn)
+	if err != nil {
+		l.t.Fatal("the test database's DSN is not a URL")
+	}
+	_, secured := at.User.Password()
+	at.User = url.User(l.name)
+	if secured {
+		at.User = url.UserPassword(l.name, l.password)
+	}
+	return at.String()
+}
+
+func connect(t testing.TB, name, dsn string) *database.DB {
+	t.Helper()
 	cfg := database.Config{DSN: dsn, ApplicationName: applicationName(t)}
 	if recorder := statementRecorder(); recorder != nil {
 		cfg.Tracer = recorder

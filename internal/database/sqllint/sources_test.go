@@ -30,7 +30,7 @@ const administration = "internal/devstack"
 func inMigrations() ([]statement, error) {
 	var found []statement
 	err := fs.WalkDir(migrations.FS, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || !strings.HasSuffix(path, ".sql") || entry.IsDir() {
 			return err
 		}
 		text, err := fs.ReadFile(migrations.FS, path)
