@@ -20,13 +20,13 @@ func Accrued(s *Schedule, on civil.Date) (money.Amount, error) {
 		return money.Amount{}, err
 	}
 	sum := int64(0)
-	for i := range s.Instalments {
-		row := &s.Instalments[i]
-		if on.Before(row.From) {
+	for i := range s.rows {
+		from := s.from(i)
+		if from.after(on) {
 			break
 		}
-		if row.Due.After(on) {
-			part, err := s.earnedPart(row, row.From, on)
+		if s.rows[i].due.after(on) {
+			part, err := s.earnedPart(i, from.civil(), on)
 			if err != nil {
 				return money.Amount{}, err
 			}
@@ -34,11 +34,11 @@ func Accrued(s *Schedule, on civil.Date) (money.Amount, error) {
 			if err != nil {
 				return money.Amount{}, err
 			}
-			return money.New(sum+earned, row.Earned.Currency()), nil
+			return s.money(sum + earned), nil
 		}
-		sum += row.Earned.Minor()
+		sum += s.earned(i)
 	}
-	return money.New(sum, s.Totals.Interest.Currency()), nil
+	return s.money(sum), nil
 }
 
 func (s *Schedule) checkDay(on civil.Date) error {
@@ -51,19 +51,21 @@ func (s *Schedule) checkDay(on civil.Date) error {
 // earnedPart returns the unrounded interest of a row between two days of its
 // period, in minor units: its Earned in proportion to what balance, rate and day
 // count weigh.
-func (s *Schedule) earnedPart(row *Instalment, from, to civil.Date) (*apd.Decimal, error) {
-	if from.Before(row.From) || row.Earned.IsZero() { // odd days whose interest was paid upfront, or none
+func (s *Schedule) earnedPart(i int, from, to civil.Date) (*apd.Decimal, error) {
+	first, earned := s.from(i).civil(), s.earned(i)
+	if from.Before(first) || earned == 0 { // odd days whose interest was paid upfront, or none
 		return apd.New(0, 0), nil
 	}
-	t, c := s.phase(row.From), calc{ctx: exact}
-	part, whole := s.weigh(t, row, from, to)
+	t, c := s.phase(first), calc{ctx: exact}
+	part, whole := s.weigh(t, i, from, to)
 	if whole.Sign() == 0 { // no weight in the whole period: go by calendar days
-		part, whole = apd.New(int64(daysBetween(from, to)), 0), apd.New(int64(daysBetween(row.From, row.Due)), 0)
+		days := daysBetween(first, s.rows[i].due.civil())
+		part, whole = apd.New(int64(daysBetween(from, to)), 0), apd.New(int64(days), 0)
 	}
-	interest := c.quo(c.mul(apd.New(row.Earned.Minor(), 0), part), whole)
+	interest := c.quo(c.mul(apd.New(earned, 0), part), whole)
 	c.keep(wide.Quantize(interest, interest, -accrualDecimals)) // what 34 digits lost must not round up
 	if c.err != nil {
-		return nil, fmt.Errorf("accruing instalment %d: %w", row.Number, c.err)
+		return nil, fmt.Errorf("accruing instalment %d: %w", i+1, c.err)
 	}
 	return interest, nil
 }
@@ -73,7 +75,8 @@ const accrualDecimals = 12
 
 // weigh returns the weight of a span inside the period of a row, and that of
 // the whole period.
-func (s *Schedule) weigh(t *Terms, row *Instalment, from, to civil.Date) (part, whole *apd.Decimal) {
+func (s *Schedule) weigh(t *Terms, i int, from, to civil.Date) (part, whole *apd.Decimal) {
+	first, due := s.from(i).civil(), s.rows[i].due.civil()
 	e := &engine{terms: *t}
 	e.grid = newGrid(t)
 	if t.Calendar != nil {
@@ -85,19 +88,19 @@ func (s *Schedule) weigh(t *Terms, row *Instalment, from, to civil.Date) (part, 
 	if len(e.cuts) == 0 {
 		measure := func(to civil.Date) int64 {
 			if t.InterestBasis == ByPeriod || t.DayCount == ActualActualAFB || t.DayCount == ActualActualICMA {
-				return int64(daysBetween(row.From, to))
+				return int64(daysBetween(first, to))
 			}
-			return t.DayCount.fraction(row.From, to, &in).Num
+			return t.DayCount.fraction(first, to, &in).Num
 		}
-		return apd.New(measure(to)-measure(from), 0), apd.New(measure(row.Due), 0)
+		return apd.New(measure(to)-measure(from), 0), apd.New(measure(due), 0)
 	}
-	p := period{start: row.From, end: row.Due}
+	p := period{start: s.from(i), end: s.rows[i].due}
 	e.cuts = append(e.cuts, toDay(from), toDay(to))
 	slices.Sort(e.cuts)
 	e.cuts = slices.Compact(e.cuts)
 	e.periods = append(e.periods, p)
 	e.cut(&p, &in)
-	return e.sumWeights(&p, row.Opening.Minor(), from, to)
+	return e.sumWeights(&p, s.rows[i].opening, from, to)
 }
 
 // sumWeights sums balance × rate × part of a year over the segments of a period,
@@ -126,14 +129,14 @@ func Outstanding(s *Schedule, on civil.Date) (money.Amount, error) {
 	if err := s.checkDay(on); err != nil {
 		return money.Amount{}, err
 	}
-	balance := s.Instalments[0].Opening
-	for i := range s.Instalments {
-		if s.Instalments[i].Due.After(on) {
+	balance := s.rows[0].opening
+	for i := range s.rows {
+		if s.rows[i].due.after(on) {
 			break
 		}
-		balance = s.Instalments[i].Closing
+		balance = s.closing(i)
 	}
-	return balance, nil
+	return s.money(balance), nil
 }
 
 // DueItem is what is open of one instalment, or what a payment covers of it.
@@ -150,12 +153,12 @@ type DueItem struct {
 
 // DueItems returns the instalments as if nothing had been paid yet.
 func (s *Schedule) DueItems() []DueItem {
-	items := make([]DueItem, len(s.Instalments))
-	for i := range s.Instalments {
-		row := &s.Instalments[i]
+	items := make([]DueItem, len(s.rows))
+	for i := range s.rows {
+		r := &s.rows[i]
 		items[i] = DueItem{
-			Number: row.Number, Due: row.Due, Penalty: money.Zero(row.Fees.Currency()),
-			Fee: row.Fees, Interest: row.Interest, Principal: row.Principal,
+			Number: i + 1, Due: r.due.civil(), Penalty: s.money(0),
+			Fee: s.money(s.side(i).fees), Interest: s.money(r.interest), Principal: s.money(r.principal),
 		}
 	}
 	return items
@@ -207,18 +210,17 @@ func Payoff(s *Schedule, open []DueItem, on civil.Date) (Quote, error) {
 
 // perDiem returns the interest that the day adds; after maturity, nothing.
 func (s *Schedule) perDiem(on civil.Date) (money.Amount, error) {
-	for i := range s.Instalments {
-		row := &s.Instalments[i]
-		if row.Due.After(on) {
-			part, err := s.earnedPart(row, on, addDays(on, 1))
+	for i := range s.rows {
+		if s.rows[i].due.after(on) {
+			part, err := s.earnedPart(i, on, addDays(on, 1))
 			if err != nil {
 				return money.Amount{}, err
 			}
 			minor, err := minorOf(part, 1, s.Terms.Rounding.Mode)
-			return money.New(minor, row.Earned.Currency()), err
+			return s.money(minor), err
 		}
 	}
-	return money.Zero(s.Totals.Interest.Currency()), nil
+	return s.money(0), nil
 }
 
 type itemTotals struct{ penalty, fee, interest, principal int64 }

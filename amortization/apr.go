@@ -22,21 +22,20 @@ type CashFlow struct {
 // receives after deductions, the later tranches, and what he pays.
 func (s *Schedule) CashFlows() []CashFlow {
 	t, first := &s.Terms, s.Totals.NetDisbursed.Minor()
-	flows := make([]CashFlow, 1, len(s.Instalments)+len(t.Tranches)+1)
+	flows := make([]CashFlow, 1, len(s.rows)+len(t.Tranches)+1)
 	for i := range t.Tranches {
 		first -= t.Tranches[i].Amount.Minor()
 		flows = append(flows, CashFlow{Date: t.Tranches[i].Date, Amount: t.Tranches[i].Amount})
 	}
-	for i := range s.Instalments {
-		row := &s.Instalments[i]
-		net := -row.Total.Minor()
-		if row.Kind == Change { // a further disbursement on the day of the change
-			net += row.Disbursed.Minor()
-			first -= row.Disbursed.Minor()
+	for i := range s.rows {
+		r, net := &s.rows[i], -s.total(i)
+		if r.kind == Change { // a further disbursement on the day of the change
+			net += s.side(i).disbursed
+			first -= s.side(i).disbursed
 		}
-		flows = append(flows, CashFlow{Date: row.Due, Amount: money.New(net, row.Total.Currency())})
+		flows = append(flows, CashFlow{Date: r.due.civil(), Amount: s.money(net)})
 	}
-	flows[0] = CashFlow{Date: t.DisbursementDate, Amount: money.New(first, t.Principal.Currency())}
+	flows[0] = CashFlow{Date: t.DisbursementDate, Amount: s.money(first)}
 	slices.SortStableFunc(flows, func(x, y CashFlow) int { return x.Date.Compare(y.Date) })
 	return flows
 }

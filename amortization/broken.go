@@ -1,10 +1,6 @@
 package amortization
 
-import (
-	"github.com/cockroachdb/apd/v3"
-
-	"github.com/tenor-lending/tenor/internal/money"
-)
+import "github.com/cockroachdb/apd/v3"
 
 // brokenDays reports whether days lie between the disbursement and the first
 // regular period whose interest is charged on its own.
@@ -18,18 +14,19 @@ func (e *engine) chargeBroken() error {
 	if !e.brokenDays() {
 		return nil
 	}
-	odd := period{start: e.terms.DisbursementDate, end: e.grid.at(-1)}
+	from, to := e.terms.DisbursementDate, e.grid.at(-1)
+	var odd period
 	basis := e.terms.InterestBasis
 	e.terms.InterestBasis = ByDayCount // odd days are counted, whatever the periods do
 	in := dayCountInput{
-		maturity: e.periods[len(e.periods)-1].end, calendar: e.business, perYear: 1,
+		maturity: e.periods[len(e.periods)-1].end.civil(), calendar: e.business, perYear: 1,
 		periodDays: daysBetween(e.grid.at(-1), e.grid.at(0)),
 	}
 	perYear := e.terms.perYear()
 	in.perYear = max(1, int(perYear.Num/perYear.Den))
-	weight := e.terms.DayCount.fraction(odd.start, odd.end, &in)
+	weight := e.terms.DayCount.fraction(from, to, &in)
 	odd.low = len(e.segments)
-	e.segment(odd.start, weight)
+	e.segment(from, weight)
 	odd.high = len(e.segments)
 	e.terms.InterestBasis = basis
 	var err error
@@ -72,14 +69,15 @@ func (e *engine) spreadBroken() error {
 
 // addInterest adds interest that is due and interest that is earned to a row.
 func (e *engine) addInterest(k int, due, earned int64) error {
-	row := e.row(k)
-	interest, err := addChecked(row.Interest.Minor(), due)
+	if k == 0 {
+		e.start = shorten(e.terms.DisbursementDate)
+	}
+	i := e.rowOf(k)
+	sum, err := addChecked(e.rows[i].interest, due)
 	if err != nil {
 		return err
 	}
-	if k == 0 {
-		row.From = e.terms.DisbursementDate
-	}
-	row.Interest, row.Earned = money.New(interest, e.cur), money.New(row.Earned.Minor()+earned, e.cur)
+	e.rows[i].interest = sum
+	e.aside(i).deferred += earned - due
 	return nil
 }

@@ -197,8 +197,8 @@ func Compare(before, after *Schedule, on civil.Date) Difference {
 
 func (s *Schedule) regular() int {
 	count := 0
-	for i := range s.Instalments {
-		if s.Instalments[i].Kind == Regular {
+	for i := range s.rows {
+		if s.rows[i].kind == Regular {
 			count++
 		}
 	}
@@ -206,9 +206,9 @@ func (s *Schedule) regular() int {
 }
 
 func (s *Schedule) nextInstalment(on civil.Date) money.Amount {
-	for i := range s.Instalments {
-		if row := &s.Instalments[i]; row.Kind == Regular && row.Due.After(on) {
-			return row.Total
+	for i := range s.rows {
+		if r := &s.rows[i]; r.kind == Regular && r.due.after(on) {
+			return s.money(s.total(i))
 		}
 	}
 	return money.Zero(s.Totals.Total.Currency())

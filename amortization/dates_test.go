@@ -76,7 +76,7 @@ func TestMonthEndAnchors(t *testing.T) {
 			t.Fatal(err)
 		}
 		for k, want := range test.want {
-			if got := s.Instalments[k].Due.String(); got != want {
+			if got := s.At(k).Due.String(); got != want {
 				t.Errorf("from %s: due %d on %s, want %s", test.start, k+1, got, want)
 			}
 		}
@@ -98,7 +98,7 @@ func TestBusinessDayRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.Instalments[0].Due.String(); got != want {
+		if got := s.At(0).Due.String(); got != want {
 			t.Errorf("%q moves to %s, want %s", rule, got, want)
 		}
 	}
@@ -132,7 +132,7 @@ func TestRebuildIsNew(t *testing.T) {
 	})
 }
 
-// TestFastRoundingIsTheRounding holds roundQuotient to money.Round.
+// TestFastRoundingIsTheRounding holds division to money.Round.
 func TestFastRoundingIsTheRounding(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []money.Rounding{
@@ -140,12 +140,13 @@ func TestFastRoundingIsTheRounding(t *testing.T) {
 		money.Ceiling, money.Floor,
 	} {
 		for num := range uint64(60) {
-			for _, den := range []uint64{1, 2, 3, 4, 7, 10} {
+			for _, den := range []uint64{2, 3, 4, 7, 10} {
 				want, err := minorOf(calcQuo(int64(num), int64(den)), 1, mode)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := roundQuotient(num/den, num%den, den, mode); got != want {
+				by := newDivision(den, mode)
+				if got, ok := by.rounded(0, num); !ok || got != want {
 					t.Errorf("%d/%d rounded %s is %d, want %d", num, den, mode, got, want)
 				}
 			}

@@ -57,7 +57,7 @@ func Disclose(s *Schedule) (KeyFacts, error) {
 	}
 	return KeyFacts{
 		Principal: s.Terms.Principal, NetDisbursed: s.Totals.NetDisbursed, UpfrontCharges: s.Totals.UpfrontFees,
-		Instalment: s.typicalInstalment(), Instalments: len(s.Instalments),
+		Instalment: s.typicalInstalment(), Instalments: s.Len(),
 		TotalInterest: s.Totals.Interest, TotalCharges: charges, LenderCharges: lender, ThirdPartyCharges: third,
 		TotalPaid:  s.Totals.Total,
 		APRPercent: apr.Round(2), EffectiveAnnualPercent: effective.Round(2),
@@ -68,12 +68,12 @@ func Disclose(s *Schedule) (KeyFacts, error) {
 // typicalInstalment returns the first instalment that repays principal, or the
 // last one of all.
 func (s *Schedule) typicalInstalment() money.Amount {
-	for i := range s.Instalments {
-		if s.Instalments[i].Principal.IsPositive() {
-			return s.Instalments[i].Total
+	for i := range s.rows {
+		if s.rows[i].principal > 0 {
+			return s.money(s.total(i))
 		}
 	}
-	return s.Instalments[len(s.Instalments)-1].Total
+	return s.money(s.total(len(s.rows) - 1))
 }
 
 // rates returns the annual percentage rate and the effective annual rate.
@@ -106,15 +106,14 @@ func (s *Schedule) periodRate(perYear Fraction) (i, annual *apd.Decimal, err err
 		i, err = compound(annual, Fraction{perYear.Den, perYear.Num})
 		return i, annual, err
 	}
-	flows := make([]flow, 1, len(s.Instalments)+1)
+	flows := make([]flow, 1, len(s.rows)+1)
 	flows[0].amount = s.Totals.NetDisbursed.Minor()
 	units := int64(0)
-	for k := range s.Instalments {
-		row := &s.Instalments[k]
-		if row.Kind == Regular {
+	for k := range s.rows {
+		if s.rows[k].kind == Regular {
 			units++
 		}
-		flows = append(flows, flow{amount: -row.Total.Minor(), units: units})
+		flows = append(flows, flow{amount: -s.total(k), units: units})
 	}
 	if i, err = unitRate(flows); err != nil {
 		return nil, nil, err
@@ -152,12 +151,12 @@ func (s *Schedule) chargesByPayee() (lender, third money.Amount, err error) {
 			if fee.When == AtDisbursement || (fee.When == OnDate && !part.collects(fee)) {
 				continue
 			}
-			alone := &engine{terms: *part.terms, cur: cur, rows: rowsWithoutFees(part.rows)}
+			alone := &engine{terms: *part.terms, cur: cur, table: table{rows: part.rows}}
 			if err := alone.feeInRows(fee, "fees"); err != nil {
 				return lender, third, err
 			}
-			for k := range alone.rows {
-				sums[fee.Payee] += alone.rows[k].Fees.Minor()
+			for k := range alone.sides {
+				sums[fee.Payee] += alone.sides[k].fees
 			}
 		}
 	}
@@ -167,13 +166,13 @@ func (s *Schedule) chargesByPayee() (lender, third money.Amount, err error) {
 // phaseRows are the rows under one set of terms.
 type phaseRows struct {
 	terms *Terms
-	rows  []Instalment
+	rows  []row
 }
 
 // collects reports whether a dated fee falls on one of the rows.
 func (p *phaseRows) collects(fee *Fee) bool {
 	for k := range p.rows {
-		if p.rows[k].Kind == Regular && !p.rows[k].Due.Before(fee.Due) {
+		if p.rows[k].kind == Regular && !p.rows[k].due.civil().Before(fee.Due) {
 			return true
 		}
 	}
@@ -182,24 +181,16 @@ func (p *phaseRows) collects(fee *Fee) bool {
 
 func (s *Schedule) byPhase() []phaseRows {
 	var parts []phaseRows
-	for k := range s.Instalments {
-		terms := s.phase(s.Instalments[k].From)
-		if s.Instalments[k].Kind == Change && s.Instalments[k].From == s.Instalments[k].Due && k > 0 && len(parts) > 0 {
+	for k := range s.rows {
+		terms := s.phase(s.from(k).civil())
+		if s.rows[k].kind == Change && s.from(k) == s.rows[k].due && len(parts) > 0 {
 			terms = parts[len(parts)-1].terms // it has no days, and no fees
 		}
 		if len(parts) == 0 || parts[len(parts)-1].terms != terms {
-			parts = append(parts, phaseRows{terms: terms, rows: s.Instalments[k:k]})
+			parts = append(parts, phaseRows{terms: terms, rows: s.rows[k:k]})
 		}
 		part := &parts[len(parts)-1]
 		part.rows = part.rows[:len(part.rows)+1]
 	}
 	return parts
-}
-
-func rowsWithoutFees(rows []Instalment) []Instalment {
-	bare := append([]Instalment(nil), rows...)
-	for k := range bare {
-		bare[k].Fees = money.Amount{}
-	}
-	return bare
 }

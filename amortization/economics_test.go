@@ -97,7 +97,7 @@ func TestInstalmentsAreEqualWithinThePolicy(t *testing.T) {
 			terms.Rounding.InstalmentUnit, unit = amortization.MustDecimal("1"), 100
 		}
 		s := mustNew(t, terms)
-		rows := s.Instalments
+		rows := rowsOf(s)
 		n := len(rows)
 		low, high := rows[n/2].Total.Minor(), rows[n/2].Total.Minor()
 		for k, row := range rows {
@@ -125,8 +125,8 @@ func TestPayoffClosesToZero(t *testing.T) {
 		if err != nil {
 			return
 		}
-		paid := rapid.IntRange(0, len(s.Instalments)-1).Draw(t, "paid")
-		row := &s.Instalments[paid]
+		paid := rapid.IntRange(0, s.Len()-1).Draw(t, "paid")
+		row := s.At(paid)
 		on := row.From.AddDays(rapid.IntRange(0, row.Due.DaysSince(row.From)).Draw(t, "on"))
 		open := s.DueItems()[paid:]
 		quote, err := amortization.Payoff(s, open, on)
@@ -250,7 +250,7 @@ func TestOptionsThatMustDifferDiffer(t *testing.T) {
 // signature writes the rows without the terms.
 func signature(s *amortization.Schedule) string {
 	text := s.Totals.UpfrontInterest.Text()
-	for _, row := range s.Instalments {
+	for _, row := range s.All() {
 		text += row.Due.String() + row.Principal.Text() + row.Interest.Text() + row.Earned.Text()
 	}
 	return text

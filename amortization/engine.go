@@ -1,6 +1,8 @@
 package amortization
 
 import (
+	"sync"
+
 	"github.com/cockroachdb/apd/v3"
 
 	"github.com/tenor-lending/tenor/internal/money"
@@ -23,19 +25,37 @@ type engine struct {
 	periods      []period
 	segments     []segment
 
-	spare   []Instalment // memory for rows
-	kept    []Instalment // rows before a change
-	change  *Instalment  // the row of the change, where there is one
-	carried int64        // interest earned before a change and due with the first instalment
-	pool    int64        // interest under grace from before a change
-	opening int64        // balance at the start of the first period
-	down    int64        // down payment
-	broken  int64        // interest of the broken period
-	rows    []Instalment
+	spare   []row // memory for rows
+	kept    table // rows before a change
+	change  *row  // the row of the change, where there is one
+	changed side
+	carried int64 // interest earned before a change and due with the first instalment
+	pool    int64 // interest under grace from before a change
+	opening int64 // balance at the start of the first period
+	down    int64 // down payment
+	broken  int64 // interest of the broken period
 	upfront int64 // fees deducted
+	table         // the rows
 }
 
-// reset prepares the engine for terms, and keeps its scratch memory.
+var engines = sync.Pool{New: func() any { return new(engine) }}
+
+// newEngine returns an engine for terms, with scratch memory from a pool.
+func newEngine(t Terms, reference bool) *engine {
+	e, ok := engines.Get().(*engine)
+	if !ok {
+		e = new(engine)
+	}
+	e.reset(t.normalised(), reference)
+	return e
+}
+
+// release gives the scratch memory back, and nothing of the terms.
+func (e *engine) release() {
+	e.reset(Terms{}, false)
+	engines.Put(e)
+}
+
 func (e *engine) reset(t Terms, reference bool) {
 	*e = engine{
 		terms: t, reference: reference, cur: t.Principal.Currency(), count: t.Instalments,
@@ -57,15 +77,11 @@ func (e *engine) build() (Schedule, error) {
 	} else if err := e.layout(); err != nil {
 		return Schedule{}, err
 	}
-	rows := len(e.kept) + len(e.periods)
+	rows := len(e.kept.rows) + len(e.periods)
 	if e.down > 0 || e.change != nil {
 		rows++ // never both: a change ends the down payment
 	}
-	e.rows = e.makeRows(rows)
-	copy(e.rows, e.kept)
-	if e.change != nil {
-		e.rows[len(e.kept)] = *e.change
-	}
+	e.makeRows(rows)
 	if err := e.fill(); err != nil {
 		return Schedule{}, err
 	}
@@ -78,14 +94,25 @@ func (e *engine) build() (Schedule, error) {
 	return e.finish()
 }
 
-// makeRows returns empty rows, in spare memory where it suffices.
-func (e *engine) makeRows(n int) []Instalment {
-	if cap(e.spare) < n {
-		return make([]Instalment, n)
+// makeRows makes room for the rows, in spare memory where it suffices, and
+// writes those before a change and that of the change. The others are to be written.
+func (e *engine) makeRows(n int) {
+	if e.rows = e.spare; cap(e.rows) < n {
+		e.rows = make([]row, n)
 	}
-	rows := e.spare[:n]
-	clear(rows)
-	return rows
+	e.rows, e.start = e.rows[:n], e.periods[0].start
+	kept := len(e.kept.rows)
+	if kept > 0 || e.change != nil {
+		e.start = e.kept.start
+	}
+	copy(e.rows, e.kept.rows)
+	if e.kept.sides != nil {
+		e.sides = make([]side, n)
+		copy(e.sides, e.kept.sides)
+	}
+	if e.change != nil {
+		e.put(kept, *e.change, e.changed)
+	}
 }
 
 // openBalance works out the first balance and the down payment.
@@ -127,14 +154,12 @@ func (e *engine) fill() error {
 }
 
 func (e *engine) writeDownPayment() {
-	row, day := &e.rows[0], e.terms.DisbursementDate
-	row.Number, row.Kind, row.From, row.Due = 1, DownPayment, day, day
-	row.Opening, row.Closing = money.New(e.opening+e.down, e.cur), money.New(e.opening, e.cur)
-	row.Principal, row.Interest, row.Earned = money.New(e.down, e.cur), money.Zero(e.cur), money.Zero(e.cur)
+	day := shorten(e.terms.DisbursementDate)
+	e.put(0, row{kind: DownPayment, due: day, opening: e.opening + e.down, principal: e.down}, side{})
 }
 
-// row returns the row of a period.
-func (e *engine) row(k int) *Instalment { return &e.rows[len(e.rows)-len(e.periods)+k] }
+// rowOf returns the index of the row of a period.
+func (e *engine) rowOf(k int) int { return len(e.rows) - len(e.periods) + k }
 
 // rateScale is 10^(scale+2): rates are percentages with scale decimals.
 func (e *engine) rateScale() int64 { return powersOfTen[int(e.scale)+2] }
@@ -185,7 +210,7 @@ func (e *engine) drawn(p *period) int64 {
 
 // finish adds up the rows.
 func (e *engine) finish() (Schedule, error) {
-	var sum struct{ principal, interest, fees, total, capitalised int64 }
+	var sum struct{ principal, interest, fees, capitalised int64 }
 	overflow := int64(0) // its sign bit collects every overflow
 	add := func(a, b int64) int64 {
 		c := a + b
@@ -193,25 +218,27 @@ func (e *engine) finish() (Schedule, error) {
 		return c
 	}
 	for k := range e.rows {
-		row := &e.rows[k]
-		principal, interest, fees := row.Principal.Minor(), row.Interest.Minor(), row.Fees.Minor()
-		total := add(add(principal, interest), fees)
-		row.Fees, row.Total = money.New(fees, e.cur), money.New(total, e.cur)
-		sum.principal, sum.interest = add(sum.principal, principal), add(sum.interest, interest)
-		sum.fees, sum.total = add(sum.fees, fees), add(sum.total, total)
-		sum.capitalised = add(sum.capitalised, row.Capitalised.Minor())
+		r := &e.rows[k]
+		sum.principal, sum.interest = add(sum.principal, r.principal), add(sum.interest, r.interest)
+		add(r.principal, r.interest)
 	}
+	for k := range e.sides {
+		x := &e.sides[k]
+		sum.fees, sum.capitalised = add(sum.fees, x.fees), add(sum.capitalised, x.capitalised)
+		add(add(e.rows[k].principal, e.rows[k].interest), x.fees)
+	}
+	total := add(add(sum.principal, sum.interest), sum.fees)
 	if overflow < 0 {
 		return Schedule{}, fault("principal", RuleOverflow, "the sums exceed the range of money")
 	}
-	s := Schedule{Terms: e.terms, Instalments: e.rows}
+	s := Schedule{Terms: e.terms, table: e.table}
 	upfront := int64(0)
 	if e.terms.BrokenPeriod == BrokenUpfront {
 		upfront = e.broken
 	}
 	s.Totals = Totals{
 		Principal: money.New(sum.principal, e.cur), Interest: money.New(sum.interest, e.cur),
-		Fees: money.New(sum.fees, e.cur), Total: money.New(sum.total, e.cur),
+		Fees: money.New(sum.fees, e.cur), Total: money.New(total, e.cur),
 		Capitalised: e.orNone(sum.capitalised),
 		UpfrontFees: money.New(e.upfront, e.cur), UpfrontInterest: e.orNone(upfront),
 		NetDisbursed: money.New(e.terms.Principal.Minor()-e.upfront-upfront, e.cur),

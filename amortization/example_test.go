@@ -44,7 +44,7 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
-	first := s.Instalments[0]
+	first := s.At(0)
 	fmt.Println(first.Due, first.Principal, first.Interest, first.Total)
 	fmt.Println("interest in all:", s.Totals.Interest)
 	// Output:
@@ -95,7 +95,10 @@ func ExampleTerms_calendar() {
 	terms.Calendar = &amortization.Calendar{Name: "weekends only"}
 	terms.BusinessDayRule = amortization.ModifiedFollowing
 	terms.Rounding.InstalmentUnit = amortization.MustDecimal("1")
-	for _, row := range exampleSchedule(terms).Instalments[:3] {
+	for i, row := range exampleSchedule(terms).All() {
+		if i == 3 {
+			break
+		}
 		fmt.Println(row.Due, row.Interest, row.Total)
 	}
 	// Output:
@@ -109,7 +112,10 @@ func ExampleTerms_calendar() {
 func ExampleTerms_grace() {
 	terms := exampleTerms()
 	terms.Grace = amortization.Grace{Principal: 3, InterestPayment: 2, Capitalise: true}
-	for _, row := range exampleSchedule(terms).Instalments[:4] {
+	for i, row := range exampleSchedule(terms).All() {
+		if i == 4 {
+			break
+		}
 		fmt.Println(row.Number, "pays", row.Total, "owes", row.Closing)
 	}
 	// Output:
@@ -186,7 +192,10 @@ func ExampleIndexedRate() {
 			{From: on(2024, 6, 15), AnnualRatePercent: amortization.MustDecimal("7")},
 		},
 	}
-	for _, row := range exampleSchedule(terms).Instalments[:3] {
+	for i, row := range exampleSchedule(terms).All() {
+		if i == 3 {
+			break
+		}
 		fmt.Println(row.Due, row.Interest, row.Total)
 	}
 	// Output:

@@ -4,10 +4,11 @@ import "github.com/cockroachdb/apd/v3"
 
 // NewReference builds a schedule off the fast path, in 34-digit decimals.
 func NewReference(t Terms) (*Schedule, error) {
-	if err := t.Validate(); err != nil {
+	var s Schedule
+	if err := s.build(t, true); err != nil {
 		return nil, err
 	}
-	return build(t, true)
+	return &s, nil
 }
 
 // XIRRReference is XIRR by Newton's method in 34-digit decimals alone.

@@ -26,6 +26,10 @@ func (e *engine) accrueFast(balance int64, p *period) (interest int64, ok bool) 
 	}
 	var high, low uint64
 	den := e.segments[p.low].den
+	divisor, fits := mul63(den, e.rateScale())
+	if !fits {
+		return 0, false
+	}
 	for i := p.low; i < p.high; i++ {
 		s := &e.segments[i]
 		balance += s.drawn
@@ -40,15 +44,20 @@ func (e *engine) accrueFast(balance int64, p *period) (interest int64, ok bool) 
 			return 0, false
 		}
 	}
-	divisor, fits := mul63(den, e.rateScale())
-	if !fits || high >= divisor {
-		return 0, false
-	}
-	quotient, remainder := bits.Div64(high, low, divisor)
-	if quotient > math.MaxInt64-1 {
-		return 0, false
-	}
-	return roundQuotient(quotient, remainder, divisor, e.terms.Rounding.Mode), true
+	by := newDivision(divisor, e.terms.Rounding.Mode)
+	return by.rounded(high, low)
+}
+
+// factor returns the factor of a segment as a quotient: the interest on a balance
+// of one.
+func (e *engine) factor(s *segment) (weight, divisor uint64, ok bool) {
+	weight, fits := mul63(s.rate, s.num)
+	divisor, ok = mul63(s.den, e.rateScale())
+	return weight, divisor, ok && fits
+}
+
+func (s *segment) weighsLike(other *segment) bool {
+	return s.rate == other.rate && s.num == other.num && s.den == other.den
 }
 
 // mul63 multiplies two numbers that must not be negative; ok is false when the
@@ -61,24 +70,41 @@ func mul63(a, b int64) (product uint64, ok bool) {
 	return low, high == 0 && low <= math.MaxInt64
 }
 
-// roundQuotient rounds quotient + remainder/divisor, none negative.
-func roundQuotient(quotient, remainder, divisor uint64, mode money.Rounding) int64 {
-	up := false
+// division divides 128-bit numbers, none negative, and rounds the quotient: it
+// adds to the dividend what lifts a remainder that rounds up over the divisor.
+type division struct {
+	divisor, lift uint64
+	tiesToEven    bool
+}
+
+func newDivision(divisor uint64, mode money.Rounding) division {
+	d := division{divisor: divisor}
 	switch mode {
 	case money.HalfEven:
-		rest := divisor - remainder
-		up = remainder > rest || (remainder == rest && quotient&1 == 1)
+		d.lift, d.tiesToEven = divisor/2, divisor%2 == 0
 	case money.HalfUp:
-		up = remainder >= divisor-remainder
+		d.lift = divisor / 2
 	case money.HalfDown:
-		up = remainder > divisor-remainder
+		d.lift = (divisor - 1) / 2
 	case money.Up, money.Ceiling:
-		up = remainder > 0
+		d.lift = divisor - 1
 	}
-	if up {
-		quotient++
+	return d
+}
+
+// rounded returns the quotient of high×2^64 + low; ok is false when it may not
+// fit in 63 bits.
+func (d *division) rounded(high, low uint64) (quotient int64, ok bool) {
+	low, carry := bits.Add64(low, d.lift, 0)
+	high += carry
+	if high >= d.divisor>>1 {
+		return 0, false
 	}
-	return int64(quotient)
+	q, rest := bits.Div64(high, low, d.divisor)
+	if rest == 0 && d.tiesToEven { // it was a tie, and was rounded up
+		q &^= 1
+	}
+	return int64(q), true
 }
 
 // fixed is a number of at least 0 with 64 binary places.
@@ -115,21 +141,22 @@ func (e *engine) sizeFast(balance int64, first int) (instalment int64, ok bool) 
 		return 0, false
 	}
 	growth, paid := fixed{whole: 1}, fixed{}
-	var weight, divisor, f uint64
+	var f uint64
 	for k := first; k < len(e.periods); k++ {
 		p := &e.periods[k]
 		if p.high != p.low+1 {
 			return 0, false
 		}
 		s := &e.segments[p.low]
-		w, fits := mul63(s.rate, s.num)
-		d, fitsToo := mul63(s.den, e.rateScale())
-		if !fits || !fitsToo || w >= d || s.drawn != 0 {
-			return 0, false
+		if k == first || !s.weighsLike(&e.segments[p.low-1]) {
+			weight, divisor, fits := e.factor(s)
+			if !fits || weight >= divisor {
+				return 0, false
+			}
+			f, _ = bits.Div64(weight, 0, divisor)
 		}
-		if w != weight || d != divisor {
-			weight, divisor = w, d
-			f, _ = bits.Div64(w, 0, d)
+		if s.drawn != 0 {
+			return 0, false
 		}
 		growth, paid = growth.grown(f), paid.grown(f)
 		paid.whole++
@@ -163,13 +190,14 @@ func (e *engine) quotientFast(balance int64, growth, paid fixed, n int) (int64, 
 		return 0, false
 	}
 	step := unit << places
-	count, rest := quotient/step, quotient%step
+	rest := quotient % step
 	half := step / 2
 	if rest <= slack || step-rest <= slack || (rest <= half+slack && half <= rest+slack) {
 		return 0, false // too close to a boundary: the reference path decides
 	}
-	rounded := roundQuotient(count, rest, step, e.terms.Rounding.InstalmentMode)
-	if rounded > math.MaxInt64/e.unit {
+	by := newDivision(step, e.terms.Rounding.InstalmentMode)
+	rounded, ok := by.rounded(0, quotient)
+	if !ok || rounded > math.MaxInt64/e.unit {
 		return 0, false
 	}
 	return rounded * e.unit, true

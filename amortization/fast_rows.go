@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"cloud.google.com/go/civil"
-
-	"github.com/tenor-lending/tenor/internal/money"
 )
 
 // Most loans are plain: monthly, one rate, one disbursement, no calendar and no
@@ -24,21 +22,24 @@ func (e *engine) layoutPlain() (ok bool) {
 	}
 	periods, segments := e.periods[:e.count], e.segments[:e.count]
 	from, due := t.DisbursementDate, e.grid.at(0)
+	start := shorten(from)
 	in := dayCountInput{maturity: e.grid.at(e.count - 1)}
 	perYear, rate := t.perYear(), e.rates[0].coef
+	byPeriod, thirty := t.InterestBasis == ByPeriod, t.DayCount == Thirty360
 	for k := range periods {
-		var part Fraction
+		part := Fraction{perYear.Den, perYear.Num}
 		switch {
-		case t.InterestBasis == ByPeriod:
-			part = Fraction{perYear.Den, perYear.Num}
-		case t.DayCount == Thirty360 && from.Day == due.Day && from.Day < 31:
+		case byPeriod:
+		case thirty && from.Day == due.Day && from.Day < 31:
 			part = Fraction{int64(360*(due.Year-from.Year) + 30*int(due.Month-from.Month)), 360}
 		default:
 			part = t.DayCount.fraction(from, due, &in)
 		}
-		periods[k] = period{from: from, due: due, start: from, end: due, low: k, high: k + 1}
+		end := shorten(due)
+		p := &periods[k] // field by field: a composite literal would be built apart and copied
+		p.due, p.start, p.end, p.low, p.high = end, start, end, k, k+1
 		segments[k] = segment{rate: rate, num: part.Num, den: part.Den}
-		from = due
+		from, start = due, end
 		due = nextMonths(due, t.Frequency.Every, e.grid.anchor)
 	}
 	e.periods, e.segments = periods, segments
@@ -74,41 +75,33 @@ func (p *planner) walkPlain() (ok bool) {
 		t.Rounding.Precision != precisionMax {
 		return false
 	}
-	mode, scale, last := t.Rounding.Mode, e.rateScale(), len(e.periods)-1
-	balance, rows := e.opening, e.rows[len(e.rows)-len(e.periods):]
-	var before segment
-	var weight, divisor uint64
+	balance, last, rows := e.opening, len(e.periods)-1, e.rows[len(e.rows)-len(e.periods):]
+	var weight uint64
+	var by division
 	for k := range rows {
 		per := &e.periods[k]
 		if per.high != per.low+1 {
 			return false
 		}
-		if s := &e.segments[per.low]; k == 0 || *s != before {
-			before = *s
-			w, fits := mul63(s.rate, s.num)
-			d, fitsToo := mul63(s.den, scale)
-			if !fits || !fitsToo {
+		if s := &e.segments[per.low]; k == 0 || !s.weighsLike(&e.segments[per.low-1]) {
+			var divisor uint64
+			if weight, divisor, ok = e.factor(s); !ok {
 				return false
 			}
-			weight, divisor = w, d
+			by = newDivision(divisor, t.Rounding.Mode)
 		}
-		high, low := bits.Mul64(uint64(balance), weight)
-		if high >= divisor>>1 { // the quotient would exceed 63 bits
+		interest, fits := by.rounded(bits.Mul64(uint64(balance), weight))
+		if !fits {
 			return false
 		}
-		quotient, remainder := bits.Div64(high, low, divisor)
-		interest := roundQuotient(quotient, remainder, divisor, mode)
 		principal := p.total - interest
 		if k == last {
 			principal = balance
 		} else if principal < 0 || principal >= balance {
 			return false
 		}
-		row := &rows[k]
-		row.Number, row.From, row.Due = len(e.rows)-len(e.periods)+k+1, per.from, per.due
-		row.Opening, row.Closing = money.New(balance, e.cur), money.New(balance-principal, e.cur)
-		row.Principal, row.Interest = money.New(principal, e.cur), money.New(interest, e.cur)
-		row.Earned = row.Interest
+		r := &rows[k]
+		r.opening, r.principal, r.interest, r.due, r.kind = balance, principal, interest, per.due, Regular
 		balance -= principal
 	}
 	return true

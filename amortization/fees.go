@@ -1,10 +1,6 @@
 package amortization
 
-import (
-	"fmt"
-
-	"github.com/tenor-lending/tenor/internal/money"
-)
+import "fmt"
 
 // fees adds the fees to the rows and to the deductions at disbursement.
 func (e *engine) fees() error {
@@ -28,24 +24,24 @@ func (e *engine) fees() error {
 }
 
 func (e *engine) feeInRows(fee *Fee, field string) error {
-	for k := len(e.kept); k < len(e.rows); k++ {
-		row := &e.rows[k]
-		if row.Kind != Regular || (fee.When == OnDate && row.Due.Before(fee.Due)) {
+	for k := len(e.kept.rows); k < len(e.rows); k++ {
+		r := &e.rows[k]
+		if r.kind != Regular || (fee.When == OnDate && r.due.civil().Before(fee.Due)) {
 			continue
 		}
 		base := e.terms.Principal.Minor()
 		if fee.Basis == OfInstalment {
-			base = row.Principal.Minor() + row.Interest.Minor()
+			base = r.principal + r.interest
 		}
 		amount, err := e.feeAmount(fee, base)
 		if err != nil {
 			return err
 		}
-		sum, err := addChecked(row.Fees.Minor(), amount)
+		sum, err := addChecked(e.side(k).fees, amount)
 		if err != nil {
 			return err
 		}
-		row.Fees = money.New(sum, e.cur)
+		e.aside(k).fees = sum
 		if fee.When == OnDate {
 			return nil
 		}

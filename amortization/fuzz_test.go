@@ -28,9 +28,9 @@ func FuzzTerms(f *testing.F) {
 			}
 			return
 		}
-		principal, last := int64(0), s.Instalments[len(s.Instalments)-1]
-		for i := range s.Instalments {
-			principal += s.Instalments[i].Principal.Minor()
+		principal, last := int64(0), s.At(s.Len()-1)
+		for _, row := range s.All() {
+			principal += row.Principal.Minor()
 		}
 		if !last.Closing.IsZero() || principal != s.Totals.Principal.Minor() {
 			t.Fatalf("closing %s, principal %d of %s", last.Closing, principal, s.Totals.Principal)

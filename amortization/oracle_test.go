@@ -191,7 +191,7 @@ func TestMonthEndLoan(t *testing.T) {
 		}
 		test.change(&terms)
 		s := build(t, terms)
-		for i, row := range s.Instalments {
+		for i, row := range s.All() {
 			if row.Due != date(t, test.due[i]) || row.Interest.Minor() != test.interest[i] ||
 				row.Principal.Minor() != test.principal[i] {
 				t.Errorf("%s: row %d due %s, principal %s, interest %s", test.name, i+1, row.Due, row.Principal, row.Interest)
@@ -261,17 +261,17 @@ func TestPublishedSchedules(t *testing.T) {
 			test.change(&terms)
 		}
 		s := build(t, terms)
-		if got := s.Instalments[0].Total.Text(); got != test.instalment {
+		if got := s.At(0).Total.Text(); got != test.instalment {
 			t.Errorf("%s: instalment %s, want %s", test.name, got, test.instalment)
 		}
-		if got := s.Instalments[test.n-1].Total.Text(); test.last != "" && got != test.last {
+		if got := s.At(test.n - 1).Total.Text(); test.last != "" && got != test.last {
 			t.Errorf("%s: last instalment %s, want %s", test.name, got, test.last)
 		}
 		if got := s.Totals.Interest.Text(); test.sum != "" && got != test.sum {
 			t.Errorf("%s: interest %s, want %s", test.name, got, test.sum)
 		}
 		for i, want := range test.interest {
-			if got := s.Instalments[i].Interest.Minor(); got != want {
+			if got := s.At(i).Interest.Minor(); got != want {
 				t.Errorf("%s: interest of row %d is %d, want %d", test.name, i+1, got, want)
 			}
 		}
@@ -288,7 +288,7 @@ func TestBrokenPeriodInterest(t *testing.T) {
 	}
 	interest := func(mode amortization.BrokenPeriod, row int) string {
 		terms.BrokenPeriod = mode
-		return build(t, terms).Instalments[row].Interest.Text()
+		return build(t, terms).At(row).Interest.Text()
 	}
 	terms.BrokenPeriod = amortization.BrokenUpfront
 	s := build(t, terms)
@@ -321,12 +321,12 @@ func TestRuleOf78(t *testing.T) {
 		Method: amortization.RuleOf78, DisbursementDate: date(t, "2024-01-01"),
 	})
 	charge := s.Totals.Interest.Minor()
-	for k, row := range s.Instalments {
+	for k, row := range s.All() {
 		// Cumulative rounding: off by less than one unit.
 		if difference := row.Interest.Minor()*78 - charge*int64(12-k); difference > 78 || difference < -78 {
 			t.Errorf("row %d has interest %s, want %d/78 of %d", k+1, row.Interest, 12-k, charge)
 		}
-		if row.Total != s.Instalments[0].Total {
+		if row.Total != s.At(0).Total {
 			t.Errorf("row %d pays %s", k+1, row.Total)
 		}
 	}
@@ -416,7 +416,7 @@ func TestGraceOfPaymentCarriesInterest(t *testing.T) {
 		Grace: amortization.Grace{InterestPayment: 1}, DisbursementDate: date(t, "2024-01-21"),
 	})
 	var got [][2]string
-	for _, row := range s.Instalments {
+	for _, row := range s.All() {
 		got = append(got, [2]string{row.Principal.Text(), row.Interest.Text()})
 	}
 	want := [][2]string{{"2482.76", "0.00"}, {"2494.22", "80.84"}, {"2505.73", "23.18"}, {"2517.29", "11.62"}}

@@ -17,10 +17,10 @@ type segment struct {
 
 // period is the time between two due dates.
 type period struct {
-	from, due civil.Date // as shown, moved to business days
-	start     civil.Date // interest runs from here
-	end       civil.Date // to here
-	low, high int        // its segments
+	due       shortDate // as shown, moved to business days
+	start     shortDate // interest runs from here
+	end       shortDate // to here
+	low, high int       // its segments
 }
 
 // rateFrom is a rate from a day on, at the engine's scale.
@@ -42,11 +42,11 @@ func (e *engine) layout() error {
 	if err := e.loadDates(); err != nil {
 		return err
 	}
-	last := e.periods[len(e.periods)-1].end
+	last := e.periods[len(e.periods)-1].end.civil()
 	for i := range e.terms.Tranches {
-		if date := e.terms.Tranches[i].Date; date.Before(e.periods[0].start) || !date.Before(last) {
+		if date := e.terms.Tranches[i].Date; date.Before(e.periods[0].start.civil()) || !date.Before(last) {
 			return fault("tranches", RuleDate, "the tranche of %s is not within the periods from %s to %s",
-				date, e.periods[0].start, last)
+				date, e.periods[0].start.civil(), last)
 		}
 	}
 	in := dayCountInput{maturity: last, calendar: e.business}
@@ -92,7 +92,7 @@ func (e *engine) loadDates() error {
 			return fault("business_day_rule", RuleDate, "instalment %d would be due on %s, not after %s",
 				len(e.periods)+1, due, shown)
 		}
-		e.periods = append(e.periods, period{from: shown, due: due, start: start, end: end})
+		e.periods = append(e.periods, period{due: shorten(due), start: shorten(start), end: shorten(end)})
 		shown, start = due, end
 	}
 	return nil
@@ -188,17 +188,18 @@ func (e *engine) cut(p *period, in *dayCountInput) {
 		e.cutICMA(p, in)
 		return
 	}
+	start, end := p.start.civil(), p.end.civil()
 	if len(e.cuts) == 0 {
-		whole := e.weigh(p.start, p.start, p.end, p, in)
+		whole := e.weigh(start, end, start, end, in)
 		e.segments = append(e.segments, segment{rate: e.rates[0].coef, num: whole.Num, den: whole.Den})
 		p.high = len(e.segments)
 		return
 	}
-	from := p.start
+	from := start
 	for {
-		to := e.nextCut(from, p.end)
-		e.segment(from, e.weigh(p.start, from, to, p, in))
-		if to == p.end {
+		to := e.nextCut(from, end)
+		e.segment(from, e.weigh(start, end, from, to, in))
+		if to == end {
 			break
 		}
 		from = to
@@ -210,20 +211,21 @@ func (e *engine) cut(p *period, in *dayCountInput) {
 // ones and a rest, each weighed by its own length (ICMA rule 251.1). A period
 // moved by a calendar is its own regular period.
 func (e *engine) cutICMA(p *period, in *dayCountInput) {
-	regular := []civil.Date{p.end}
+	start, end := p.start.civil(), p.end.civil()
+	regular := []civil.Date{end}
 	if e.terms.BusinessDayRule == Unadjusted {
 		index := 0
-		for e.grid.at(index).Before(p.end) {
+		for e.grid.at(index).Before(end) {
 			index++
 		}
-		for regular[len(regular)-1].After(p.start) {
+		for regular[len(regular)-1].After(start) {
 			index--
 			regular = append(regular, e.grid.at(index))
 		}
 	} else {
-		regular = append(regular, p.start)
+		regular = append(regular, start)
 	}
-	from := p.start
+	from := start
 	for i := len(regular) - 1; i > 0; i-- {
 		in.periodDays = daysBetween(regular[i], regular[i-1])
 		for from.Before(regular[i-1]) {
@@ -246,17 +248,17 @@ func (e *engine) nextCut(from, end civil.Date) civil.Date {
 	return end
 }
 
-// weigh returns the part of a year of a span inside a period.
-func (e *engine) weigh(start, from, to civil.Date, p *period, in *dayCountInput) Fraction {
+// weigh returns the part of a year of a span inside the period from start to end.
+func (e *engine) weigh(start, end, from, to civil.Date, in *dayCountInput) Fraction {
 	if e.terms.InterestBasis == ByPeriod {
 		perYear, regular := e.terms.perYear(), start
 		if first := e.terms.PeriodStart; !first.IsZero() && start == e.terms.DisbursementDate {
 			regular = first
 		}
-		if from == regular && to == p.end {
+		if from == regular && to == end {
 			return Fraction{perYear.Den, perYear.Num}
 		}
-		days := int64(daysBetween(regular, p.end))
+		days := int64(daysBetween(regular, end))
 		return Fraction{int64(daysBetween(from, to)) * perYear.Den, perYear.Num * days}
 	}
 	dc := e.terms.DayCount

@@ -223,17 +223,13 @@ func (p *planner) step(k int, state *walkState, write bool) (paid int64, err err
 	}
 	state.balance = balance + capitalised - principal
 	if write {
-		row := e.row(k)
-		row.Number, row.From, row.Due = len(e.rows)-len(e.periods)+k+1, per.from, per.due
-		row.Opening, row.Closing = money.New(opening, e.cur), money.New(state.balance, e.cur)
-		row.Principal, row.Interest = money.New(principal, e.cur), money.New(interest, e.cur)
-		row.Earned = money.New(earned, e.cur)
-		row.Disbursed, row.Capitalised = e.orNone(drawn), e.orNone(capitalised)
+		e.put(e.rowOf(k), row{due: per.due, opening: opening, principal: principal, interest: interest},
+			side{deferred: earned - interest, disbursed: drawn, capitalised: capitalised})
 	}
 	return principal + interest, nil
 }
 
-// orNone returns an amount, or the zero Amount for nothing: the columns that few
+// orNone returns an amount, or the zero Amount for nothing: the sums that few
 // schedules have stay empty.
 func (e *engine) orNone(minor int64) money.Amount {
 	if minor == 0 {

@@ -207,7 +207,7 @@ func compareWithReference(t *testing.T, terms amortization.Terms) bool {
 		return false
 	}
 	var sum ratRow
-	for k, row := range s.Instalments {
+	for k, row := range s.All() {
 		if got := (ratRow{row.Principal.Minor(), row.Interest.Minor()}); got != want[k] {
 			t.Fatalf("row %d is %+v, reference %+v, terms %+v", k+1, got, want[k], terms)
 		}

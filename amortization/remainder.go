@@ -30,22 +30,23 @@ func (s *Schedule) cutAt(on civil.Date) (*remainder, error) {
 		return nil, err
 	}
 	r := &remainder{s: s, on: on}
-	for r.index < len(s.Instalments) && !s.Instalments[r.index].Due.After(on) {
+	for r.index < len(s.rows) && !s.rows[r.index].due.after(on) {
 		r.index++
 	}
-	if r.index == len(s.Instalments) {
+	if r.index == len(s.rows) {
 		return nil, fault("on", RuleDate, "%s is not before the last due date %s", on, s.MaturityDate())
 	}
-	running := &s.Instalments[r.index]
-	current := s.phase(running.From)
+	running := &s.rows[r.index]
+	from := s.from(r.index).civil()
+	current := s.phase(from)
 	if current.Method == Flat || current.Method == RuleOf78 {
 		return nil, fault("method", RuleContradiction, "method %s fixes its interest for the whole term", current.Method)
 	}
-	if on.Before(running.From) {
-		return nil, fault("on", RuleDate, "%s lies in the broken period before %s", on, running.From)
+	if on.Before(from) {
+		return nil, fault("on", RuleDate, "%s lies in the broken period before %s", on, from)
 	}
-	if on.After(running.From) {
-		part, err := s.earnedPart(running, running.From, on)
+	if on.After(from) {
+		part, err := s.earnedPart(r.index, from, on)
 		if err != nil {
 			return nil, err
 		}
@@ -53,16 +54,15 @@ func (s *Schedule) cutAt(on civil.Date) (*remainder, error) {
 			return nil, err
 		}
 	}
-	for i := range s.Instalments[:r.index] {
-		row := &s.Instalments[i]
-		r.pool += row.Earned.Minor() - row.Interest.Minor() - row.Capitalised.Minor()
+	for i := range s.rows[:r.index] {
+		r.pool += s.side(i).deferred - s.side(i).capitalised
 	}
 	r.carried = r.earned
-	for i := r.index - 1; i >= 0 && s.Instalments[i].Kind == Change; i-- { // earlier changes in this period
-		r.carried += s.Instalments[i].Earned.Minor()
-		r.pool -= s.Instalments[i].Earned.Minor()
+	for i := r.index - 1; i >= 0 && s.rows[i].kind == Change; i-- { // earlier changes in this period
+		r.carried += s.earned(i)
+		r.pool -= s.earned(i)
 	}
-	r.balance = running.Opening.Minor()
+	r.balance = running.opening
 	r.terms = current.cloneTerms()
 	return r, r.continueTerms(current)
 }
@@ -71,15 +71,15 @@ func (s *Schedule) cutAt(on civil.Date) (*remainder, error) {
 func (r *remainder) continueTerms(current *Terms) error {
 	t, s := &r.terms, r.s
 	passed := 0 // regular rows of this phase before the running one
-	for i := range s.Instalments[:r.index] {
-		if row := &s.Instalments[i]; row.Kind == Regular && !row.From.Before(current.DisbursementDate) {
+	for i := range s.rows[:r.index] {
+		if s.rows[i].kind == Regular && !s.from(i).civil().Before(current.DisbursementDate) {
 			passed++
 		}
 	}
 	first, anchor := current.nominalDue(passed)
-	running := &s.Instalments[r.index]
-	if running.From != current.DisbursementDate || current.PeriodStart.IsZero() {
-		t.PeriodStart = running.From // else the running period has been cut before
+	from := s.from(r.index).civil()
+	if from != current.DisbursementDate || current.PeriodStart.IsZero() {
+		t.PeriodStart = from // else the running period has been cut before
 	}
 	if t.PeriodStart == r.on {
 		t.PeriodStart = civil.Date{}
@@ -98,7 +98,7 @@ func (r *remainder) continueTerms(current *Terms) error {
 	t.Grace.Capitalise = t.Grace.Capitalise && t.Grace.InterestPayment > 0
 	drawn := func(x Tranche) bool { return x.Date.Before(r.on) }
 	for _, x := range t.Tranches {
-		if drawn(x) && !x.Date.Before(s.Instalments[r.index].From) {
+		if drawn(x) && !x.Date.Before(from) {
 			r.balance += x.Amount.Minor()
 		}
 	}
@@ -113,9 +113,9 @@ func (r *remainder) continueTerms(current *Terms) error {
 // continueFees keeps the fees still to come, percentages of the principal as amounts.
 func (r *remainder) continueFees(current *Terms) error {
 	t, collected := &r.terms, civil.Date{} // fees up to the last regular row are
-	for i := range r.s.Instalments[:r.index] {
-		if row := &r.s.Instalments[i]; row.Kind == Regular {
-			collected = row.Due
+	for i := range r.s.rows[:r.index] {
+		if r.s.rows[i].kind == Regular {
+			collected = r.s.rows[i].due.civil()
 		}
 	}
 	t.Fees = slices.DeleteFunc(t.Fees, func(f Fee) bool {
@@ -170,8 +170,8 @@ func (r *remainder) reduceInstalment() error {
 		return fault("effect", RuleContradiction, "a principal plan has no instalment to reduce")
 	case FixedInstalment:
 		t.Method, t.Instalment = Annuity, money.Amount{}
-		for i := r.index; i < len(r.s.Instalments); i++ {
-			if r.s.Instalments[i].Kind == Regular {
+		for i := r.index; i < len(r.s.rows); i++ {
+			if r.s.rows[i].kind == Regular {
 				t.Instalments++
 			}
 		}
@@ -181,7 +181,7 @@ func (r *remainder) reduceInstalment() error {
 
 // reduceTerm keeps the instalment, or the share of principal.
 func (r *remainder) reduceTerm() error {
-	t, row := &r.terms, &r.s.Instalments[r.index]
+	t, running := &r.terms, &r.s.rows[r.index]
 	if t.Grace != (Grace{}) || len(t.Tranches) > 0 {
 		return fault("effect", RuleContradiction, "during grace, or before the last tranche, the term cannot shrink")
 	}
@@ -190,8 +190,8 @@ func (r *remainder) reduceTerm() error {
 	case FixedInstalment:
 		return nil
 	case Annuity:
-		paid := row.Principal.Minor() + row.Interest.Minor()
-		t.Method, t.Instalments, t.Instalment = FixedInstalment, 0, money.New(paid, row.Principal.Currency())
+		paid := r.s.money(running.principal + running.interest)
+		t.Method, t.Instalments, t.Instalment = FixedInstalment, 0, paid
 		t.Rounding.Residual, t.AllowNegativeAmortization = ResidualLast, false
 		return nil
 	case EqualPrincipal, PrincipalPlan:
@@ -227,8 +227,8 @@ func (r *remainder) useUpNext() error {
 // plannedPrincipal lists the principal of the instalments from the running one on.
 func (r *remainder) plannedPrincipal() []money.Amount {
 	var plan []money.Amount
-	for i := r.index; i < len(r.s.Instalments); i++ {
-		plan = append(plan, r.s.Instalments[i].Principal)
+	for i := r.index; i < len(r.s.rows); i++ {
+		plan = append(plan, r.s.money(r.s.rows[i].principal))
 	}
 	return plan
 }
@@ -277,18 +277,13 @@ func (r *remainder) revise() (*Revision, error) {
 // build builds the schedule with interest that the first instalment includes,
 // and interest on top of it.
 func (r *remainder) build(carried, pool int64) (Schedule, Terms, error) {
-	e, ok := engines.Get().(*engine)
-	if !ok {
-		e = new(engine)
-	}
-	e.reset(r.terms.normalised(), false)
-	e.kept, e.change = r.s.Instalments[:r.index], r.changeRow()
+	e := newEngine(r.terms, false)
+	defer e.release()
+	e.kept = r.s.before(r.index)
+	e.change, e.changed = r.changeRow()
 	e.carried, e.pool = carried, pool
 	built, err := e.build()
-	phase := e.terms
-	e.reset(Terms{}, false)
-	engines.Put(e)
-	return built, phase, err
+	return built, e.terms, err
 }
 
 // refusedAs reports whether terms were refused by a rule alone.
@@ -298,20 +293,12 @@ func refusedAs(err error, rule Rule) bool {
 }
 
 // changeRow returns the row of the change, nil where there is nothing to show.
-func (r *remainder) changeRow() *Instalment {
-	running, currency := &r.s.Instalments[r.index], r.s.Terms.Principal.Currency()
-	if r.on == running.From && r.paid == 0 && r.drawn == 0 {
-		return nil
+func (r *remainder) changeRow() (*row, side) {
+	running := &r.s.rows[r.index]
+	if r.on == r.s.from(r.index).civil() && r.paid == 0 && r.drawn == 0 {
+		return nil, side{}
 	}
-	row := &Instalment{
-		Number: r.index + 1, Kind: Change, From: running.From, Due: r.on,
-		Principal: money.New(max(0, r.paid), currency), Interest: money.Zero(currency), Fees: money.Zero(currency),
-		Earned: money.New(r.earned, currency), Opening: running.Opening,
-		Closing: money.New(r.balance-r.paid+r.drawn, currency),
-	}
-	before := r.balance - running.Opening.Minor() // drawn in the running period before the day
-	if shift := before + r.drawn + max(0, -r.paid); shift != 0 {
-		row.Disbursed = money.New(shift, currency)
-	}
-	return row
+	before := r.balance - running.opening // drawn in the running period before the day
+	return &row{kind: Change, due: shorten(r.on), opening: running.opening, principal: max(0, r.paid)},
+		side{deferred: r.earned, disbursed: before + r.drawn + max(0, -r.paid)}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"hash"
 	"strconv"
-	"sync"
 
 	"cloud.google.com/go/civil"
 
@@ -98,66 +97,48 @@ type Totals struct {
 }
 
 // Schedule is the plan of a loan: its terms, with every default written out,
-// and the instalments that follow from them. Treat it as a value.
+// and the instalments that follow from them, which [Schedule.All], [Schedule.At]
+// and [Schedule.Len] give. Treat it as a value.
 type Schedule struct {
-	Terms       Terms        `json:"terms"`
-	Instalments []Instalment `json:"instalments"`
-	Totals      Totals       `json:"totals"`
+	Terms  Terms
+	Totals Totals
 	// Phases are the terms in force after each change, from their DisbursementDate
 	// on; nil for a schedule that New built.
-	Phases []Terms `json:"phases,omitempty"`
+	Phases []Terms
+
+	table
 }
 
 // New returns the schedule of the terms, or the faults of the terms joined:
 // each is a *TermsError (see Faults).
 func New(t Terms) (*Schedule, error) {
-	if err := t.Validate(); err != nil {
-		return nil, err
-	}
-	return build(t, false)
-}
-
-// Rebuild is New into an existing schedule: it uses the memory of its rows
-// again, for those who build many. On an error s is as it was, but its rows are
-// no longer to be used.
-func (s *Schedule) Rebuild(t Terms) error {
-	if err := t.Validate(); err != nil {
-		return err
-	}
-	e, ok := engines.Get().(*engine)
-	if !ok {
-		e = new(engine)
-	}
-	e.reset(t.normalised(), false)
-	e.spare = s.Instalments
-	built, err := e.build()
-	e.reset(Terms{}, false)
-	engines.Put(e)
-	if err != nil {
-		return err
-	}
-	*s = built
-	return nil
-}
-
-// build runs an engine with scratch memory from a pool; reference keeps it off
-// the fast path.
-func build(t Terms, reference bool) (*Schedule, error) {
-	e, ok := engines.Get().(*engine)
-	if !ok {
-		e = new(engine)
-	}
-	e.reset(t.normalised(), reference)
-	s, err := e.build()
-	e.reset(Terms{}, false)
-	engines.Put(e)
-	if err != nil {
+	var s Schedule
+	if err := s.build(t, false); err != nil {
 		return nil, err
 	}
 	return &s, nil
 }
 
-var engines = sync.Pool{New: func() any { return new(engine) }}
+// Rebuild is New into an existing schedule: it uses the memory of its rows
+// again, for those who build many. On an error s is as it was, but its rows are
+// no longer to be used.
+func (s *Schedule) Rebuild(t Terms) error { return s.build(t, false) }
+
+// build runs an engine with scratch memory from a pool; reference keeps it off
+// the fast path.
+func (s *Schedule) build(t Terms, reference bool) error {
+	e := newEngine(t, reference)
+	defer e.release()
+	if err := e.terms.faults(); err != nil {
+		return err
+	}
+	e.spare = s.rows
+	built, err := e.build()
+	if err == nil {
+		*s = built
+	}
+	return err
+}
 
 // Hash returns the SHA-256 of the terms and rows in a canonical form, in
 // hexadecimal. Two schedules with one hash are the same agreement: an offer is
@@ -168,8 +149,8 @@ func (s *Schedule) Hash() string {
 	for i := range s.Phases {
 		hashTerms(h, &s.Phases[i])
 	}
-	for i := range s.Instalments {
-		hashRow(h, &s.Instalments[i])
+	for i := range s.rows {
+		s.hashRow(h, i)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -182,27 +163,27 @@ func hashTerms(h hash.Hash, t *Terms) {
 	h.Write(terms)
 }
 
-func hashRow(h hash.Hash, row *Instalment) {
+func (s *Schedule) hashRow(h hash.Hash, i int) {
+	r, x := &s.rows[i], s.side(i)
 	line := make([]byte, 0, 160)
 	line = append(line, '\n')
-	line = strconv.AppendInt(line, int64(row.Number), 10)
+	line = strconv.AppendInt(line, int64(i+1), 10)
 	line = append(line, ' ')
-	line = append(line, row.Kind.String()...)
-	line = append(line, row.From.String()...)
+	line = append(line, r.kind.String()...)
+	line = append(line, s.from(i).civil().String()...)
 	line = append(line, ' ')
-	line = append(line, row.Due.String()...)
-	amounts := [...]money.Amount{
-		row.Principal, row.Interest, row.Fees, row.Total, row.Earned, row.Opening, row.Closing,
-		row.Disbursed, row.Capitalised,
+	line = append(line, r.due.civil().String()...)
+	amounts := [...]int64{
+		r.principal, r.interest, x.fees, s.total(i), s.earned(i), r.opening, s.closing(i), x.disbursed, x.capitalised,
 	}
-	for _, a := range amounts {
+	for _, minor := range amounts {
 		line = append(line, ' ')
-		line = strconv.AppendInt(line, a.Minor(), 10)
+		line = strconv.AppendInt(line, minor, 10)
 	}
 	h.Write(line)
 }
 
 // MaturityDate returns the last due date.
 func (s *Schedule) MaturityDate() civil.Date {
-	return s.Instalments[len(s.Instalments)-1].Due
+	return s.rows[len(s.rows)-1].due.civil()
 }

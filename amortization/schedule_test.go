@@ -80,13 +80,13 @@ func TestRBIKeyFactsIllustration(t *testing.T) {
 	// Every row of the published table, which shows whole rupees.
 	published := [][3]int64{{20000, 720, 250}, {19280, 729, 241}, {18552, 738, 232}}
 	for i, want := range published {
-		row := s.Instalments[i]
+		row := s.At(i)
 		got := [3]int64{rupees(row.Opening), rupees(row.Principal), rupees(row.Interest)}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("row %d (-want +got):\n%s", i+1, diff)
 		}
 	}
-	last := s.Instalments[23]
+	last := s.At(23)
 	if got := [3]int64{rupees(last.Opening), rupees(last.Principal), rupees(last.Interest)}; got != [3]int64{
 		958,
 		958, 12,
@@ -171,11 +171,11 @@ func TestScheduleProperties(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := len(s.Instalments), terms.Instalments; got != want {
+		if got, want := s.Len(), terms.Instalments; got != want {
 			t.Fatalf("%d instalments, want %d", got, want)
 		}
 		principal, earned := int64(0), int64(0)
-		for i, row := range s.Instalments {
+		for i, row := range s.All() {
 			for _, part := range []money.Amount{row.Principal, row.Interest, row.Fees, row.Total, row.Closing, row.Earned} {
 				if part.IsNegative() {
 					t.Fatalf("row %d has the negative amount %s", i+1, part)
@@ -196,7 +196,7 @@ func TestScheduleProperties(t *testing.T) {
 		if earned != s.Totals.Interest.Minor() {
 			t.Fatalf("interest earned %d, charged %s", earned, s.Totals.Interest)
 		}
-		if last := s.Instalments[len(s.Instalments)-1]; !last.Closing.IsZero() {
+		if last := s.At(s.Len() - 1); !last.Closing.IsZero() {
 			t.Fatalf("last closing balance %s", last.Closing)
 		}
 	})

@@ -14,7 +14,12 @@ import (
 // the schedule, joined; each is a *TermsError (see Faults). Nil means none.
 func (t Terms) Validate() error {
 	n := t.normalised()
-	v := &validator{t: &n}
+	return n.faults()
+}
+
+// faults is Validate for terms with every default written out.
+func (t *Terms) faults() error {
+	v := &validator{t: t}
 	v.amounts()
 	v.names()
 	v.dates()

@@ -39,8 +39,8 @@ func Activate(a Activation) (Change, error) {
 	if schedule.Hash() != a.ScheduleHash {
 		return Change{}, fmt.Errorf("application %s: %w", a.ApplicationID, ErrScheduleHash)
 	}
-	for i := range schedule.Instalments {
-		if row := &schedule.Instalments[i]; row.Interest.IsNegative() || row.Fees.IsNegative() {
+	for _, row := range schedule.All() {
+		if row.Interest.IsNegative() || row.Fees.IsNegative() {
 			return Change{}, invalid("terms.annual_rate_percent", "must not make the borrower a creditor")
 		}
 	}

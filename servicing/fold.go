@@ -47,9 +47,8 @@ func (f Activated) apply(l *Loan) error {
 		Overpaid: money.Zero(f.Terms.Principal.Currency()), ActivatedOn: f.On,
 	}
 	none := NoParts(l.Currency())
-	l.Instalments = make([]Instalment, len(schedule.Instalments))
-	for i := range schedule.Instalments {
-		row := &schedule.Instalments[i]
+	l.Instalments = make([]Instalment, schedule.Len())
+	for i, row := range schedule.All() {
 		charged := Parts{Principal: row.Principal, Interest: row.Interest, Fees: row.Fees, Penalties: none.Penalties}
 		l.Instalments[i] = Instalment{Number: row.Number, Due: row.Due, Charged: charged, Accrued: none, Paid: none}
 	}

@@ -94,7 +94,7 @@ func withCalendar(list []amortization.Terms) []amortization.Terms {
 
 // whole holds that a schedule repays its principal and ends at zero.
 func whole(s *amortization.Schedule) error {
-	last := s.Instalments[len(s.Instalments)-1].Closing
+	last := s.At(s.Len() - 1).Closing
 	if !last.IsZero() || s.Totals.Principal != s.Terms.Principal {
 		return fmt.Errorf("%w: a schedule of %s repays %s and ends at %s", harness.ErrWrong, s.Terms.Principal,
 			s.Totals.Principal, last)
@@ -173,11 +173,11 @@ func prepay(built []*amortization.Schedule) func(n int64) error {
 	return func(n int64) error {
 		s := built[n%variety]
 		amount := money.New(s.Terms.Principal.Minor()/20, s.Terms.Principal.Currency())
-		revision, err := amortization.Prepay(s, s.Instalments[changedRow-1].Due, amount, amortization.ReduceInstalment)
+		revision, err := amortization.Prepay(s, s.At(changedRow-1).Due, amount, amortization.ReduceInstalment)
 		if err != nil {
 			return err
 		}
-		last := revision.Schedule.Instalments[len(revision.Schedule.Instalments)-1]
+		last := revision.Schedule.At(revision.Schedule.Len() - 1)
 		if !last.Closing.IsZero() {
 			return fmt.Errorf("%w: a changed schedule ends at %s", harness.ErrWrong, last.Closing)
 		}

@@ -95,7 +95,7 @@ func newSigning(book loandb.Book) (signing, error) {
 		OnApplication: event.OnApplication{ApplicationID: uuid.New(), CustomerID: uuid.New()},
 		Offer: event.Offer{
 			OfferID: uuid.New(), Terms: data, ScheduleHash: schedule.Hash(), Principal: t.Principal,
-			Instalment: schedule.Instalments[0].Total, APRPercent: "16.00", ValidUntil: book.BusinessDate,
+			Instalment: schedule.At(0).Total, APRPercent: "16.00", ValidUntil: book.BusinessDate,
 		},
 		AgreementID: uuid.New(), Method: "ESIGN", SHA256: schedule.Hash(), SignedAt: time.Now().UTC(),
 	}, nil

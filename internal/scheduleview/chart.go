@@ -26,15 +26,15 @@ const (
 // fees ░, and the balance after it. Long schedules show every so many rows.
 func Chart(w io.Writer, s *amortization.Schedule) error {
 	largest := int64(1)
-	for i := range s.Instalments {
-		largest = max(largest, s.Instalments[i].Total.Minor())
+	for _, row := range s.All() {
+		largest = max(largest, row.Total.Minor())
 	}
-	every := (len(s.Instalments) + chartRowsMax - 1) / chartRowsMax
+	every := (s.Len() + chartRowsMax - 1) / chartRowsMax
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  █ principal  ▒ interest  ░ fees\n", s.Terms.Principal.Currency())
-	width := len(s.Instalments[0].Opening.Text())
-	for i := 0; i < len(s.Instalments); i += every {
-		row := &s.Instalments[i]
+	width := len(s.At(0).Opening.Text())
+	for i := 0; i < s.Len(); i += every {
+		row := s.At(i)
 		principal, interest := row.Principal.Minor(), row.Interest.Minor()
 		first := scaled(principal, largest)
 		second := scaled(principal+interest, largest)
@@ -45,7 +45,7 @@ func Chart(w io.Writer, s *amortization.Schedule) error {
 		fmt.Fprintf(&b, "%5d  %s  %s%s  %*s\n", row.Number, row.Due, bar, blank, width, row.Closing.Text())
 	}
 	if every > 1 {
-		fmt.Fprintf(&b, "every %d instalments of %d\n", every, len(s.Instalments))
+		fmt.Fprintf(&b, "every %d instalments of %d\n", every, s.Len())
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -110,11 +110,11 @@ func instalmentPlot(s *amortization.Schedule) (*plot.Plot, error) {
 	p.Y.Label.Text = s.Terms.Principal.Currency().Code()
 	p.Legend.Top = true
 	var principal, interest plotter.Values
-	for i := range s.Instalments {
-		principal = append(principal, major(s.Instalments[i].Principal.Minor(), exponent))
-		interest = append(interest, major(s.Instalments[i].Interest.Minor(), exponent))
+	for _, row := range s.All() {
+		principal = append(principal, major(row.Principal.Minor(), exponent))
+		interest = append(interest, major(row.Interest.Minor(), exponent))
 	}
-	width := pictureWidth * 3 / 4 / vg.Length(len(s.Instalments))
+	width := pictureWidth * 3 / 4 / vg.Length(s.Len())
 	lower, err := plotter.NewBarChart(principal, width)
 	if err != nil {
 		return nil, err
@@ -137,9 +137,9 @@ func balancePlot(s *amortization.Schedule) (*plot.Plot, error) {
 	p.Title.Text = "Balance"
 	p.X.Label.Text = "instalment"
 	p.Y.Label.Text = s.Terms.Principal.Currency().Code()
-	points := plotter.XYs{{X: 0, Y: major(s.Instalments[0].Opening.Minor(), exponent)}}
-	for i := range s.Instalments {
-		points = append(points, plotter.XY{X: float64(i + 1), Y: major(s.Instalments[i].Closing.Minor(), exponent)})
+	points := plotter.XYs{{X: 0, Y: major(s.At(0).Opening.Minor(), exponent)}}
+	for i, row := range s.All() {
+		points = append(points, plotter.XY{X: float64(i + 1), Y: major(row.Closing.Minor(), exponent)})
 	}
 	line, err := plotter.NewLine(points)
 	if err != nil {

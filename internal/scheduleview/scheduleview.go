@@ -87,8 +87,8 @@ func columns(s *amortization.Schedule) []column {
 
 func hasAny(s *amortization.Schedule, c column) bool {
 	none := money.Zero(s.Terms.Principal.Currency()).Text()
-	for i := range s.Instalments {
-		if c.text(&s.Instalments[i]) != none {
+	for _, row := range s.All() {
+		if c.text(&row) != none {
 			return true
 		}
 	}
@@ -107,11 +107,10 @@ func lines(s *amortization.Schedule) (header []string, rows [][]string, sums []s
 		}
 		sums = append(sums, text)
 	}
-	for i := range s.Instalments {
-		row := &s.Instalments[i]
+	for _, row := range s.All() {
 		line := []string{strconv.Itoa(row.Number), row.Due.String(), strconv.Itoa(row.Due.DaysSince(row.From))}
 		for _, c := range shown {
-			line = append(line, c.text(row))
+			line = append(line, c.text(&row))
 		}
 		rows = append(rows, line)
 	}

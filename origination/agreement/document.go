@@ -128,7 +128,7 @@ func (d *drawing) keyFacts(f contractFacts) {
 	d.row("Planned day of disbursement", terms.DisbursementDate.String())
 	d.row("Instalments", strconv.Itoa(k.Instalments))
 	d.row("Instalment", k.Instalment.String())
-	d.row("First due date", f.Schedule.Instalments[0].Due.String())
+	d.row("First due date", f.Schedule.At(0).Due.String())
 	d.row("Last due date", f.Schedule.MaturityDate().String())
 	d.row("Total interest", k.TotalInterest.String())
 	d.row("Charges of the lender", k.LenderCharges.String())
@@ -188,7 +188,7 @@ func (d *drawing) schedule(s *amortization.Schedule) {
 	}
 	header()
 	d.SetHeaderFunc(header)
-	for _, instalment := range s.Instalments {
+	for _, instalment := range s.All() {
 		for _, c := range columns {
 			d.CellFormat(c.size.Wd, rowHeight, c.value(instalment), "", 0, c.align, false, 0, "")
 		}

@@ -71,7 +71,7 @@ func TestTheContractSaysEverything(t *testing.T) {
 	for line := range strings.Lines(text) {
 		lines[strings.Join(strings.Fields(line), " ")] = true
 	}
-	for _, i := range facts.Schedule.Instalments {
+	for _, i := range facts.Schedule.All() {
 		row := fmt.Sprintf("%d %s %s %s %s %s %s %s", i.Number, i.Due, i.Opening.Text(), i.Principal.Text(),
 			i.Interest.Text(), i.Fees.Text(), i.Total.Text(), i.Closing.Text())
 		if !lines[row] {

@@ -106,7 +106,7 @@ func offerOf(t *testing.T, instalments int) event.Offer {
 	}
 	return event.Offer{
 		OfferID: uuid.New(), Terms: raw, ScheduleHash: schedule.Hash(), Principal: terms.Principal,
-		Instalment: schedule.Instalments[0].Total, APRPercent: "17.07", ValidUntil: civil.Date{Year: 2024, Month: 5, Day: 1},
+		Instalment: schedule.At(0).Total, APRPercent: "17.07", ValidUntil: civil.Date{Year: 2024, Month: 5, Day: 1},
 	}
 }
 

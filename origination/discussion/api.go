@@ -137,13 +137,13 @@ func outputOf(o Offer) *offerOutput {
 			APRPercent:             facts.APRPercent.Fixed(2),
 			EffectiveAnnualPercent: facts.EffectiveAnnualPercent.Fixed(2),
 		},
-		Charges: make([]chargeBody, len(terms.Fees)), Schedule: make([]instalmentBody, len(o.Schedule.Instalments)),
+		Charges: make([]chargeBody, len(terms.Fees)), Schedule: make([]instalmentBody, o.Schedule.Len()),
 		OfficerID: o.OfficerID, MadeAt: o.MadeAt, ClosedAt: o.ClosedAt,
 	}
 	for i, fee := range terms.Fees {
 		body.Charges[i] = chargeBody{Name: fee.Name, Amount: httpapi.MoneyOf(fee.Amount), Party: string(partyOf(fee.Payee))}
 	}
-	for i, row := range o.Schedule.Instalments {
+	for i, row := range o.Schedule.All() {
 		body.Schedule[i] = instalmentBody{
 			Number: row.Number, DueDate: row.Due, Principal: httpapi.MoneyOf(row.Principal),
 			Interest: httpapi.MoneyOf(row.Interest), Fees: httpapi.MoneyOf(row.Fees), Total: httpapi.MoneyOf(row.Total),

@@ -118,7 +118,7 @@ func referenceInstalment(in Inputs, rate amortization.Decimal) (money.Amount, er
 	if err != nil {
 		return money.Amount{}, fmt.Errorf("estimating the instalment: %w", err)
 	}
-	return schedule.Instalments[0].Total, nil
+	return schedule.At(0).Total, nil
 }
 
 func (row factor) score(f figures) Score {

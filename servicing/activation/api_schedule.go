@@ -69,9 +69,9 @@ func (s *Service) getSchedule(ctx context.Context, in *loanInput) (*scheduleOutp
 	b.DisbursementDate, b.MaturityDate = terms.DisbursementDate, plan.Schedule.MaturityDate()
 	totals := plan.Schedule.Totals
 	b.TotalInterest, b.TotalDue = httpapi.MoneyOf(totals.Interest), httpapi.MoneyOf(totals.Total)
-	b.Instalments = make([]instalmentBody, len(plan.Schedule.Instalments))
-	for i := range plan.Schedule.Instalments {
-		row, state := &plan.Schedule.Instalments[i], &plan.Loan.Instalments[i]
+	b.Instalments = make([]instalmentBody, plan.Schedule.Len())
+	for i, row := range plan.Schedule.All() {
+		state := &plan.Loan.Instalments[i]
 		b.Instalments[i] = instalmentBody{
 			Number: row.Number, DueDate: row.Due, Principal: httpapi.MoneyOf(row.Principal),
 			Interest: httpapi.MoneyOf(row.Interest), Fees: httpapi.MoneyOf(row.Fees), Total: httpapi.MoneyOf(row.Total),
