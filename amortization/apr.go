@@ -167,7 +167,7 @@ func monthsBack(from, to civil.Date) (months, days int) {
 
 // time measures from one date to another in unit-periods, counted back from the
 // later one, and the odd rest. In a unit of months the rest is whole months of 30
-// days and days over the days of the unit; 12 CFR 1026 App. J (b)(5).
+// days and days over the days of the unit; 12 CFR 1026 App. J (b)(5)(ii) to (v).
 func (u unitPeriod) time(from, to civil.Date) flow {
 	switch u.kind {
 	case 'd', 'w':
@@ -179,8 +179,9 @@ func (u unitPeriod) time(from, to civil.Date) flow {
 	}
 	months, days := monthsBack(from, to)
 	rest := months % u.count
-	if u.count == 12 { // a year: months over 12, days over 365
-		return flow{units: int64(months / 12), odd: int64(rest)*365 + int64(days)*12, den: 12 * 365}
+	if u.count == 12 && days != 0 { // the rest of a year that is not whole months: its days over 365
+		start := addMonths(to, -(months - rest), to.Day, false)
+		return flow{units: int64(months / 12), odd: int64(daysBetween(from, start)), den: 365}
 	}
 	return flow{units: int64(months / u.count), odd: int64(30*rest + days), den: int64(30 * u.count)}
 }

@@ -49,8 +49,10 @@ func loanFlows(t testing.TB, advance, on string, parts ...series) []amortization
 	return flows
 }
 
-// TestRegulationZAppendixJ checks the examples of 12 CFR 1026 Appendix J (c),
-// to the hundredth of a per cent and, recomputed, to four decimals.
+// TestRegulationZAppendixJ checks the examples of 12 CFR 1026 Appendix J (c)(1)
+// to (5), to the hundredth of a per cent and, recomputed, to four decimals. The
+// last seven are cases that the tests of FSharp.Finance.Personal confirm in a
+// spreadsheet.
 func TestRegulationZAppendixJ(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -147,6 +149,7 @@ func TestRegulationZAppendixJ(t *testing.T) {
 		{"weekly, 33 days", "1000", "2023-10-28", []series{{"250", "2023-11-30", 5, days(7)}}, "176.52", "", "week"},
 		{"weekly, 7 days", "1000", "2023-11-23", []series{{"250", "2023-11-30", 5, days(7)}}, "412.40", "", "week"},
 		{"weekly, 6 days", "1000", "2023-11-24", []series{{"250", "2023-11-30", 5, days(7)}}, "434.30", "", "week"},
+		{"yearly, 35 days", "1000", "2023-10-26", []series{{"500", "2023-11-30", 5, months(12)}}, "78.34", "", "12 months"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -27,6 +27,9 @@ func TestFaultsNameFieldAndRule(t *testing.T) {
 		"rate of -100": {func(x *amortization.Terms) {
 			x.AnnualRatePercent = amortization.MustDecimal("-100")
 		}, "annual_rate_percent range"},
+		"rate below -100": {func(x *amortization.Terms) {
+			x.AnnualRatePercent = amortization.MustDecimal("-100.0001")
+		}, "annual_rate_percent range"},
 		"absurd rate": {func(x *amortization.Terms) {
 			x.AnnualRatePercent = amortization.MustDecimal("10000.1")
 		}, "annual_rate_percent range"},
@@ -45,6 +48,10 @@ func TestFaultsNameFieldAndRule(t *testing.T) {
 		"due before paid out": {func(x *amortization.Terms) {
 			x.FirstDueDate = x.DisbursementDate.AddDays(-1)
 		}, "first_due_date date"},
+		"due when paid out": {func(x *amortization.Terms) {
+			x.FirstDueDate = x.DisbursementDate
+		}, "first_due_date date"},
+		"principal below zero": {func(x *amortization.Terms) { x.Principal = inr(-1) }, "principal range"},
 		"due in 20 years": {func(x *amortization.Terms) {
 			x.FirstDueDate = x.DisbursementDate.AddDays(7000)
 		}, "first_due_date range"},

@@ -160,13 +160,18 @@ func TestMonthEndLoan(t *testing.T) {
 		interest, principal []int64
 	}{
 		{
-			"30/360 by period", func(t *amortization.Terms) { t.InterestBasis = amortization.ByPeriod },
+			"30/360 by period, clamp", func(t *amortization.Terms) { t.InterestBasis = amortization.ByPeriod },
 			[]string{"2025-02-28", "2025-03-31", "2025-04-30"},
 			[]int64{10_000, 6_700, 3_367},
-			[]int64{
-				330_022,
-				333_322, 336_656,
+			[]int64{330_022, 333_322, 336_656},
+		},
+		{
+			"30/360 by period, roll", func(t *amortization.Terms) {
+				t.InterestBasis, t.MonthEnd = amortization.ByPeriod, amortization.Roll
 			},
+			[]string{"2025-03-01", "2025-03-31", "2025-05-01"},
+			[]int64{10_000, 6_700, 3_367},
+			[]int64{330_022, 333_322, 336_656},
 		},
 		{
 			"Act/Act, clamp", func(t *amortization.Terms) { t.DayCount = amortization.ActualActualISDA },
@@ -190,12 +195,16 @@ func TestMonthEndLoan(t *testing.T) {
 			DisbursementDate: date(t, "2025-01-31"),
 		}
 		test.change(&terms)
-		s := build(t, terms)
+		s, interest := build(t, terms), int64(0)
 		for i, row := range s.All() {
 			if row.Due != date(t, test.due[i]) || row.Interest.Minor() != test.interest[i] ||
 				row.Principal.Minor() != test.principal[i] {
 				t.Errorf("%s: row %d due %s, principal %s, interest %s", test.name, i+1, row.Due, row.Principal, row.Interest)
 			}
+			interest += test.interest[i]
+		}
+		if got := s.Totals.Interest.Minor(); got != interest {
+			t.Errorf("%s: interest %d, want %d", test.name, got, interest)
 		}
 	}
 }
@@ -224,7 +233,20 @@ func TestPublishedSchedules(t *testing.T) {
 				t.Frequency.Unit, t.DayCount = amortization.Week, amortization.Actual364
 			}, interest: []int64{18, 15, 12, 9, 6, 3},
 		},
+		{
+			name: "100 at 9.4822 %, 6 months, Act/Act over the year's end", principal: "100", rate: "9.4822", n: 6,
+			instalment: "17.13", change: func(t *amortization.Terms) {
+				t.DayCount, t.DisbursementDate = amortization.ActualActualISDA, civil.Date{Year: 2023, Month: 12, Day: 12}
+			}, interest: []int64{80, 67, 50, 41, 26, 14},
+		},
 		{name: "100 at 7 %, 12 months", principal: "100", rate: "7", n: 12, instalment: "8.65"},
+		{name: "500,000 at 12 %, 36 months", principal: "500000", rate: "12", n: 36, instalment: "16607.15"},
+		{
+			name: "grace on principal: 100 at 30 %, 8 months, 7 of them", principal: "100", rate: "30", n: 8,
+			instalment: "2.50", last: "102.50", sum: "20.00", interest: []int64{250, 250, 250, 250, 250, 250, 250, 250},
+			change: func(t *amortization.Terms) { t.Grace.Principal = 7 },
+		},
+		{name: "100,000 at 14.5 %, 12 months", principal: "100000", rate: "14.5", n: 12, instalment: "9002.25"},
 		{name: "100,000 at 9.99 %, 36 months", principal: "100000", rate: "9.99", n: 36, instalment: "3226.25"},
 		{name: "130 at 20 %, 12 months", principal: "130", rate: "20", n: 12, instalment: "12.04"},
 		{
@@ -358,7 +380,7 @@ func TestTimeValueOfMoney(t *testing.T) {
 		}
 	}
 	got, err := amortization.Payment(monthly, 60, d("15000"), zero)
-	check("pmt(.08/12, 60, 15000)", "-304.14591", 5, got, err)
+	check("pmt(.08/12, 60, 15000)", "-304.1459143262052370", 16, got, err)
 	got, err = amortization.PresentValue(d("0.07"), 20, d("12000"), zero)
 	check("pv(.07, 20, 12000)", "-127128.17", 2, got, err)
 	got, err = amortization.FutureValue(d("0.075"), 20, d("-2000"), zero)
@@ -373,10 +395,16 @@ func TestTimeValueOfMoney(t *testing.T) {
 	check("irr", "0.28095", 5, got, err)
 	got, err = amortization.IRR([]int64{-100, 0, 0, 74})
 	check("irr of a loss", "-0.0955", 4, got, err)
+	got, err = amortization.IRR([]int64{-100, 100, 0, 7})
+	check("irr of an early gain", "0.06206", 5, got, err)
 	got, err = amortization.MIRR([]int64{-4500, -800, 800, 800, 600, 600, 800, 800, 700, 3000}, d("0.08"), d("0.055"))
-	check("mirr", "0.0666", 4, got, err)
+	check("mirr", "0.066597175031554", 15, got, err)
 	got, err = amortization.MIRR([]int64{-120000, 39000, 30000, 21000, 37000, 46000}, d("0.10"), d("0.12"))
-	check("mirr", "0.1261", 4, got, err)
+	check("mirr", "0.126094130365905", 15, got, err)
+	got, err = amortization.MIRR([]int64{100, 200, -50, 300, -200}, d("0.05"), d("0.06"))
+	check("mirr of mixed signs", "0.342823387842177", 15, got, err)
+	got, err = amortization.Periods(d("0.1"), zero, d("-500"), d("1500"))
+	check("nper(.1, 0, -500, 1500)", "11.52670461", 8, got, err)
 	got, err = amortization.Payment(zero, 10, d("1000"), zero)
 	check("pmt at no interest", "-100.00", 2, got, err)
 	got, err = amortization.Periods(zero, d("-100"), d("1000"), zero)
