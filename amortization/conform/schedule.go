@@ -117,18 +117,19 @@ func (c *comparison) row(want *ExpectedRow, got *legacy.Row) {
 	if want.RateFactors != nil {
 		c.equal(row, "rate_factors", fmt.Sprint(len(want.RateFactors)), fmt.Sprint(len(got.Factors)))
 		for i := range want.RateFactors[:min(len(want.RateFactors), len(got.Factors))] {
-			c.equal(row, "rate_factor", want.RateFactors[i].Fixed(factorDecimals), fixed(got.Factors[i]))
+			c.equal(row, "rate_factor", want.RateFactors[i].Fixed(FactorDecimals), FactorText(got.Factors[i]))
 		}
 	}
 }
 
-// factorDecimals is how many decimals of a rate factor a vector states.
-const factorDecimals = 12
+// FactorDecimals is how many decimals of a rate factor a vector states.
+const FactorDecimals = 12
 
-func fixed(d *apd.Decimal) string {
+// FactorText writes a rate factor with FactorDecimals.
+func FactorText(d *apd.Decimal) string {
 	ctx := apd.Context{Precision: 40, MaxExponent: 100, MinExponent: -100, Rounding: apd.RoundHalfEven}
 	var rounded apd.Decimal
-	if _, err := ctx.Quantize(&rounded, d, -factorDecimals); err != nil {
+	if _, err := ctx.Quantize(&rounded, d, -FactorDecimals); err != nil {
 		return d.String()
 	}
 	return rounded.Text('f')

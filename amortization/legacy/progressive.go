@@ -40,7 +40,6 @@ func (b *builder) evenly() {
 // the last one close to the others. Periods that end by the disbursement stay
 // empty.
 func (b *builder) progressive() {
-	n := b.n
 	first := 0
 	for first < len(b.periods)-1 && !b.periods[first].due.After(b.t.DisbursementDate) {
 		b.add(b.periods[first], 0, 0, 0)
@@ -54,6 +53,17 @@ func (b *builder) progressive() {
 			factors[k] = b.factor(p, b.t.DisbursementDate, p.due)
 		}
 	}
+	instalment := b.smooth(b.sized(b.amortized, factors), factors)
+	b.lay(instalment, owing, factors, b.begin())
+	if from := owing[0].from; from.Before(b.t.DisbursementDate) {
+		row := &b.rows[len(b.rows)-len(owing)]
+		row.Factors = append([]*apd.Decimal{b.factor(owing[0], from, b.t.DisbursementDate)}, row.Factors...)
+	}
+}
+
+// sized returns the instalment that repays a balance over the periods of the factors.
+func (b *builder) sized(balance int64, factors []*apd.Decimal) int64 {
+	n := b.n
 	growth, annuity := whole(1), whole(1)
 	for k, f := range factors {
 		grown := n.add(whole(1), f)
@@ -62,14 +72,13 @@ func (b *builder) progressive() {
 			annuity = n.add(whole(1), n.mul(annuity, grown))
 		}
 	}
-	exact := n.quo(n.mul(n.decimal(b.amortized), growth), annuity)
-	instalment := n.toMultiple(n.money(exact))
-	instalment = b.smooth(instalment, factors)
-	b.lay(instalment, owing, factors, b.begin())
-	if from := owing[0].from; from.Before(b.t.DisbursementDate) {
-		row := &b.rows[len(b.rows)-len(owing)]
-		row.Factors = append([]*apd.Decimal{b.factor(owing[0], from, b.t.DisbursementDate)}, row.Factors...)
-	}
+	return n.toMultiple(n.money(n.quo(n.mul(n.decimal(balance), growth), annuity)))
+}
+
+// wide reports whether 100 × |gap| exceeds half the count, rounded down.
+func (b *builder) wide(gap int64, count int) bool {
+	hundredths := b.n.mul(b.n.decimal(abs(gap)), whole(100))
+	return hundredths.Cmp(whole(count/2)) > 0
 }
 
 // smooth spreads the difference of the last instalment over all of them when
@@ -80,8 +89,7 @@ func (b *builder) smooth(instalment int64, factors []*apd.Decimal) int64 {
 		return instalment
 	}
 	gap := b.lay(instalment, nil, factors, b.amortized) - instalment
-	hundredths := n.mul(n.decimal(abs(gap)), whole(100))
-	if hundredths.Cmp(whole(count/2)) <= 0 {
+	if !b.wide(gap, count) {
 		return instalment
 	}
 	share := n.money(n.quo(n.decimal(gap), whole(count)))

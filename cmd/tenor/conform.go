@@ -6,16 +6,22 @@ import (
 	"encoding/json"
 	"flag"
 	"io"
+	"maps"
 	"text/tabwriter"
 
 	"github.com/tenor-lending/tenor/amortization/conform"
+	legacy "github.com/tenor-lending/tenor/servicing/legacy/conform"
 )
 
 // vectorBytesMax bounds a file of vectors.
 const vectorBytesMax = 64 << 20
 
 // conformRunners are the runners of every kind of vector.
-func conformRunners() conform.Runners { return conform.Default() }
+func conformRunners() conform.Runners {
+	runners := conform.Default()
+	maps.Copy(runners, legacy.Runners())
+	return runners
+}
 
 // conformCommand runs files of vectors. It exits with 0 only when every vector
 // that was to run has passed.

@@ -1,0 +1,132 @@
+package legacy
+
+import (
+	"cloud.google.com/go/civil"
+)
+
+// replayCumulative lays the transactions, by date and entry, on the finished
+// schedule: later charges and disbursements are in it from the start.
+func (s *State) replayCumulative() {
+	s.Rows = s.planCumulative()
+	if s.err != nil {
+		return
+	}
+	for _, c := range s.charges {
+		s.bear(c)
+	}
+	for _, t := range s.ordered(func(t *Transaction) bool { return t.Type != Accrual && t.Type != ChargeWaiver }) {
+		s.apply(t)
+	}
+	s.inForce = s.Rows
+}
+
+// apply lays one transaction on the rows.
+func (s *State) apply(t *Transaction) {
+	switch {
+	case t.pays():
+		t.Overpaid = s.lay(t, t.Amount)
+		s.Overpaid += t.Overpaid
+	case t.credits():
+		s.takeBack(t)
+	case t.Type == CashRefund:
+		s.refund(t)
+	case t.Type == ChargeOff:
+		t.Parts = s.Outstanding()
+		t.Amount = t.Total()
+	case t.Type == WriteOff:
+		t.Parts = s.Outstanding()
+		t.Amount = t.Total()
+		for _, r := range s.Rows {
+			r.WrittenOff = r.WrittenOff.Plus(r.Open())
+			r.settle(t.Date)
+		}
+	}
+}
+
+// lay lays an amount by the loan's allocation and returns what is left.
+func (s *State) lay(t *Transaction, amount int64) int64 {
+	if o, ok := orders[s.loan.Allocation.Order]; ok && s.loan.Allocation.Mode == PerInstallment {
+		return o.lay(t, s.Rows, amount)
+	}
+	return s.advanced(t, amount)
+}
+
+// takeBack adds a chargeback, or a refund of an overpayment, to what is owed.
+// The overpayment is used up first; when it covers all, no row changes.
+func (s *State) takeBack(t *Transaction) {
+	used := min(s.Overpaid, t.Amount)
+	s.Overpaid -= used
+	t.Overpaid = used
+	order, ruled := s.loan.Allocation.CreditRules[t.Type]
+	if ruled && t.of != nil {
+		s.takeBackByRule(t, order)
+		return
+	}
+	t.Principal = t.Amount - used
+	if t.Principal == 0 {
+		return
+	}
+	r := s.next(t.Date)
+	if r.installment > 0 {
+		s.book.lent = append(s.book.lent, flow{t.Date, t.Amount, nil})
+	}
+	r.Principal += t.Amount
+	r.credited += t.Amount
+	r.settle(t.Date)
+	r.pay(principal, t.Date, used)
+}
+
+// takeBackByRule takes back the split of the payment, less earlier chargebacks,
+// in the order of the rule; what the split does not cover is principal.
+func (s *State) takeBackByRule(t *Transaction, order []string) {
+	left := t.of.Parts
+	for _, x := range s.Transactions {
+		if x != t && x.Type == Chargeback && !x.Reversed && x.of == t.of && x.Event < t.Event {
+			left = left.Minus(x.Parts)
+		}
+	}
+	rest := t.Amount
+	for _, name := range order {
+		c := components[name]
+		took := max(0, min(rest, *c.of(&left)))
+		*c.of(&t.Parts) += took
+		rest -= took
+	}
+	t.Principal += rest
+	r := s.next(t.Date)
+	r.Parts = r.Parts.Plus(t.Parts)
+	r.credited += t.Principal
+	r.settle(t.Date)
+	rest = t.Overpaid
+	for _, name := range order {
+		rest -= r.pay(components[name], t.Date, min(rest, *components[name].of(&t.Parts))).Total()
+	}
+}
+
+// credit returns the principal that a chargeback or refund leaves owed.
+func (s *State) credit(t *Transaction) int64 {
+	if _, ruled := s.loan.Allocation.CreditRules[t.Type]; !ruled || t.of == nil {
+		return t.Principal
+	}
+	other := t.Amount - t.Principal // is paid first, by any order that has been seen
+	return t.Principal - max(0, t.Overpaid-other)
+}
+
+// next returns the row that takes new principal: the next one that is due after
+// the date, the last one if it is due on it, or else an extra one.
+func (s *State) next(on civil.Date) *Row {
+	var last *Row
+	for _, r := range s.Rows {
+		if r.DownPayment || r.Extra {
+			continue
+		}
+		if r.Due.After(on) {
+			return r
+		}
+		last = r
+	}
+	if extra := s.Rows[len(s.Rows)-1]; !extra.Extra && last.Due == on {
+		return last
+	}
+	return s.extra(on)
+}

@@ -1,0 +1,250 @@
+package legacy
+
+import (
+	"slices"
+
+	"cloud.google.com/go/civil"
+	"github.com/cockroachdb/apd/v3"
+
+	plan "github.com/tenor-lending/tenor/amortization/legacy"
+)
+
+// interestBook computes the interest of a progressive loan from what was lent
+// and repaid, and when.
+type interestBook struct {
+	s    *State
+	lent []flow // what was lent to amortize
+	paid []flow // principal that was paid, by the row it was laid on
+}
+
+type flow struct {
+	on     civil.Date
+	amount int64
+	row    *Row
+}
+
+// lend sizes the equal instalment again from the period of the disbursement on;
+// on a due date from the next one. Earlier rows stay.
+func (b *interestBook) lend(t *Transaction, amount int64) {
+	b.recompute(t.Date)
+	b.lent = append(b.lent, flow{t.Date, amount, nil})
+	var rows []*Row
+	balance := int64(0)
+	for _, f := range b.lent {
+		balance += f.amount
+	}
+	for _, r := range b.s.Rows {
+		switch {
+		case !r.regular():
+		case r.Due.After(t.Date):
+			rows = append(rows, r)
+		default:
+			balance -= r.Principal
+		}
+	}
+	if len(rows) == 0 {
+		r := b.s.extra(t.Date)
+		r.Principal += amount
+		return
+	}
+	factors := make([]*apd.Decimal, len(rows))
+	for i, r := range rows {
+		r.Factors = b.factors(r)
+		factors[i] = b.s.planner.Sum(r.Factors...)
+	}
+	b.try(rows, b.s.planner.Installment(balance, factors))
+	gap := b.gap(rows)
+	if b.s.planner.Smoothed(gap, len(rows)) {
+		old := rows[0].installment
+		b.try(rows, b.s.planner.ToMultiple(old+b.s.planner.Share(gap, len(rows))))
+		if abs(b.gap(rows)) >= abs(gap) {
+			b.try(rows, old)
+		}
+	}
+}
+
+func abs(v int64) int64 { return max(v, -v) }
+
+// try sets the instalment of the rows.
+func (b *interestBook) try(rows []*Row, installment int64) {
+	for _, r := range rows {
+		r.installment = installment
+	}
+	b.recompute(civil.Date{})
+}
+
+// gap returns by how much the last instalment exceeds the one before.
+func (b *interestBook) gap(rows []*Row) int64 {
+	last := rows[len(rows)-1]
+	return last.Principal + last.Interest - last.installment
+}
+
+// factors returns the rate factors of the segments between which something was lent.
+func (b *interestBook) factors(r *Row) (list []*apd.Decimal) {
+	from := r.From
+	for _, f := range b.lent {
+		if f.on.After(from) && f.on.Before(r.Due) {
+			list = append(list, b.s.planner.Factor(r.period(), from, f.on))
+			from = f.on
+		}
+	}
+	return append(list, b.s.planner.Factor(r.period(), from, r.Due))
+}
+
+func (r *Row) period() plan.Period { return plan.Period{From: r.From, Due: r.Due} }
+
+// rows returns the rows of the plan.
+func (b *interestBook) rows() (rows []*Row) {
+	for _, r := range b.s.Rows {
+		if r.regular() {
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+// recompute sets principal and interest of every row as seen on a business date:
+// until then the balance is what was really owed, so that overdue principal bears
+// interest; from then on all is paid when it is due. A zero date sees nothing as overdue.
+func (b *interestBook) recompute(today civil.Date) {
+	if len(b.lent) == 0 {
+		return
+	}
+	if b.s.loan.Recalculation == nil {
+		today = civil.Date{}
+	}
+	rows := b.rows()
+	balance, unpaid, lent := int64(0), int64(0), 0
+	for k, r := range rows {
+		for lent < len(b.lent) && b.lent[lent].on.Before(r.Due) {
+			balance += b.lent[lent].amount
+			lent++
+		}
+		r.opening, r.carried = balance, unpaid
+		if r.installment == 0 {
+			continue
+		}
+		earned := unpaid + b.earned(rows[:k], r, r.Due, today)
+		r.Parts.Interest = min(earned, r.installment)
+		if r.settled {
+			r.Parts.Interest = r.interest
+		}
+		r.Parts.Principal = min(r.installment-r.Parts.Interest+r.credited, balance)
+		if !r.settled && r.final(rows[k+1:]) {
+			r.Parts.Principal, r.Parts.Interest = balance, earned
+		}
+		unpaid = earned - r.Parts.Interest
+		balance -= r.Parts.Principal
+		r.settle(r.PaidOn)
+	}
+}
+
+// final reports whether no later row can take what is left.
+func (r *Row) final(later []*Row) bool {
+	return (len(later) == 0 || r.PaidOn.IsZero()) && !slices.ContainsFunc(later, func(x *Row) bool { return !x.settled })
+}
+
+// earned returns the interest of a period up to a day, rounded per segment of
+// constant balance.
+func (b *interestBook) earned(before []*Row, r *Row, until, today civil.Date) (interest int64) {
+	dates := []civil.Date{r.From, until, today}
+	for _, f := range append(slices.Clone(b.lent), b.paid...) {
+		dates = append(dates, f.on)
+	}
+	slices.SortFunc(dates, compareDates)
+	dates = slices.DeleteFunc(slices.Compact(dates), func(d civil.Date) bool { return d.Before(r.From) || d.After(until) })
+	for i := 0; i < len(dates)-1; {
+		balance, end := b.owed(before, r, dates[i], today), i+1
+		for end < len(dates)-1 && b.owed(before, r, dates[end], today) == balance {
+			end++
+		}
+		interest += b.s.planner.Times(balance, b.s.planner.Factor(r.period(), dates[i], dates[end]))
+		i = end
+	}
+	return interest
+}
+
+// owed returns the balance on a date of a period: the planned one, less what was
+// lent later and what was paid in advance, and until today with what is overdue.
+func (b *interestBook) owed(before []*Row, r *Row, on, today civil.Date) int64 {
+	planned := r.opening
+	for _, f := range b.lent {
+		if f.on.After(on) && f.on.Before(r.Due) {
+			planned -= f.amount
+		}
+	}
+	paid := map[*Row]int64{}
+	for _, f := range b.paid {
+		if b.s.loan.Recalculation != nil && !f.on.After(on) {
+			paid[f.row] += f.amount
+		}
+	}
+	for _, r := range before {
+		if on.Before(today) {
+			planned += r.Principal - paid[r]
+		}
+		delete(paid, r)
+	}
+	for _, amount := range paid {
+		planned -= amount
+	}
+	return planned
+}
+
+// payable sets what a row asks for when it is paid in advance: interest up to the
+// payment, or to the end of the running period, and principal up to the instalment.
+func (b *interestBook) payable(r *Row, on civil.Date) {
+	r.Parts.Interest = max(r.Paid.Interest, b.payableInterest(r, on))
+	r.Parts.Principal = min(r.opening, max(r.Paid.Principal, r.installment-r.Parts.Interest+r.credited))
+	if rows := b.rows(); r == rows[len(rows)-1] {
+		r.Parts.Principal = r.opening
+	}
+}
+
+// payableInterest returns the interest of a row for a payment before it is due.
+func (b *interestBook) payableInterest(r *Row, on civil.Date) int64 {
+	switch {
+	case on.Before(r.From):
+		return 0
+	case b.s.loan.Recalculation.EarlyCloseInterest == "until_period_end":
+		return r.Parts.Interest
+	}
+	rows := b.rows()
+	return r.carried + b.earned(rows[:slices.Index(rows, r)], r, on, on)
+}
+
+// paidEarly keeps the interest of a row that was paid in full, and sees what the
+// payment means for the others.
+func (b *interestBook) paidEarly(r *Row, on civil.Date) {
+	if r.Outstanding() == 0 {
+		r.settled, r.interest = true, r.Parts.Interest
+	}
+	b.recompute(on)
+}
+
+// pays notes principal that was paid.
+func (b *interestBook) pays(r *Row, on civil.Date, amount int64) {
+	if amount > 0 && r.regular() {
+		b.paid = append(b.paid, flow{on, amount, r})
+	}
+}
+
+// payOffAmount returns what it takes to close the loan on a date: the balance,
+// the interest payable until then, and the open charges.
+func (s *State) payOffAmount(on civil.Date) int64 {
+	open := s.Outstanding()
+	if s.book == nil || s.loan.Recalculation == nil {
+		return open.Total()
+	}
+	s.book.recompute(on)
+	open = s.Outstanding()
+	open.Interest = 0
+	for _, r := range s.book.rows() {
+		interest := r.Parts.Interest
+		if r.Due.After(on) && !r.settled {
+			interest = s.book.payableInterest(r, on)
+		}
+		open.Interest += max(0, interest-r.Paid.Interest)
+	}
+	return open.Total()
+}
