@@ -27,7 +27,7 @@ var (
 		"posted_by", "metadata", "batch_id", "batch_pos",
 	}
 	lineColumns = []string{
-		"account_id", "effective_date", "recorded_at", "entry_id", "line_no", "booking_date", "debit", "credit",
+		"batch_id", "batch_pos", "line_no", "account_id", "effective_date", "recorded_at", "debit", "credit",
 	}
 )
 
@@ -48,7 +48,7 @@ func copyRows(ctx context.Context, db *database.DB, now time.Time, entries []led
 				debit, credit = credit, debit
 			}
 			lineRows = append(lineRows, []any{
-				line.AccountID, e.EffectiveDate, now, id, int64(n), e.EffectiveDate, debit, credit,
+				batch, int64(i), int64(n), line.AccountID, e.EffectiveDate, now, debit, credit,
 			})
 		}
 	}

@@ -11,3 +11,9 @@ import (
 func VerifyTx(ctx context.Context, tx database.Tx, kept *ChainHead) (Verified, error) {
 	return verify(kept, func(fn func(ctx context.Context, tx database.Tx) error) error { return fn(ctx, tx) })
 }
+
+// SealShaped seals one step with blocks of so many lines and batches, and a
+// sample of one entry in so many.
+func SealShaped(ctx context.Context, tx database.Tx, lines, batches, sample int64) (int, ChainHead, error) {
+	return seal(ctx, tx, shape{lines: lines, batches: batches, sample: sample})
+}

@@ -31,7 +31,9 @@ func (b *batch) insert(ctx context.Context, tx database.Tx) error {
 			return err
 		}
 		if len(fresh) > 0 {
-			b.queueRest(&statements, batchID, fresh)
+			if err := b.queueRest(&statements, batchID, fresh); err != nil {
+				return err
+			}
 		}
 	}
 	if b.remember {
@@ -192,15 +194,20 @@ func (b *batch) splitFresh(
 }
 
 // queueRest adds lines, totals, reversals and the batch, for one round trip.
-func (b *batch) queueRest(statements *pgx.Batch, batchID uuid.UUID, fresh []*item) {
-	queueLines(statements, b.now, fresh)
+func (b *batch) queueRest(statements *pgx.Batch, batchID uuid.UUID, fresh []*item) error {
+	totals, err := encodeTotals(b.totals(fresh))
+	if err != nil {
+		return err
+	}
+	queueLines(statements, batchID, b.now, fresh)
 	b.queueLimits(statements)
 	queueReversals(statements, fresh)
 	hash := batchHash(batchID, b.now, fresh)
 	statements.Queue(`
-		insert into ledger_batch (id, recorded_at, entries, hash) values ($1, $2, $3, $4)`,
-		batchID, b.now, int64(len(fresh)), hash[:])
+		insert into ledger_batch (id, recorded_at, entries, hash, totals) values ($1, $2, $3, $4, $5::jsonb)`,
+		batchID, b.now, int64(len(fresh)), hash[:], totals)
 	statements.Queue(`insert into ledger_unsealed (recorded_at, batch_id) values ($1, $2)`, b.now, batchID)
+	return nil
 }
 
 // queueRejections keeps the answers that depended on the books.
@@ -229,34 +236,37 @@ func (b *batch) queueRejections(statements *pgx.Batch) {
 		on conflict (entry_id) do nothing`, ids, keys, hashes, codes, lines, fields, details, b.now)
 }
 
-func queueLines(statements *pgx.Batch, now time.Time, items []*item) {
+func queueLines(statements *pgx.Batch, batchID uuid.UUID, now time.Time, items []*item) {
 	count := 0
 	for _, it := range items {
 		count += len(it.entry.Lines)
 	}
-	accounts, entries := make(idArray, 0, count), make(idArray, 0, count)
-	effective, booking := make(dateArray, 0, count), make(dateArray, 0, count)
-	numbers, debits, credits := make([]int64, 0, count), make([]int64, 0, count), make([]int64, 0, count)
+	accounts, effective := make(idArray, 0, count), make(dateArray, 0, count)
+	places, numbers := make([]int64, 0, count), make([]int64, 0, count)
+	debits, credits := make([]int64, 0, count), make([]int64, 0, count)
 	for _, it := range items {
-		id, valueDate, bookingDate := pgID(it.id), pgDate(it.entry.EffectiveDate), pgDate(it.entry.BookingDate)
+		valueDate := pgDate(it.entry.EffectiveDate)
 		for i, line := range it.entry.Lines {
-			var debit, credit int64
-			if line.Side == ledger.Debit {
-				debit = line.Amount.Minor()
-			} else {
-				credit = line.Amount.Minor()
-			}
-			accounts, entries = append(accounts, pgID(line.AccountID)), append(entries, id)
-			effective, booking = append(effective, valueDate), append(booking, bookingDate)
-			numbers, debits, credits = append(numbers, int64(i)), append(debits, debit), append(credits, credit)
+			debit, credit := sidesOf(line)
+			accounts, effective = append(accounts, pgID(line.AccountID)), append(effective, valueDate)
+			places, numbers = append(places, it.pos), append(numbers, int64(i))
+			debits, credits = append(debits, debit), append(credits, credit)
 		}
 	}
 	statements.Queue(`
-		insert into ledger_line (account_id, effective_date, recorded_at, entry_id, line_no, booking_date, debit, credit)
-		select u.account_id, u.effective_date, $8, u.entry_id, u.line_no, u.booking_date, u.debit, u.credit
-		  from unnest($1::uuid[], $2::date[], $3::uuid[], $4::bigint[], $5::date[], $6::bigint[], $7::bigint[])
-		       as u (account_id, effective_date, entry_id, line_no, booking_date, debit, credit)`,
-		accounts, effective, entries, numbers, booking, debits, credits, now)
+		insert into ledger_line (batch_id, batch_pos, line_no, account_id, effective_date, recorded_at, debit, credit)
+		select $7, u.batch_pos, u.line_no, u.account_id, u.effective_date, $8, u.debit, u.credit
+		  from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::date[], $5::bigint[], $6::bigint[])
+		       as u (batch_pos, line_no, account_id, effective_date, debit, credit)`,
+		places, numbers, accounts, effective, debits, credits, batchID, now)
+}
+
+// sidesOf returns what a line debits and credits, in minor units; one is zero.
+func sidesOf(line ledger.Line) (debit, credit int64) {
+	if line.Side == ledger.Debit {
+		return line.Amount.Minor(), 0
+	}
+	return 0, line.Amount.Minor()
 }
 
 // queueLimits adds what this batch posted to the totals that check has locked.

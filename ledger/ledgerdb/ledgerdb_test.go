@@ -136,7 +136,7 @@ func TestPostKeepsAndReturnsAnEntry(t *testing.T) {
 		stored, err = ledgerdb.EntryByID(ctx, tx, entry.ID())
 		return err
 	})
-	wantEntry := ledgerdb.Entry{JournalEntry: entry.Normalized(), RecordedAt: noon}
+	wantEntry := ledgerdb.Entry{JournalEntry: entry.Normalized(), RecordedAt: noon, BatchID: stored.BatchID}
 	if diff := cmp.Diff(wantEntry, stored); diff != "" {
 		t.Errorf("stored entry (-want +got):\n%s", diff)
 	}

@@ -39,64 +39,13 @@ func (at At) Or() At {
 	return at
 }
 
-// BalanceOf returns the balance of an account at a point of both times.
-func BalanceOf(ctx context.Context, tx database.Tx, account ledger.Account, at At) (ledger.Balance, error) {
-	at = at.Or()
-	var debits, credits int64
-	err := tx.QueryRow(ctx, `
-		select coalesce(sum(debit), 0)::bigint, coalesce(sum(credit), 0)::bigint
-		  from ledger_line
-		 where account_id = $1 and effective_date <= $2 and recorded_at <= $3`,
-		account.ID(), at.Effective, at.Known).Scan(&debits, &credits)
-	if err != nil {
-		return ledger.Balance{}, fmt.Errorf("summing account %q: %w", account.Code, err)
-	}
-	return ledger.NewBalance(account.ID(), account.NormalSide, account.Currency, debits, credits)
-}
-
-// Balances returns the balances of the accounts with the ids, by id; an
-// unknown id has none.
-func Balances(ctx context.Context, tx database.Tx, at At, ids ...uuid.UUID) (map[uuid.UUID]ledger.Balance, error) {
-	at = at.Or()
-	accounts, err := Accounts(ctx, tx, ids...)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := tx.Query(ctx, `
-		select account_id, sum(debit)::bigint, sum(credit)::bigint
-		  from ledger_line
-		 where account_id = any($1) and effective_date <= $2 and recorded_at <= $3
-		 group by account_id order by account_id`, ids, at.Effective, at.Known)
-	if err != nil {
-		return nil, fmt.Errorf("summing accounts: %w", err)
-	}
-	defer rows.Close()
-	sums := make(map[uuid.UUID][2]int64, len(accounts))
-	for rows.Next() {
-		var id uuid.UUID
-		var debits, credits int64
-		if err := rows.Scan(&id, &debits, &credits); err != nil {
-			return nil, fmt.Errorf("summing accounts: %w", err)
-		}
-		sums[id] = [2]int64{debits, credits}
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("summing accounts: %w", err)
-	}
-	balances := make(map[uuid.UUID]ledger.Balance, len(accounts))
-	for id, a := range accounts {
-		balances[id], err = ledger.NewBalance(id, a.NormalSide, a.Currency, sums[id][0], sums[id][1])
-		if err != nil {
-			return nil, err
-		}
-	}
-	return balances, nil
-}
-
 // Entry is an entry of the journal with what the ledger added to it.
 type Entry struct {
 	ledger.JournalEntry
 	RecordedAt time.Time
+	// BatchID and BatchPos are its place among what one transaction posted.
+	BatchID  uuid.UUID
+	BatchPos int64
 	// ReversedBy is the id of the entry that mirrors this one, or uuid.Nil.
 	ReversedBy uuid.UUID
 }
@@ -122,12 +71,13 @@ type EntryFilter struct {
 type EntryPosition struct {
 	Effective civil.Date `json:"e"`
 	Recorded  time.Time  `json:"r"`
-	ID        uuid.UUID  `json:"i"`
+	Batch     uuid.UUID  `json:"b"`
+	Pos       int64      `json:"p"`
 }
 
 // Position returns the place of e in the order of the journal.
 func (e Entry) Position() EntryPosition {
-	return EntryPosition{Effective: e.EffectiveDate, Recorded: e.RecordedAt, ID: e.ID()}
+	return EntryPosition{Effective: e.EffectiveDate, Recorded: e.RecordedAt, Batch: e.BatchID, Pos: e.BatchPos}
 }
 
 func (f EntryFilter) filled() EntryFilter {
@@ -144,10 +94,10 @@ func (f EntryFilter) filled() EntryFilter {
 
 const entryColumnList = `
 	e.id, e.key, e.kind, e.effective_date, e.booking_date, e.recorded_at, e.reference, e.description, e.posted_by,
-	e.metadata, e.reverses, r.entry_id`
+	e.metadata, e.reverses, e.batch_id, e.batch_pos, r.entry_id`
 
-// Entries returns entries with their lines, in the order of effective date,
-// recording and id.
+// Entries returns entries with their lines, in the order of effective date and
+// recording; those that one transaction posted in the order of the call.
 func Entries(ctx context.Context, tx database.Tx, f EntryFilter) ([]Entry, error) {
 	f = f.filled()
 	metadata, err := encodeMetadata(f.Metadata)
@@ -156,7 +106,7 @@ func Entries(ctx context.Context, tx database.Tx, f EntryFilter) ([]Entry, error
 	}
 	args := []any{
 		f.From, f.To, f.Known, f.Kind, f.Reference, metadata,
-		f.After.Effective, f.After.Recorded, f.After.ID, f.Limit,
+		f.After.Effective, f.After.Recorded, f.After.Batch, f.After.Pos, f.Limit,
 	}
 	query := selectEntries
 	switch {
@@ -178,28 +128,38 @@ func Entries(ctx context.Context, tx database.Tx, f EntryFilter) ([]Entry, error
 }
 
 // The three ways into the journal share their conditions; each has the index
-// that fits its leading one.
+// that fits its leading one. That of an account walks along its lines and takes
+// each entry at the first of them.
 const (
 	entryConditions = `
-		 where e.effective_date >= $1 and e.effective_date <= $2 and e.recorded_at <= $3
-		   and ($4 = '' or e.kind = $4) and e.metadata @> $6::jsonb
-		   and (e.effective_date, e.recorded_at, e.id) > ($7::date, $8::timestamptz, $9::uuid)`
+		   and ($4 = '' or e.kind = $4) and e.metadata @> $6::jsonb`
 	entryOrder = `
-		 order by e.effective_date, e.recorded_at, e.id limit $10`
+		 order by e.effective_date, e.recorded_at, e.batch_id, e.batch_pos limit $11`
+	entryRange = `
+		 where e.effective_date >= $1 and e.effective_date <= $2 and e.recorded_at <= $3
+		   and (e.effective_date, e.recorded_at, e.batch_id, e.batch_pos)
+		       > ($7::date, $8::timestamptz, $9::uuid, $10::bigint)`
 	selectEntries = `
 		select ` + entryColumnList + `
-		  from ledger_entry e left join ledger_reversal r on r.reverses = e.id` + entryConditions + `
+		  from ledger_entry e left join ledger_reversal r on r.reverses = e.id` + entryRange + entryConditions + `
 		   and ($5 = '' or e.reference = $5)` + entryOrder
 	selectEntriesOfReference = `
 		select ` + entryColumnList + `
-		  from ledger_entry e left join ledger_reversal r on r.reverses = e.id` + entryConditions + `
+		  from ledger_entry e left join ledger_reversal r on r.reverses = e.id` + entryRange + entryConditions + `
 		   and e.reference = $5` + entryOrder
 	selectEntriesOfAccount = `
 		select ` + entryColumnList + `
-		  from ledger_entry e left join ledger_reversal r on r.reverses = e.id` + entryConditions + `
+		  from ledger_line l
+		  join ledger_entry e on e.batch_id = l.batch_id and e.batch_pos = l.batch_pos
+		  left join ledger_reversal r on r.reverses = e.id
+		 where l.account_id = $12 and l.effective_date >= $1 and l.effective_date <= $2 and l.recorded_at <= $3
+		   and (l.effective_date, l.recorded_at, l.batch_id, l.batch_pos)
+		       > ($7::date, $8::timestamptz, $9::uuid, $10::bigint)
+		   and not exists (select 1 from ledger_line f
+		                    where f.batch_id = l.batch_id and f.batch_pos = l.batch_pos and f.line_no < l.line_no
+		                      and f.account_id = l.account_id)` + entryConditions + `
 		   and ($5 = '' or e.reference = $5)
-		   and exists (select 1 from ledger_line l where l.account_id = $11 and l.entry_id = e.id
-		                  and l.effective_date = e.effective_date and l.recorded_at = e.recorded_at)` + entryOrder
+		 order by l.effective_date, l.recorded_at, l.batch_id, l.batch_pos limit $11`
 )
 
 func scanEntry(row pgx.CollectableRow) (Entry, error) {
@@ -207,7 +167,7 @@ func scanEntry(row pgx.CollectableRow) (Entry, error) {
 	var reverses, reversedBy *uuid.UUID
 	var e Entry
 	err := row.Scan(&id, &e.Key, &e.Kind, &e.EffectiveDate, &e.BookingDate, &e.RecordedAt, &e.Reference, &e.Description,
-		&e.PostedBy, &e.Metadata, &reverses, &reversedBy)
+		&e.PostedBy, &e.Metadata, &reverses, &e.BatchID, &e.BatchPos, &reversedBy)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -284,9 +244,11 @@ func withLines(ctx context.Context, tx database.Tx, entries []Entry) ([]Entry, e
 // linesOf returns the lines of entries in their order, by entry.
 func linesOf(ctx context.Context, tx database.Tx, ids []uuid.UUID) (map[uuid.UUID][]ledger.Line, error) {
 	rows, err := tx.Query(ctx, `
-		select l.entry_id, l.account_id, l.debit, l.credit, a.currency
-		  from ledger_line l join ledger_account a on a.id = l.account_id
-		 where l.entry_id = any($1) order by l.entry_id, l.line_no`, ids)
+		select e.id, l.account_id, l.debit, l.credit, a.currency
+		  from ledger_entry e
+		  join ledger_line l on l.batch_id = e.batch_id and l.batch_pos = e.batch_pos
+		  join ledger_account a on a.id = l.account_id
+		 where e.id = any($1) order by e.id, l.line_no`, ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading lines: %w", err)
 	}

@@ -3,6 +3,12 @@ package ledgerdb
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+
+	"cloud.google.com/go/civil"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/money"
@@ -48,60 +54,129 @@ type TrialBalance struct {
 	Totals []TrialTotal
 }
 
-const (
-	trialByEffective = `
-		select g.code, g.name, g.type, g.normal_side, a.currency, sum(l.debit)::bigint, sum(l.credit)::bigint
-		  from ledger_line l
-		  join ledger_account a on a.id = l.account_id
-		  join ledger_gl g on g.code = a.gl_code
-		 where l.effective_date <= $1 and l.recorded_at <= $2
-		 group by g.code, g.name, g.type, g.normal_side, a.currency
-		 order by a.currency, g.code`
-	trialByBooking = `
-		select g.code, g.name, g.type, g.normal_side, a.currency, sum(l.debit)::bigint, sum(l.credit)::bigint
-		  from ledger_line l
-		  join ledger_account a on a.id = l.account_id
-		  join ledger_gl g on g.code = a.gl_code
-		 where l.booking_date <= $1 and l.recorded_at <= $2
-		 group by g.code, g.name, g.type, g.normal_side, a.currency
-		 order by a.currency, g.code`
-)
-
 // Trial returns the trial balance at a point of both times, by currency and
-// general ledger code.
+// general ledger code. It sums the blocks of the general ledger and the totals
+// of the batches after them, so that neither the number of accounts nor that of
+// lines matters.
 func Trial(ctx context.Context, tx database.Tx, at At, basis Basis) (TrialBalance, error) {
 	at = at.Or()
 	report := TrialBalance{At: at, Basis: basis}
-	query := trialByEffective
-	if basis == ByBooking {
-		query = trialByBooking
-	}
-	rows, err := tx.Query(ctx, query, at.Effective, at.Known)
+	sums, err := headingSums(ctx, tx, at, basis)
 	if err != nil {
-		return TrialBalance{}, fmt.Errorf("summing the general ledger: %w", err)
+		return TrialBalance{}, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var r TrialRow
-		var code string
-		var debits, credits int64
-		err := rows.Scan(&r.GL.Code, &r.GL.Name, &r.GL.Type, &r.GL.NormalSide, &code, &debits, &credits)
-		if err != nil {
+	headings := slices.SortedFunc(maps.Keys(sums), compareHeadings)
+	codes := make([]string, len(headings))
+	for i, h := range headings {
+		codes[i] = h.gl
+	}
+	stored, err := glByCode(ctx, tx, codes)
+	if err != nil {
+		return TrialBalance{}, err
+	}
+	for _, h := range headings {
+		gl, ok := stored[h.gl]
+		if !ok {
+			return TrialBalance{}, fmt.Errorf("general ledger account %q: %w", h.gl, ErrNotFound)
+		}
+		r := TrialRow{GL: gl}
+		if r.Currency, err = money.ParseCurrency(h.currency); err != nil {
 			return TrialBalance{}, fmt.Errorf("summing the general ledger: %w", err)
 		}
-		if r.Currency, err = money.ParseCurrency(code); err != nil {
-			return TrialBalance{}, fmt.Errorf("summing the general ledger: %w", err)
-		}
-		r.Debits, r.Credits = money.New(debits, r.Currency), money.New(credits, r.Currency)
+		r.Debits, r.Credits = money.New(sums[h].debits, r.Currency), money.New(sums[h].credits, r.Currency)
 		if r.Net, err = netOf(r); err != nil {
 			return TrialBalance{}, err
 		}
 		report.Rows = append(report.Rows, r)
 	}
-	if err := rows.Err(); err != nil {
-		return TrialBalance{}, fmt.Errorf("summing the general ledger: %w", err)
-	}
 	return report, report.total()
+}
+
+// headingSums sums the general ledger; a heading without a line that counts is
+// not there.
+func headingSums(ctx context.Context, tx database.Tx, at At, basis Basis) (map[heading]totals, error) {
+	r, err := readReach(ctx, tx, at.Known, []uuid.UUID{booksOwner})
+	if err != nil {
+		return nil, err
+	}
+	sums := map[heading]totals{}
+	var questions pgx.Batch
+	through := r.of(booksOwner)
+	if refs := cover(through.blocks); len(refs) > 0 {
+		queueHeadingSums(&questions, basis, refs, at.Effective).Query(func(rows pgx.Rows) error {
+			return addHeadings(rows, sums)
+		})
+	}
+	addBatches := func(rows pgx.Rows) error { return addTotals(rows, sums, at.Effective, basis) }
+	questions.Queue(`
+		select totals from ledger_batch where recorded_at > $1 and recorded_at <= $2 order by recorded_at, id`,
+		through.until, at.Known).Query(addBatches)
+	if r.late {
+		questions.Queue(`
+			select b.totals from ledger_unsealed q join ledger_batch b on b.id = q.batch_id
+			 where q.recorded_at <= $1 order by q.recorded_at, q.batch_id`, through.until).Query(addBatches)
+	}
+	if err := tx.SendBatch(ctx, &questions).Close(); err != nil {
+		return nil, fmt.Errorf("summing the general ledger: %w", err)
+	}
+	return sums, nil
+}
+
+func queueHeadingSums(questions *pgx.Batch, basis Basis, refs []sumRef, effective civil.Date) *pgx.QueuedQuery {
+	levels, numbers := make([]int64, len(refs)), make([]int64, len(refs))
+	for i, ref := range refs {
+		levels[i], numbers[i] = ref.level, ref.number
+	}
+	return questions.Queue(`
+		select h.gl_code, h.currency, t.debits, t.credits
+		  from ledger_heading h
+		 cross join unnest($2::bigint[], $3::bigint[]) as u (level, number)
+		  join lateral (select s.debits, s.credits from ledger_block_sum s
+		                 where s.owner = h.id and s.level = u.level and s.number = u.number and s.effective_date <= $4
+		                 order by s.effective_date desc limit 1) t on true
+		 where h.basis = $1`, string(basis), levels, numbers, effective)
+}
+
+func addHeadings(rows pgx.Rows, sums map[heading]totals) error {
+	for rows.Next() {
+		var h heading
+		var t totals
+		if err := rows.Scan(&h.gl, &h.currency, &t.debits, &t.credits); err != nil {
+			return err
+		}
+		if err := addHeading(sums, h, t); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// addTotals adds the totals of batches that count by a day.
+func addTotals(rows pgx.Rows, sums map[heading]totals, effective civil.Date, basis Basis) error {
+	for rows.Next() {
+		var list []batchTotal
+		if err := rows.Scan(&list); err != nil {
+			return err
+		}
+		for _, t := range list {
+			if t.date(basis).After(effective) {
+				continue
+			}
+			if err := addHeading(sums, t.heading(), totals{t.Debits, t.Credits}); err != nil {
+				return err
+			}
+		}
+	}
+	return rows.Err()
+}
+
+func addHeading(sums map[heading]totals, h heading, t totals) error {
+	sum, fits := sums[h].add(t)
+	if !fits {
+		return fmt.Errorf("general ledger account %q in %s: %w", h.gl, h.currency, ledger.SumOverflow)
+	}
+	sums[h] = sum
+	return nil
 }
 
 func netOf(r TrialRow) (money.Amount, error) {

@@ -14,8 +14,12 @@ import (
 	"github.com/tenor-lending/tenor/internal/database"
 )
 
-// SealBatchesMax bounds the batches that one transaction seals.
-const SealBatchesMax = 500
+// Bounds of what one transaction seals.
+const (
+	SealBatchesMax = 500
+	// sealEntriesMax bounds the entries of the batches, unless the first has more.
+	sealEntriesMax = 20_000
+)
 
 // ChainHead is the end of the chain: it stands for every entry sealed so far.
 // Whoever keeps it elsewhere can prove later that nothing before it changed.
@@ -37,6 +41,8 @@ type sealedBatch struct {
 	KnownThrough time.Time
 	// Late says that an earlier place had reached this batch's instant already.
 	Late bool
+	// Totals are the sums of the batch as stored; only verifying reads them.
+	Totals []batchTotal
 }
 
 // link is the hash of the chain at this batch, given the one before.
@@ -79,24 +85,21 @@ func chainEnd(ctx context.Context, tx database.Tx) (ChainHead, time.Time, error)
 // returns how many it took and the new head. It takes batches from a queue, so
 // that one whose transaction commits late is sealed later, not passed over. Of
 // two that seal at once one does it again.
+//
+// The same step brings the blocks up to date, of which balances and reports are
+// summed.
 func Seal(ctx context.Context, tx database.Tx) (int, ChainHead, error) {
+	return seal(ctx, tx, blockShape)
+}
+
+func seal(ctx context.Context, tx database.Tx, blocks shape) (int, ChainHead, error) {
 	head, through, err := chainEnd(ctx, tx)
 	if err != nil {
 		return 0, ChainHead{}, err
 	}
-	rows, err := tx.Query(ctx, `
-		select b.id, b.recorded_at, b.entries, b.hash
-		  from ledger_unsealed u join ledger_batch b on b.id = u.batch_id
-		 order by u.recorded_at, u.batch_id limit $1`, SealBatchesMax)
+	batches, rest, err := batchesToSeal(ctx, tx)
 	if err != nil {
-		return 0, ChainHead{}, fmt.Errorf("reading batches to seal: %w", err)
-	}
-	batches, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (sealedBatch, error) {
-		var b sealedBatch
-		return b, row.Scan(&b.ID, &b.RecordedAt, &b.Entries, &b.Hash)
-	})
-	if err != nil {
-		return 0, ChainHead{}, fmt.Errorf("reading batches to seal: %w", err)
+		return 0, ChainHead{}, err
 	}
 	if len(batches) == 0 {
 		return 0, head, nil
@@ -104,7 +107,41 @@ func Seal(ctx context.Context, tx database.Tx) (int, ChainHead, error) {
 	for i := range batches {
 		head, through = batches[i].seal(head, through)
 	}
-	return len(batches), head, insertSeals(ctx, tx, batches)
+	if err := insertSeals(ctx, tx, batches); err != nil {
+		return 0, ChainHead{}, err
+	}
+	bound := through
+	if !rest.IsZero() && !rest.After(through) {
+		bound = rest.Add(-time.Microsecond)
+	}
+	return len(batches), head, blocks.roll(ctx, tx, batches, bound)
+}
+
+// batchesToSeal returns the batches of one step and the instant of the first
+// that is left, zero when none is.
+func batchesToSeal(ctx context.Context, tx database.Tx) ([]sealedBatch, time.Time, error) {
+	rows, err := tx.Query(ctx, `
+		select b.id, b.recorded_at, b.entries, b.hash
+		  from ledger_unsealed u join ledger_batch b on b.id = u.batch_id
+		 order by u.recorded_at, u.batch_id limit $1`, SealBatchesMax+1)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("reading batches to seal: %w", err)
+	}
+	batches, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (sealedBatch, error) {
+		var b sealedBatch
+		return b, row.Scan(&b.ID, &b.RecordedAt, &b.Entries, &b.Hash)
+	})
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("reading batches to seal: %w", err)
+	}
+	var entries int64
+	for i, b := range batches {
+		entries += b.Entries
+		if i == SealBatchesMax || (i > 0 && entries > sealEntriesMax) {
+			return batches[:i], b.RecordedAt, nil
+		}
+	}
+	return batches, time.Time{}, nil
 }
 
 // seal gives b the place after head and returns the new head.
@@ -162,7 +199,7 @@ func SealAll(ctx context.Context, db *database.DB) (ChainHead, error) {
 			taken, head, err = Seal(ctx, tx)
 			return err
 		})
-		if err != nil || taken < SealBatchesMax {
+		if err != nil || taken == 0 {
 			return head, err
 		}
 	}

@@ -14,10 +14,13 @@ import (
 	"github.com/tenor-lending/tenor/ledger"
 )
 
-// LinePosition is a place in the order of a statement.
+// LinePosition is a place in the order of a statement, and the entry and line
+// that are there.
 type LinePosition struct {
 	Effective civil.Date `json:"e"`
 	Recorded  time.Time  `json:"r"`
+	Batch     uuid.UUID  `json:"b"`
+	Pos       int64      `json:"p"`
 	Entry     uuid.UUID  `json:"i"`
 	Line      int64      `json:"l"`
 }
@@ -110,13 +113,15 @@ func statementLines(
 	ctx context.Context, tx database.Tx, account ledger.Account, r StatementRange,
 ) ([]StatementLine, error) {
 	rows, err := tx.Query(ctx, `
-		select l.effective_date, l.recorded_at, l.entry_id, l.line_no, l.booking_date, l.debit, l.credit,
+		select l.effective_date, l.recorded_at, l.batch_id, l.batch_pos, e.id, l.line_no, e.booking_date, l.debit, l.credit,
 		       e.kind, e.reference, e.description
-		  from ledger_line l join ledger_entry e on e.id = l.entry_id
+		  from ledger_line l join ledger_entry e on e.batch_id = l.batch_id and e.batch_pos = l.batch_pos
 		 where l.account_id = $1 and l.effective_date >= $2 and l.effective_date <= $3 and l.recorded_at <= $4
-		   and (l.effective_date, l.recorded_at, l.entry_id, l.line_no) > ($5::date, $6::timestamptz, $7::uuid, $8::bigint)
-		 order by l.effective_date, l.recorded_at, l.entry_id, l.line_no limit $9`,
-		account.ID(), r.From, r.To, r.Known, r.After.Effective, r.After.Recorded, r.After.Entry, r.After.Line, r.Limit)
+		   and (l.effective_date, l.recorded_at, l.batch_id, l.batch_pos, l.line_no)
+		       > ($5::date, $6::timestamptz, $7::uuid, $8::bigint, $9::bigint)
+		 order by l.effective_date, l.recorded_at, l.batch_id, l.batch_pos, l.line_no limit $10`,
+		account.ID(), r.From, r.To, r.Known,
+		r.After.Effective, r.After.Recorded, r.After.Batch, r.After.Pos, r.After.Line, r.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading the statement of account %q: %w", account.Code, err)
 	}
@@ -124,7 +129,7 @@ func statementLines(
 		var l StatementLine
 		var debit, credit int64
 		p := &l.Position
-		err := row.Scan(&p.Effective, &p.Recorded, &p.Entry, &p.Line, &l.BookingDate, &debit, &credit,
+		err := row.Scan(&p.Effective, &p.Recorded, &p.Batch, &p.Pos, &p.Entry, &p.Line, &l.BookingDate, &debit, &credit,
 			&l.Kind, &l.Reference, &l.Description)
 		p.Recorded = p.Recorded.UTC()
 		l.Side, l.Amount = ledger.Debit, money.New(debit, account.Currency)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -54,18 +55,20 @@ const verifyBatches = 8
 // *Tampered that names the first fault; what was verified before it is returned
 // as well.
 //
-// It also compares what is derived from the journal: reversals and the totals
-// of accounts with a limit.
+// It also compares what is derived from the journal (reversals, the totals of
+// accounts with a limit, the totals of batches, the blocks that balances are
+// summed of) and holds accounts against their codes and headings.
 func Verify(ctx context.Context, db *database.DB, kept *ChainHead) (Verified, error) {
 	return verify(kept, func(fn func(ctx context.Context, tx database.Tx) error) error {
 		return database.InReadTx(ctx, db, func(tx database.Tx) error { return fn(ctx, tx) })
 	})
 }
 
+// reader runs fn in a transaction that sees one state of the books.
+type reader func(fn func(ctx context.Context, tx database.Tx) error) error
+
 // verify reads page by page, each in what read runs: the journal only grows.
-func verify(
-	kept *ChainHead, read func(fn func(ctx context.Context, tx database.Tx) error) error,
-) (Verified, error) {
+func verify(kept *ChainHead, read reader) (Verified, error) {
 	var v Verified
 	for done := false; !done; {
 		err := read(func(ctx context.Context, tx database.Tx) error {
@@ -80,14 +83,20 @@ func verify(
 	if kept != nil && v.Head.Seq < kept.Seq {
 		return v, &Tampered{Seq: v.Head.Seq + 1, What: "is missing: the chain was longer before"}
 	}
-	return v, read(verifyDerived)
+	if err := read(verifyDerived); err != nil {
+		return v, err
+	}
+	if err := verifyAccounts(read); err != nil {
+		return v, err
+	}
+	return v, verifyBlocks(read)
 }
 
 // page verifies the batches after v.
 func (v Verified) page(ctx context.Context, tx database.Tx, kept *ChainHead) (Verified, bool, error) {
 	rows, err := tx.Query(ctx, `
 		select s.batch_id, coalesce(b.recorded_at, s.recorded_at), coalesce(b.entries, 0), coalesce(b.hash, ''::bytea),
-		       s.seq, s.chain_hash, s.known_through, s.late
+		       s.seq, s.chain_hash, s.known_through, s.late, coalesce(b.totals, '[]'::jsonb)
 		  from ledger_seal s left join ledger_batch b on b.id = s.batch_id and b.recorded_at = s.recorded_at
 		 where s.seq > $1 order by s.seq limit $2`, v.Head.Seq, verifyBatches)
 	if err != nil {
@@ -139,7 +148,14 @@ type storedEntry struct {
 	recorded time.Time
 	pos      int64
 	entry    ledger.JournalEntry
-	fault    string // what already reading it has shown
+	accounts []ledger.Account // of its lines: what totals need of them
+	fault    string           // what already reading it has shown
+}
+
+// storedPlace is where an entry and its lines are.
+type storedPlace struct {
+	batch uuid.UUID
+	pos   int64
 }
 
 // verify compares a batch with its entries and returns the number of lines.
@@ -148,6 +164,7 @@ func (b sealedBatch) verify(entries []*storedEntry) (int64, error) {
 		return &Tampered{Seq: b.Seq, Batch: b.ID, Entry: entry, What: what}
 	}
 	var lines int64
+	var sums totaller
 	items := make([]*item, len(entries))
 	for i, e := range entries {
 		switch hash := e.entry.Hash(); {
@@ -163,12 +180,18 @@ func (b sealedBatch) verify(entries []*storedEntry) (int64, error) {
 			items[i] = &item{id: e.id, hash: hash, pos: e.pos}
 		}
 		lines += int64(len(e.entry.Lines))
+		for i, line := range e.entry.Lines {
+			sums.add(e.accounts[i], e.entry.EffectiveDate, e.entry.BookingDate, line)
+		}
 	}
 	if int64(len(entries)) != b.Entries {
 		return 0, fault(uuid.Nil, fmt.Sprintf("has %d entries, was posted with %d", len(entries), b.Entries))
 	}
 	if sum := batchHash(b.ID, b.RecordedAt, items); string(sum[:]) != string(b.Hash) {
 		return 0, fault(uuid.Nil, "its entries are not those that were posted")
+	}
+	if !slices.Equal(sums.list, b.Totals) {
+		return 0, fault(uuid.Nil, "its totals are not the sums of its lines")
 	}
 	return lines, nil
 }
@@ -184,8 +207,7 @@ func readContent(ctx context.Context, tx database.Tx, batches []uuid.UUID) (map[
 	}
 	defer rows.Close()
 	content := make(map[uuid.UUID][]*storedEntry, len(batches))
-	byID := map[uuid.UUID]*storedEntry{}
-	var ids []uuid.UUID
+	byPlace := map[storedPlace]*storedEntry{}
 	for rows.Next() {
 		var s storedEntry
 		var batch uuid.UUID
@@ -200,50 +222,56 @@ func readContent(ctx context.Context, tx database.Tx, batches []uuid.UUID) (map[
 			e.Reverses = *reverses
 		}
 		content[batch] = append(content[batch], &s)
-		byID[s.id] = &s
-		ids = append(ids, s.id)
+		byPlace[storedPlace{batch, s.pos}] = &s
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading entries to verify: %w", err)
 	}
-	return content, readContentLines(ctx, tx, ids, byID)
+	return content, readContentLines(ctx, tx, batches, byPlace)
 }
 
 func readContentLines(
-	ctx context.Context, tx database.Tx, ids []uuid.UUID, byID map[uuid.UUID]*storedEntry,
+	ctx context.Context, tx database.Tx, batches []uuid.UUID, byPlace map[storedPlace]*storedEntry,
 ) error {
 	rows, err := tx.Query(ctx, `
-		select l.entry_id, l.line_no, l.account_id, l.effective_date, l.booking_date, l.recorded_at, l.debit, l.credit,
-		       coalesce(a.currency, '')
+		select l.batch_id, l.batch_pos, l.line_no, l.account_id, l.effective_date, l.recorded_at, l.debit, l.credit,
+		       coalesce(a.currency, ''), coalesce(a.gl_code, '')
 		  from ledger_line l left join ledger_account a on a.id = l.account_id
-		 where l.entry_id = any($1) order by l.entry_id, l.line_no`, ids)
+		 where l.batch_id = any($1) order by l.batch_id, l.batch_pos, l.line_no`, batches)
 	if err != nil {
 		return fmt.Errorf("reading lines to verify: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var entry uuid.UUID
+		var at storedPlace
 		var number, debit, credit int64
 		var line ledger.Line
-		var effective, booking civil.Date
+		var effective civil.Date
 		var recorded time.Time
 		var code string
-		err := rows.Scan(&entry, &number, &line.AccountID, &effective, &booking, &recorded, &debit, &credit, &code)
+		var account ledger.Account
+		err := rows.Scan(&at.batch, &at.pos, &number, &line.AccountID, &effective, &recorded, &debit, &credit, &code,
+			&account.GLCode)
 		if err != nil {
 			return fmt.Errorf("reading lines to verify: %w", err)
 		}
-		s := byID[entry]
+		s := byPlace[at]
+		if s == nil {
+			return &Tampered{Batch: at.batch, What: fmt.Sprintf("has lines at place %d but no entry", at.pos)}
+		}
 		currency, err := ledger.ParseCurrency(code)
 		switch {
 		case err != nil:
 			s.fault = fmt.Sprintf("the account of line %d is not there", number)
 		case number != int64(len(s.entry.Lines)):
 			s.fault = fmt.Sprintf("line %d is not there", len(s.entry.Lines))
-		case effective != s.entry.EffectiveDate || booking != s.entry.BookingDate || !recorded.Equal(s.recorded):
+		case effective != s.entry.EffectiveDate || !recorded.Equal(s.recorded):
 			s.fault = fmt.Sprintf("line %d has other dates than its entry", number)
 		case debit != 0 && credit != 0:
 			s.fault = fmt.Sprintf("line %d has both sides", number)
 		}
+		account.Currency = currency
+		s.accounts = append(s.accounts, account)
 		line.Side, line.Amount = ledger.Debit, ledger.NewAmount(debit, currency)
 		if debit == 0 {
 			line.Side, line.Amount = ledger.Credit, ledger.NewAmount(credit, currency)
@@ -273,9 +301,10 @@ var derivedChecks = []struct{ what, sql string }{
 		  left join ledger_batch b on b.id = u.batch_id
 		  left join ledger_seal s on s.batch_id = u.batch_id
 		 where b.id is null or s.batch_id is not null order by u.batch_id limit 1`},
-	{"it has lines but no entry", `
-		select l.entry_id from ledger_line l left join ledger_entry e on e.id = l.entry_id
-		 where e.id is null order by l.entry_id limit 1`},
+	{"is a batch that has lines but no entry for them", `
+		select l.batch_id
+		  from ledger_line l left join ledger_entry e on e.batch_id = l.batch_id and e.batch_pos = l.batch_pos
+		 where e.id is null order by l.batch_id limit 1`},
 	{"it reverses an entry without the record of that", `
 		select e.id from ledger_entry e left join ledger_reversal r on r.entry_id = e.id and r.reverses = e.reverses
 		 where e.reverses is not null and r.entry_id is null order by e.id limit 1`},

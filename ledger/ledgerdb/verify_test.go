@@ -71,6 +71,9 @@ func TestVerifyCountsWhatItSaw(t *testing.T) {
 	}
 }
 
+// ofEntry picks the lines of the entry $1.
+const ofEntry = `(batch_id, batch_pos) = (select batch_id, batch_pos from ledger_entry where id = $1)`
+
 // tamperings change one thing each in a row that $1 picks by its place.
 var tamperings = []string{
 	`update ledger_entry set key = key || 'x' where id = $1`,
@@ -88,20 +91,19 @@ var tamperings = []string{
 	`update ledger_entry set batch_id = '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e' where id = $1`,
 	`update ledger_entry set id = '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e' where id = $1`,
 	`delete from ledger_entry where id = $1`,
-	`update ledger_line set debit = debit + 1 where entry_id = $1 and debit > 0`,
-	`update ledger_line set credit = credit + 1 where entry_id = $1 and credit > 0`,
-	`update ledger_line set debit = debit + 1, credit = 0 where entry_id = $1 and debit > 0`,
-	`update ledger_line set debit = credit, credit = debit where entry_id = $1`,
+	`update ledger_line set debit = debit + 1 where ` + ofEntry + ` and debit > 0`,
+	`update ledger_line set credit = credit + 1 where ` + ofEntry + ` and credit > 0`,
+	`update ledger_line set debit = debit + 1, credit = 0 where ` + ofEntry + ` and debit > 0`,
+	`update ledger_line set debit = credit, credit = debit where ` + ofEntry,
 	`update ledger_line set debit = debit + case when debit > 0 then 1 else 0 end,
-	        credit = credit + case when credit > 0 then 1 else 0 end where entry_id = $1`,
-	`update ledger_line set effective_date = '2026-03-20' where entry_id = $1`,
-	`update ledger_line set booking_date = '2026-03-20' where entry_id = $1`,
-	`update ledger_line set recorded_at = '2026-03-20 00:00:00+00' where entry_id = $1`,
-	`update ledger_line set line_no = line_no + 5 where entry_id = $1`,
-	`update ledger_line set account_id = '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e' where entry_id = $1 and line_no = 0`,
-	`update ledger_line set entry_id = '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e' where entry_id = $1`,
-	`delete from ledger_line where entry_id = $1 and line_no = 1`,
-	`delete from ledger_line where entry_id = $1`,
+	        credit = credit + case when credit > 0 then 1 else 0 end where ` + ofEntry,
+	`update ledger_line set effective_date = '2026-03-20' where ` + ofEntry,
+	`update ledger_line set recorded_at = '2026-03-20 00:00:00+00' where ` + ofEntry,
+	`update ledger_line set line_no = line_no + 5 where ` + ofEntry,
+	`update ledger_line set account_id = '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e' where ` + ofEntry + ` and line_no = 0`,
+	`update ledger_line set batch_id = '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e' where ` + ofEntry,
+	`delete from ledger_line where ` + ofEntry + ` and line_no = 1`,
+	`delete from ledger_line where ` + ofEntry,
 	`update ledger_batch set entries = entries + 1 where id = (select batch_id from ledger_entry where id = $1)`,
 	`update ledger_batch set recorded_at = '2026-03-20 00:00:00+00'
 	  where id = (select batch_id from ledger_entry where id = $1)`,
@@ -120,7 +122,7 @@ var tamperings = []string{
 	 select recorded_at, batch_id from ledger_entry where id = $1`,
 	`delete from ledger_batch where id = (select batch_id from ledger_entry where id = $1)`,
 	`update ledger_account set currency = 'USD'
-	  where id = (select account_id from ledger_line where entry_id = $1 and line_no = 0)`,
+	  where id = (select account_id from ledger_line where ` + ofEntry + ` and line_no = 0)`,
 	`delete from ledger_reversal where reverses = $1 or entry_id = $1 or true`,
 	`insert into ledger_reversal (reverses, entry_id) values ($1, '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e')
 	 on conflict (reverses) do update set entry_id = excluded.entry_id`,

@@ -1,4 +1,4 @@
 -- +goose NO TRANSACTION
 -- +goose Up
 -- What was booked about one loan or other business object.
-create index if not exists ledger_entry_reference on ledger_entry (reference, effective_date, recorded_at, id);
+create index if not exists ledger_entry_reference on ledger_entry (reference, effective_date, recorded_at);
