@@ -17,34 +17,45 @@ type order struct {
 	overdue bool
 }
 
-var orders = map[string]order{
-	PenaltyFeeInterestPrincipal: {
-		due:   []component{penalty, fee, interest, principal},
-		early: []component{penalty, fee, interest, principal},
-	},
-	InterestPrincipalPenaltyFee: {
-		due:   []component{interest, principal, penalty, fee},
-		early: []component{interest, principal, penalty, fee},
-	},
-	PrincipalInterestPenaltyFee: {
-		due:   []component{principal, interest, penalty, fee},
-		early: []component{principal, interest, penalty, fee},
-	},
-	OverdueChargesInterestFirst: {
-		due:     []component{penalty, fee, interest, principal},
-		early:   []component{penalty, fee, interest, principal},
-		overdue: true,
-	},
-	DueThenAdvanceInterestFirst: {
-		due:     []component{penalty, interest, principal, fee},
-		early:   []component{penalty, interest, principal, fee},
-		charges: true,
-	},
-	DueThenAdvancePrincipalFirst: {
-		due:     []component{penalty, fee, interest, principal},
-		early:   []component{principal, penalty, fee, interest},
-		charges: true,
-	},
+// parseOrder reads an order such as penalty_fee_interest_principal,
+// due_…_then_advance_…, or overdue_…_then_principal.
+func parseOrder(text string) (o order, err error) {
+	first, then, split := strings.Cut(text, "_then_")
+	early, advance := strings.CutPrefix(then, "advance_")
+	due, hasDue := strings.CutPrefix(first, "due_")
+	late, overdue := strings.CutPrefix(first, "overdue_")
+	switch {
+	case !split:
+		o.due, err = parseComponents(text)
+		o.early = o.due
+	case advance && hasDue:
+		o.charges = true
+		if o.due, err = parseComponents(due); err == nil {
+			o.early, err = parseComponents(early)
+		}
+	case overdue && then == "principal":
+		o.overdue = true
+		o.due, err = parseComponents(late + "_principal")
+		o.early = o.due
+	default:
+		err = fmt.Errorf("%w: order %.100q", ErrHistory, text)
+	}
+	return o, err
+}
+
+// parseComponents reads the four components, each once.
+func parseComponents(text string) (list []component, err error) {
+	for name := range strings.SplitSeq(text, "_") {
+		c, ok := components[name]
+		if !ok || slices.Contains(list, c) {
+			return nil, fmt.Errorf("%w: component %.40q", ErrHistory, name)
+		}
+		list = append(list, c)
+	}
+	if len(list) != len(components) {
+		return nil, fmt.Errorf("%w: %.100q does not name every component", ErrHistory, text)
+	}
+	return list, nil
 }
 
 // money is an amount on its way to the instalments.
@@ -237,10 +248,8 @@ func (s *State) layRow(m *money, r *Row, list []component, limit int64) {
 // refund takes an amount back from what was paid, the latest row first and the
 // default order reversed.
 func (s *State) refund(t *Transaction) {
-	list := orders[PenaltyFeeInterestPrincipal].due
-	if o, ok := orders[s.loan.Allocation.Order]; ok {
-		list = o.due
-	} else if steps, err := s.loan.Allocation.rule("default").steps(); err == nil {
+	list := s.order.due
+	if steps, err := s.loan.Allocation.rule("default").steps(); err == nil && len(steps) > 0 {
 		list = nil
 		for _, st := range steps {
 			if st.when == inAdvance {

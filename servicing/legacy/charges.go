@@ -41,7 +41,7 @@ func (c *charge) due(r *Row) civil.Date {
 }
 
 // initialCharges takes the charges of the terms.
-func (s *State) initialCharges() error {
+func (s *State) initialCharges() {
 	for i := range s.loan.Charges {
 		c := &charge{Charge: s.loan.Charges[i], recorded: s.loan.Charges[i].RecordedOn}
 		if !c.recorded.IsValid() {
@@ -49,7 +49,6 @@ func (s *State) initialCharges() error {
 		}
 		s.charges = append(s.charges, c)
 	}
-	return nil
 }
 
 // addCharge adds a charge.
@@ -71,9 +70,6 @@ func (s *State) addCharge(e *Event) error {
 	}
 	s.effective = c.effective()
 	s.charges = append(s.charges, c)
-	if len(s.disbursements()) == 0 {
-		return nil
-	}
 	return s.replay()
 }
 

@@ -168,20 +168,19 @@ func (c *course) disburse(k int, p plan.Period) (in []*Transaction) {
 				From: t.Date, Due: t.Date, Parts: Parts{Principal: down}, DownPayment: true, lent: t.Event,
 			})
 		}
-		first := c.amortized == 0
 		c.amortized += t.Amount - down
 		c.balance += t.Amount - down
 		c.base += t.Amount - down
 		in = append(in, t)
-		c.resize(k, first)
+		c.resize()
 	}
 	return in
 }
 
-// resize divides what is owed among the instalments again.
-func (c *course) resize(k int, first bool) {
-	n := c.count - c.since
-	grace := c.grace
+// resize divides all that was disbursed among the instalments again, or since a
+// reschedule what was left then.
+func (c *course) resize() {
+	n, grace := c.count-c.since, c.grace
 	if c.since == 0 {
 		grace = max(grace, c.s.loan.Grace.Principal)
 	}
@@ -190,14 +189,9 @@ func (c *course) resize(k int, first bool) {
 	} else {
 		c.share = c.p.Share(c.base, n-grace)
 	}
-	if c.s.loan.InterestType != "declining" || c.s.loan.Amortization != "equal_installments" {
-		return
+	if c.s.loan.InterestType == "declining" && c.s.loan.Amortization == "equal_installments" {
+		c.fixed = c.p.Annuity(c.base, n-grace)
 	}
-	sized := c.balance
-	if first && c.s.loan.ApprovedAmount != nil && len(c.lent) > 0 {
-		sized = c.p.Amount(*c.s.loan.ApprovedAmount)
-	}
-	c.fixed = c.p.Annuity(sized, n-grace-max(0, k-c.since-grace))
 }
 
 // change applies the reschedules that count from the period on.
@@ -211,7 +205,7 @@ func (c *course) change(k int) {
 		}
 		c.count += e.ExtraInstallments + e.ExtraPrincipalGrace
 		c.base, c.since, c.grace = c.balance, k, e.ExtraPrincipalGrace
-		c.resize(k, false)
+		c.resize()
 	}
 }
 

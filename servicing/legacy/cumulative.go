@@ -45,8 +45,8 @@ func (s *State) apply(t *Transaction) {
 
 // lay lays an amount by the loan's allocation and returns what is left.
 func (s *State) lay(t *Transaction, amount int64) int64 {
-	if o, ok := orders[s.loan.Allocation.Order]; ok && s.loan.Allocation.Mode == PerInstallment {
-		return o.lay(t, s.Rows, amount)
+	if s.loan.Allocation.Mode == PerInstallment {
+		return s.order.lay(t, s.Rows, amount)
 	}
 	return s.advanced(t, amount)
 }

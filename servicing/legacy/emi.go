@@ -15,6 +15,13 @@ type interestBook struct {
 	s    *State
 	lent []flow // what was lent to amortize
 	paid []flow // principal that was paid, by the row it was laid on
+	// rates are the planners at the rates that a reschedule has set, by date.
+	rates []rate
+}
+
+type rate struct {
+	from    civil.Date
+	planner *plan.Planner
 }
 
 type flow struct {
@@ -23,29 +30,38 @@ type flow struct {
 	row    *Row
 }
 
-// lend sizes the equal instalment again from the period of the disbursement on;
-// on a due date from the next one. Earlier rows stay.
+// lend adds a disbursement.
 func (b *interestBook) lend(t *Transaction, amount int64) {
 	b.recompute(t.Date)
 	b.lent = append(b.lent, flow{t.Date, amount, nil})
-	var rows []*Row
+	if !b.resize(t.Date) {
+		b.s.extra(t.Date).Principal += amount
+	}
+}
+
+// charge charges another rate from a date on.
+func (b *interestBook) charge(from civil.Date, p *plan.Planner) {
+	b.rates = append(b.rates, rate{from, p})
+	if len(b.lent) > 0 {
+		b.recompute(from)
+		b.resize(from)
+	}
+}
+
+// resize sizes the equal instalment again from the period of a date on; on a due
+// date from the next one. Earlier rows stay. It reports whether there is a row.
+func (b *interestBook) resize(on civil.Date) bool {
 	balance := int64(0)
 	for _, f := range b.lent {
 		balance += f.amount
 	}
-	for _, r := range b.s.Rows {
-		switch {
-		case !r.regular():
-		case r.Due.After(t.Date):
-			rows = append(rows, r)
-		default:
-			balance -= r.Principal
-		}
+	rows := b.rows()
+	for len(rows) > 0 && !rows[0].Due.After(on) {
+		balance -= rows[0].Principal
+		rows = rows[1:]
 	}
 	if len(rows) == 0 {
-		r := b.s.extra(t.Date)
-		r.Principal += amount
-		return
+		return false
 	}
 	factors := make([]*apd.Decimal, len(rows))
 	for i, r := range rows {
@@ -61,6 +77,7 @@ func (b *interestBook) lend(t *Transaction, amount int64) {
 			b.try(rows, old)
 		}
 	}
+	return true
 }
 
 func abs(v int64) int64 { return max(v, -v) }
@@ -79,16 +96,38 @@ func (b *interestBook) gap(rows []*Row) int64 {
 	return last.Principal + last.Interest - last.installment
 }
 
-// factors returns the rate factors of the segments between which something was lent.
+// factors returns the rate factors of the segments between which something was
+// lent or the rate has changed.
 func (b *interestBook) factors(r *Row) (list []*apd.Decimal) {
-	from := r.From
+	dates := []civil.Date{r.From, r.Due}
 	for _, f := range b.lent {
-		if f.on.After(from) && f.on.Before(r.Due) {
-			list = append(list, b.s.planner.Factor(r.period(), from, f.on))
-			from = f.on
+		dates = append(dates, f.on)
+	}
+	dates = b.segments(dates, r.From, r.Due)
+	for i, from := range dates[:len(dates)-1] {
+		list = append(list, b.planner(from).Factor(r.period(), from, dates[i+1]))
+	}
+	return list
+}
+
+// segments sorts dates and those of rate changes, as far as they lie in a span.
+func (b *interestBook) segments(dates []civil.Date, from, to civil.Date) []civil.Date {
+	for _, x := range b.rates {
+		dates = append(dates, x.from)
+	}
+	slices.SortFunc(dates, compareDates)
+	return slices.DeleteFunc(slices.Compact(dates), func(d civil.Date) bool { return d.Before(from) || d.After(to) })
+}
+
+// planner returns the planner at the rate of a date.
+func (b *interestBook) planner(on civil.Date) *plan.Planner {
+	p := b.s.planner
+	for _, x := range b.rates {
+		if !on.Before(x.from) {
+			p = x.planner
 		}
 	}
-	return append(list, b.s.planner.Factor(r.period(), from, r.Due))
+	return p
 }
 
 func (r *Row) period() plan.Period { return plan.Period{From: r.From, Due: r.Due} }
@@ -133,7 +172,7 @@ func (b *interestBook) recompute(today civil.Date) {
 		if !r.settled && r.final(rows[k+1:]) {
 			r.Parts.Principal, r.Parts.Interest = balance, earned
 		}
-		unpaid = earned - r.Parts.Interest
+		unpaid = max(0, earned-r.Parts.Interest)
 		balance -= r.Parts.Principal
 		r.settle(r.PaidOn)
 	}
@@ -151,14 +190,18 @@ func (b *interestBook) earned(before []*Row, r *Row, until, today civil.Date) (i
 	for _, f := range append(slices.Clone(b.lent), b.paid...) {
 		dates = append(dates, f.on)
 	}
-	slices.SortFunc(dates, compareDates)
-	dates = slices.DeleteFunc(slices.Compact(dates), func(d civil.Date) bool { return d.Before(r.From) || d.After(until) })
+	dates = b.segments(dates, r.From, until)
+	same := func(i, k int) bool {
+		return b.owed(before, r, dates[i], today) == b.owed(before, r, dates[k], today) &&
+			b.planner(dates[i]) == b.planner(dates[k])
+	}
 	for i := 0; i < len(dates)-1; {
-		balance, end := b.owed(before, r, dates[i], today), i+1
-		for end < len(dates)-1 && b.owed(before, r, dates[end], today) == balance {
+		end := i + 1
+		for end < len(dates)-1 && same(i, end) {
 			end++
 		}
-		interest += b.s.planner.Times(balance, b.s.planner.Factor(r.period(), dates[i], dates[end]))
+		factor := b.planner(dates[i]).Factor(r.period(), dates[i], dates[end])
+		interest += b.s.planner.Times(b.owed(before, r, dates[i], today), factor)
 		i = end
 	}
 	return interest

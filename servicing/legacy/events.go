@@ -98,6 +98,9 @@ func (s *State) reschedule(e *Event) error {
 	if e.FromDueDate == nil {
 		return fmt.Errorf("%w: no from_due_date", ErrHistory)
 	}
+	if added := e.ExtraInstallments + e.ExtraPrincipalGrace; added < 0 || added > plan.InstalmentsMax {
+		return fmt.Errorf("%w: %d more installments", ErrHistory, added)
+	}
 	s.reschedules = append(s.reschedules, e)
 	return s.replay()
 }

@@ -17,26 +17,20 @@ var ErrHistory = errors.New("legacy history")
 // EventsMax is the largest number of events of a loan.
 const EventsMax = 10_000
 
-// The modes of allocation.
+// The modes of allocation: instalment by instalment in one order, or by rules
+// that look at when an instalment is due.
 const (
 	PerInstallment = "per_installment"
 	Advanced       = "advanced"
 )
 
-// The orders of allocation of mode PerInstallment.
-const (
-	PenaltyFeeInterestPrincipal  = "penalty_fee_interest_principal"
-	InterestPrincipalPenaltyFee  = "interest_principal_penalty_fee"
-	PrincipalInterestPenaltyFee  = "principal_interest_penalty_fee"
-	OverdueChargesInterestFirst  = "overdue_penalty_fee_interest_then_principal"
-	DueThenAdvanceInterestFirst  = "due_penalty_interest_principal_fee_then_advance_penalty_interest_principal_fee"
-	DueThenAdvancePrincipalFirst = "due_penalty_fee_interest_principal_then_advance_principal_penalty_fee_interest"
-)
-
 // Allocation says how money is laid on instalments.
 type Allocation struct {
-	// Mode is PerInstallment with Order, or Advanced with Rules, Processing and CreditRules.
-	Mode  string `json:"mode"`
+	// Mode is PerInstallment with Order, or Advanced with Rules and Processing.
+	Mode string `json:"mode"`
+	// Order names the components, such as penalty_fee_interest_principal; or those
+	// of due and of early money, due_…_then_advance_…; or overdue_…_then_principal,
+	// which pays charges and interest of every due instalment before any principal.
 	Order string `json:"order,omitempty"`
 	// Processing is "horizontal", by instalment, or "vertical", by component.
 	Processing string `json:"processing,omitempty"`
@@ -59,8 +53,8 @@ type Recalculation struct {
 	// Rest is "daily" or "same_as_repayment": from when money cuts the balance.
 	Rest      string `json:"rest"`
 	RestEvery int    `json:"rest_every"`
-	// Compounding is "none", "interest", "fee" or "interest_and_fee": what overdue
-	// bears interest beside principal.
+	// Compounding is "none", "interest", "fee" or "interest_and_fee", also in the
+	// plural: what of the overdue bears interest beside principal.
 	Compounding          string `json:"compounding"`
 	CompoundingFrequency string `json:"compounding_frequency,omitempty"`
 	// AdvancePayment is "smaller_installments", "fewer_installments",
@@ -148,8 +142,8 @@ func (l *Loan) Validate() error {
 	a := &l.Allocation
 	oneOf("allocation.mode", a.Mode, PerInstallment, Advanced)
 	if a.Mode == PerInstallment {
-		_, known := orders[a.Order]
-		check(known, "allocation.order %.100q is unknown", a.Order)
+		_, err := parseOrder(a.Order)
+		check(err == nil, "allocation.order: %v", err)
 	} else {
 		oneOf("allocation.processing", a.Processing, "horizontal", "vertical")
 		_, ok := a.Rules["default"]
@@ -166,8 +160,9 @@ func (l *Loan) Validate() error {
 		}
 	}
 	if r := l.Recalculation; r != nil {
+		check(l.Algorithm == plan.Progressive || a.Mode == PerInstallment, "recalculation with %s allocation", a.Mode)
 		oneOf("rest", r.Rest, "daily", "same_as_repayment", "weekly", "monthly")
-		oneOf("compounding", r.Compounding, "none", "interest", "fee", "interest_and_fee")
+		oneOf("compounding", r.Compounding, "none", "interest", "fee", "fees", "interest_and_fee", "interest_and_fees")
 		oneOf("advance_payment", r.AdvancePayment, "smaller_installments", "fewer_installments",
 			"skip_next_installments", "adjust_last_installment")
 		oneOf("early_close_interest", r.EarlyCloseInterest, "until_payment_date", "until_period_end")

@@ -9,13 +9,14 @@ import (
 	plan "github.com/tenor-lending/tenor/amortization/legacy"
 )
 
-// operation is a charge or a transaction in the order in which a progressive
+// operation is a charge, a transaction or a change of the rate in the order in which a progressive
 // loan takes them: by effective date, then recorded date, then entry.
 type operation struct {
 	on, recorded civil.Date
 	seq          int
 	c            *charge
 	t            *Transaction
+	rate         *Event
 }
 
 func (s *State) operations() []operation {
@@ -28,6 +29,11 @@ func (s *State) operations() []operation {
 	for _, t := range s.Transactions {
 		if !t.Reversed && t.Type != Accrual && t.Type != ChargeWaiver && t.Type != FeeAtDisbursement {
 			list = append(list, operation{on: t.Date, recorded: t.RecordedOn, seq: t.Event, t: t})
+		}
+	}
+	for _, e := range s.reschedules {
+		if e.NewRatePercent != nil {
+			list = append(list, operation{on: *e.FromDueDate, recorded: e.RecordedOn, seq: e.Seq, rate: e})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b operation) int {
@@ -61,10 +67,15 @@ func (s *State) replayProgressive() {
 	s.book.recompute(s.today)
 }
 
-// progressivePeriods returns the periods, with the dates that reschedules have moved.
+// progressivePeriods returns the periods, with those that reschedules have added
+// and the dates that they have moved.
 func (s *State) progressivePeriods() []plan.Period {
 	periods := s.planner.Periods()
 	for _, e := range s.reschedules {
+		for range e.ExtraInstallments {
+			last := periods[len(periods)-1].Due
+			periods = append(periods, plan.Period{From: last, Due: s.planner.After(last, 1, s.planner.Seed())})
+		}
 		if e.NewDueDate == nil {
 			continue
 		}
@@ -83,6 +94,8 @@ func (s *State) operate(op operation) {
 	case op.c != nil:
 		s.bear(op.c)
 		s.useOverpayment(op)
+	case op.rate != nil:
+		s.book.charge(op.on, s.planner.AtRate(*op.rate.NewRatePercent))
 	case op.t.Type == Disbursement:
 		s.lend(op.t)
 	case op.t.Type == ReAge:

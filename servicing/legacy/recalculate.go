@@ -2,6 +2,7 @@ package legacy
 
 import (
 	"slices"
+	"strings"
 
 	"cloud.google.com/go/civil"
 
@@ -181,13 +182,11 @@ func (c *course) overdue() (sum int64) {
 		}
 		open := r.Open()
 		sum += open.Principal
-		switch c.recalc.rule.Compounding {
-		case "interest":
+		if strings.Contains(c.recalc.rule.Compounding, "interest") {
 			sum += open.Interest
-		case "fee":
+		}
+		if strings.Contains(c.recalc.rule.Compounding, "fee") {
 			sum += open.Fees + open.Penalties
-		case "interest_and_fee":
-			sum += open.Interest + open.Fees + open.Penalties
 		}
 	}
 	return sum
@@ -200,7 +199,7 @@ func (c *course) receive(through civil.Date) (left int64) {
 	for len(rc.payments) > 0 && !rc.payments[0].t.Date.After(through) {
 		m := rc.payments[0]
 		rc.payments = rc.payments[1:]
-		left += orders[c.s.loan.Allocation.Order].lay(m.t, c.rows, m.rest)
+		left += c.s.order.lay(m.t, c.rows, m.rest)
 	}
 	return left
 }
@@ -208,5 +207,5 @@ func (c *course) receive(through civil.Date) (left int64) {
 // layScratch notes on the row what its own money has paid.
 func (c *course) layScratch(r *Row, early, atDue int64) {
 	t := &Transaction{Date: r.Due}
-	orders[c.s.loan.Allocation.Order].lay(t, []*Row{r}, early+atDue)
+	c.s.order.lay(t, []*Row{r}, early+atDue)
 }

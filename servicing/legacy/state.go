@@ -30,6 +30,7 @@ type State struct {
 	Decimals int
 
 	loan        *Loan
+	order       order // of mode PerInstallment
 	planner     *plan.Planner
 	today       civil.Date
 	charges     []*charge
@@ -51,7 +52,11 @@ func Replay(l *Loan) (*State, error) {
 		return nil, err
 	}
 	s := &State{loan: l, Decimals: l.CurrencyDecimals, today: l.SubmittedDate}
-	if err := s.initialCharges(); err != nil {
+	if l.Allocation.Mode == PerInstallment {
+		s.order, _ = parseOrder(l.Allocation.Order) // Validate has read it
+	}
+	s.initialCharges()
+	if err := s.replay(); err != nil {
 		return nil, err
 	}
 	for i := range l.Events {
