@@ -39,11 +39,10 @@ var layers = map[string][]string{
 		"servicing", "amortization", "ledger", "ledger/ledgerdb", "internal/database", "internal/event", "internal/money",
 		"internal/stream",
 	},
-	"servicing/legacy":         {"amortization", "amortization/"},
-	"servicing/legacy/conform": {"amortization", "amortization/", "servicing/legacy"},
-	"servicing/activation":     core,
-	"servicing/repayment":      core,
-	"servicing/closeofday":     core,
+	"servicing/legacy":     {"amortization", "amortization/", "servicing/legacy/"},
+	"servicing/activation": core,
+	"servicing/repayment":  core,
+	"servicing/closeofday": core,
 
 	"origination":             {},
 	"origination/customer":    stage,
@@ -116,6 +115,7 @@ var layers = map[string][]string{
 // their owner and siblings.
 var subtrees = []string{
 	"amortization", "bench", "cmd/tenor", "gateway", "identity", "notification", "internal/tools",
+	"servicing/legacy",
 }
 
 func allowed(dir string) (list []string, known bool) {

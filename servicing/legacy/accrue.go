@@ -2,6 +2,8 @@ package legacy
 
 import (
 	"cloud.google.com/go/civil"
+
+	"github.com/tenor-lending/tenor/servicing/legacy/table"
 )
 
 // endOfDay accrues for every day up to yesterday that was not looked at yet;
@@ -29,7 +31,7 @@ func (s *State) endOfDay(e *Event) error {
 
 // accrue accrues up to its date.
 func (s *State) accrue(e *Event) error {
-	s.accrueThrough(e.on(), e.on())
+	s.accrueThrough(e.On(), e.On())
 	s.post()
 	return s.err
 }
@@ -67,17 +69,14 @@ func (s *State) accrueThrough(on, through civil.Date) {
 	}
 	for _, r := range s.Rows {
 		parts.Interest += s.earned(r, through)
-		for _, sh := range r.charges {
-			if !through.IsZero() && s.accrualDate(sh.c, r).After(through) {
+		for _, sh := range r.Shares {
+			if !through.IsZero() && s.accrualDate(sh.Charge, r).After(through) {
 				continue
 			}
-			target := sh.amount
-			if sh.c.waived != nil {
-				target -= min(target, sh.c.waived.Amount)
-			}
-			if more := target - sh.c.accrued; more > 0 {
-				*sh.c.component().of(&parts) += more
-				sh.c.accrued += more
+			target := sh.Amount - min(sh.Amount, sh.Charge.Waived)
+			if more := target - sh.Charge.Accrued; more > 0 {
+				*sh.Charge.Component().Of(&parts) += more
+				sh.Charge.Accrued += more
 			}
 		}
 	}
@@ -102,11 +101,11 @@ func (s *State) earned(r *Row, through civil.Date) int64 {
 }
 
 // accrualDate returns when a charge accrues.
-func (s *State) accrualDate(c *charge, r *Row) civil.Date {
+func (s *State) accrualDate(c *table.Charge, r *Row) civil.Date {
 	if s.loan.AccrueChargesOn == "recorded_date" {
-		return c.recorded
+		return c.Recorded
 	}
-	return c.due(r)
+	return c.Due(r)
 }
 
 // chargedOff returns the charge-off that stands, or nil.

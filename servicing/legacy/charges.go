@@ -2,50 +2,19 @@ package legacy
 
 import (
 	"fmt"
-	"slices"
 
 	"cloud.google.com/go/civil"
 
 	plan "github.com/tenor-lending/tenor/amortization/legacy"
+	"github.com/tenor-lending/tenor/servicing/legacy/table"
 )
-
-// charge is a fee or a penalty of a loan.
-type charge struct {
-	plan.Charge
-
-	seq      int
-	recorded civil.Date
-	waived   *Transaction // that waives it, or nil
-	accrued  int64
-	taken    bool // with a disbursement
-}
-
-// component returns fee or penalty.
-func (c *charge) component() component { return components[c.Kind] }
-
-// effective is when a progressive loan learns of the charge: on its due date if
-// it is backdated, else when it was recorded.
-func (c *charge) effective() civil.Date {
-	if c.When == "on_date" && c.DueDate.Before(c.recorded) {
-		return c.DueDate
-	}
-	return c.recorded
-}
-
-// due returns when the charge is due in a row.
-func (c *charge) due(r *Row) civil.Date {
-	if c.When == "on_date" {
-		return c.DueDate
-	}
-	return r.Due
-}
 
 // initialCharges takes the charges of the terms.
 func (s *State) initialCharges() {
 	for i := range s.loan.Charges {
-		c := &charge{Charge: s.loan.Charges[i], recorded: s.loan.Charges[i].RecordedOn}
-		if !c.recorded.IsValid() {
-			c.recorded = s.loan.DisbursementDate
+		c := &table.Charge{Charge: s.loan.Charges[i], Recorded: s.loan.Charges[i].RecordedOn}
+		if !c.Recorded.IsValid() {
+			c.Recorded = s.loan.DisbursementDate
 		}
 		s.charges = append(s.charges, c)
 	}
@@ -56,9 +25,9 @@ func (s *State) addCharge(e *Event) error {
 	if e.Value == nil {
 		return fmt.Errorf("%w: no value", ErrHistory)
 	}
-	c := &charge{
+	c := &table.Charge{
 		Charge: plan.Charge{Kind: e.Kind, When: e.When, Basis: e.Basis, Value: *e.Value, RecordedOn: e.RecordedOn},
-		seq:    e.Seq, recorded: e.RecordedOn,
+		Seq:    e.Seq, Recorded: e.RecordedOn,
 	}
 	if e.DueDate != nil {
 		c.DueDate = *e.DueDate
@@ -68,7 +37,7 @@ func (s *State) addCharge(e *Event) error {
 	if err := terms.Validate(); err != nil {
 		return err
 	}
-	s.effective = c.effective()
+	s.effective = c.Effective()
 	s.charges = append(s.charges, c)
 	return s.replay()
 }
@@ -76,10 +45,10 @@ func (s *State) addCharge(e *Event) error {
 // disbursementCharges takes the fees that are due with a disbursement.
 func (s *State) disbursementCharges(e *Event, amount int64) error {
 	for _, c := range s.charges {
-		if c.When != "disbursement" || c.taken {
+		if c.When != "disbursement" || s.taken[c] {
 			continue
 		}
-		c.taken = true
+		s.taken[c] = true
 		t := s.add(e, FeeAtDisbursement, s.planner.Charge(&c.Charge, amount, 0))
 		t.Fees = t.Amount
 		t.charge = c
@@ -96,16 +65,16 @@ func (s *State) waive(e *Event) error {
 	}
 	open, due := int64(0), s.today
 	for _, r := range s.Rows {
-		if amount := r.openOf(c); amount > 0 {
+		if amount := r.OpenOf(c); amount > 0 {
 			open += amount
-			if d := c.due(r); d.Before(due) {
+			if d := c.Due(r); d.Before(due) {
 				due = d
 			}
 		}
 	}
 	t := s.add(e, ChargeWaiver, open)
-	t.Date, t.charge, c.waived = due, c, t
-	*c.component().of(&t.Parts) = min(open, c.accrued)
+	t.Date, t.charge, c.Waived, c.WaivedOn = due, c, open, due
+	*c.Component().Of(&t.Parts) = min(open, c.Accrued)
 	return s.replay()
 }
 
@@ -123,62 +92,20 @@ func (s *State) adjustCharge(e *Event) error {
 	return s.replay()
 }
 
-func (s *State) chargeOf(e *Event) (*charge, error) {
+func (s *State) chargeOf(e *Event) (*table.Charge, error) {
 	for _, c := range s.charges {
-		if c.seq == e.Charge && e.Charge > 0 {
+		if c.Seq == e.Charge && e.Charge > 0 {
 			return c, nil
 		}
 	}
 	return nil, fmt.Errorf("%w: event %d added no charge", ErrHistory, e.Charge)
 }
 
-// openOf returns what is open of a charge in the row: the charges of a kind are
-// paid in the order of their dates.
-func (r *Row) openOf(c *charge) int64 {
-	k := c.component()
-	paid := *k.of(&r.Paid) + *k.of(&r.WrittenOff)
-	for _, sh := range r.byDate(k) {
-		amount := sh.amount
-		if sh.c.waived != nil {
-			amount -= min(amount, sh.c.waived.Amount)
-		}
-		took := min(paid, amount)
-		paid -= took
-		if sh.c == c {
-			return amount - took
-		}
-	}
-	return 0
-}
-
-// openDue returns what is open of the charges of a kind that are due on a date.
-func (r *Row) openDue(k component, on civil.Date) int64 {
-	sum := int64(0)
-	for _, sh := range r.byDate(k) {
-		if !sh.c.due(r).After(on) {
-			sum += r.openOf(sh.c)
-		}
-	}
-	return sum
-}
-
-// byDate returns the charges of a kind in the order of their dates.
-func (r *Row) byDate(k component) []share {
-	var list []share
-	for _, sh := range r.charges {
-		if sh.c.component() == k {
-			list = append(list, sh)
-		}
-	}
-	slices.SortStableFunc(list, func(a, b share) int { return compareDates(a.c.due(r), b.c.due(r)) })
-	return list
-}
-
 // bear adds a charge to the rows: to each, or to the one of its date.
-func (s *State) bear(c *charge) {
+func (s *State) bear(c *table.Charge) {
 	var loan Parts
 	for _, r := range s.Rows {
-		loan.Principal += r.Principal - r.credited
+		loan.Principal += r.Principal - r.Credited
 		loan.Interest += r.Interest
 	}
 	switch c.When {
@@ -186,40 +113,22 @@ func (s *State) bear(c *charge) {
 		return
 	case "each_installment":
 		for _, r := range s.Rows {
-			if r.regular() {
-				r.bear(c, s.planner.Charge(&c.Charge, r.Principal-r.credited, r.Interest))
+			if r.Regular() {
+				r.Bear(c, s.planner.Charge(&c.Charge, r.Principal-r.Credited, r.Interest))
 			}
 		}
 	default:
-		s.dated(c.DueDate).bear(c, s.planner.Charge(&c.Charge, loan.Principal, loan.Interest))
+		s.dated(c.DueDate).Bear(c, s.planner.Charge(&c.Charge, loan.Principal, loan.Interest))
 	}
 	s.applyWaiver(c)
 }
 
-func (r *Row) bear(c *charge, amount int64) {
-	r.charges = append(r.charges, share{c, amount})
-	*c.component().of(&r.Parts) += amount
-	if amount > 0 {
-		r.PaidOn = civil.Date{}
-	}
-}
-
-// applyWaiver takes the waived amount off the rows that bear the charge.
-func (s *State) applyWaiver(c *charge) {
-	if c.waived == nil {
-		return
-	}
-	rest := c.waived.Amount
-	for i := len(s.Rows) - 1; i >= 0; i-- {
-		r := s.Rows[i]
-		for _, sh := range r.charges {
-			if sh.c == c {
-				took := min(rest, sh.amount)
-				rest -= took
-				*c.component().of(&r.Waived) += took
-				r.settle(c.waived.Date)
-			}
-		}
+// applyWaiver takes the waived amount off the rows that bear the charge, the
+// latest first: what was paid of the others stays paid.
+func (s *State) applyWaiver(c *table.Charge) {
+	rest := c.Waived
+	for i := len(s.Rows) - 1; i >= 0 && rest > 0; i-- {
+		rest -= s.Rows[i].Waive(c, rest)
 	}
 }
 
@@ -228,7 +137,7 @@ func (s *State) applyWaiver(c *charge) {
 // latest such date.
 func (s *State) dated(on civil.Date) *Row {
 	for _, r := range s.Rows {
-		if r.regular() && !on.After(r.Due) {
+		if r.Regular() && !on.After(r.Due) {
 			return r
 		}
 	}

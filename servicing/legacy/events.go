@@ -51,7 +51,7 @@ func (s *State) payment(e *Event) error {
 
 // payOff pays what it takes to close the loan on its date.
 func (s *State) payOff(e *Event) error {
-	t := s.add(e, Repayment, s.payOffAmount(e.on()))
+	t := s.add(e, Repayment, s.payOffAmount(e.On()))
 	s.settledPlan = s.loan.Recalculation != nil && t.Amount == s.Outstanding().Total()
 	return s.replay()
 }
@@ -131,7 +131,7 @@ func (s *State) reverse(e *Event) error {
 	}
 	t.Reversed = true
 	if t.Type == ChargeWaiver {
-		t.charge.waived = nil
+		t.charge.Waived = 0
 	}
 	s.settledPlan = false
 	s.effective = t.Date

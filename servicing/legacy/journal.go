@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"cloud.google.com/go/civil"
+
+	"github.com/tenor-lending/tenor/servicing/legacy/table"
 )
 
 // Line is a line of the journal. Amounts are minor units; one of the two is zero.
@@ -99,14 +101,14 @@ func (e *entry) line(r role, debit, credit int64) {
 }
 
 func (e *entry) debits(p Parts, roles [4]role) {
-	for c := principal; c <= penalty; c++ {
-		e.debit(roles[c], *c.of(&p))
+	for c := table.Principal; c <= table.Penalty; c++ {
+		e.debit(roles[c], *c.Of(&p))
 	}
 }
 
 func (e *entry) credits(p Parts, roles [4]role) {
-	for c := principal; c <= penalty; c++ {
-		e.credit(roles[c], *c.of(&p))
+	for c := table.Principal; c <= table.Penalty; c++ {
+		e.credit(roles[c], *c.Of(&p))
 	}
 }
 
@@ -121,7 +123,7 @@ func (s *State) entry(t *Transaction) []Line {
 	}
 	switch t.Type {
 	case Disbursement:
-		e.debit(receivable[principal], t.Amount-t.Overpaid)
+		e.debit(receivable[table.Principal], t.Amount-t.Overpaid)
 		e.debit(overpayment, t.Overpaid)
 		e.credit(fundSource, t.Amount)
 	case FeeAtDisbursement:
@@ -167,9 +169,9 @@ func (s *State) received(e *entry, off *Transaction, loss [4]role) {
 	switch t.Type {
 	case GoodwillCredit:
 		e.debits(t.Parts, goodwill)
-		e.debit(goodwill[principal], t.Overpaid)
+		e.debit(goodwill[table.Principal], t.Overpaid)
 	case ChargeAdjustment:
-		e.debit(income[t.charge.component()], t.Amount)
+		e.debit(income[t.charge.Component()], t.Amount)
 	default:
 		e.debit(fundSource, t.Amount)
 	}
@@ -182,7 +184,7 @@ func (s *State) returned(e *entry, off *Transaction, loss [4]role) {
 	if order, ruled := s.loan.Allocation.CreditRules[t.Type]; ruled && t.of != nil {
 		rest := t.Overpaid
 		for _, name := range order {
-			part := components[name].of(&owed)
+			part := table.Components[name].Of(&owed)
 			took := min(rest, *part)
 			*part -= took
 			rest -= took

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tenor-lending/tenor/amortization"
 	plan "github.com/tenor-lending/tenor/amortization/legacy"
+	"github.com/tenor-lending/tenor/servicing/legacy/table"
 )
 
 // operation is a charge, a transaction or a change of the rate in the order in which a progressive
@@ -14,7 +15,7 @@ import (
 type operation struct {
 	on, recorded civil.Date
 	seq          int
-	c            *charge
+	c            *table.Charge
 	t            *Transaction
 	rate         *Event
 }
@@ -23,7 +24,7 @@ func (s *State) operations() []operation {
 	var list []operation
 	for _, c := range s.charges {
 		if c.When != "disbursement" {
-			list = append(list, operation{on: c.effective(), recorded: c.recorded, seq: c.seq, c: c})
+			list = append(list, operation{on: c.Effective(), recorded: c.Recorded, seq: c.Seq, c: c})
 		}
 	}
 	for _, t := range s.Transactions {
@@ -37,10 +38,10 @@ func (s *State) operations() []operation {
 		}
 	}
 	slices.SortStableFunc(list, func(a, b operation) int {
-		if by := compareDates(a.on, b.on); by != 0 {
+		if by := table.CompareDates(a.on, b.on); by != 0 {
 			return by
 		}
-		if by := compareDates(a.recorded, b.recorded); by != 0 {
+		if by := table.CompareDates(a.recorded, b.recorded); by != 0 {
 			return by
 		}
 		return a.seq - b.seq
@@ -57,7 +58,7 @@ func (s *State) replayProgressive() {
 	if len(s.disbursements()) == 0 {
 		s.Rows = s.planAtOnce(nil)
 	}
-	s.book = &interestBook{s: s}
+	s.book = newInterestBook(s)
 	for _, op := range s.operations() {
 		s.operate(op)
 		if s.err != nil {
@@ -133,7 +134,7 @@ func (s *State) lend(t *Transaction) {
 			at = len(s.Rows)
 		}
 		s.Rows = slices.Insert(s.Rows, at, &Row{
-			From: t.Date, Due: t.Date, Parts: Parts{Principal: down}, DownPayment: true, lent: t.Event,
+			From: t.Date, Due: t.Date, Parts: Parts{Principal: down}, DownPayment: true,
 		})
 	}
 	if s.loan.AnnualRatePercent.IsZero() {
@@ -155,7 +156,7 @@ func (s *State) spread(t *Transaction, amount int64) {
 	if len(rows) == 0 {
 		r := s.extra(t.Date)
 		r.Principal += amount
-		r.settle(t.Date)
+		r.Settle(t.Date)
 		return
 	}
 	share, rest := s.planner.Share(amount, len(rows)), amount
@@ -167,14 +168,14 @@ func (s *State) spread(t *Transaction, amount int64) {
 		more = min(more, rest)
 		r.Principal += more
 		rest -= more
-		r.settle(t.Date)
+		r.Settle(t.Date)
 	}
 }
 
 // future returns the regular rows due after a date.
 func (s *State) future(on civil.Date) (rows []*Row) {
 	for _, r := range s.Rows {
-		if r.regular() && r.Due.After(on) {
+		if r.Regular() && r.Due.After(on) {
 			rows = append(rows, r)
 		}
 	}

@@ -1,8 +1,6 @@
 package legacy
 
 import (
-	"cloud.google.com/go/civil"
-
 	plan "github.com/tenor-lending/tenor/amortization/legacy"
 )
 
@@ -12,7 +10,7 @@ func (s *State) reAgeRows(t *Transaction) {
 	e, open := t.terms, int64(0)
 	last := s.Rows[0]
 	for _, r := range s.Rows {
-		open += s.release(r, t.Date)
+		open += r.Release(t.Date)
 		if !r.DownPayment {
 			last = r
 		}
@@ -29,7 +27,7 @@ func (s *State) reAgeRows(t *Transaction) {
 		}
 		open -= amount
 		r := &Row{From: from, Due: due, Parts: Parts{Principal: amount}}
-		r.settle(t.Date)
+		r.Settle(t.Date)
 		s.Rows = append(s.Rows, r)
 		from = due
 	}
@@ -43,7 +41,7 @@ func (s *State) reAmortizeRows(t *Transaction) {
 	}
 	for _, r := range s.Rows {
 		if !r.Due.After(t.Date) {
-			open += s.release(r, t.Date)
+			open += r.Release(t.Date)
 		}
 	}
 	t.Principal, t.Amount = open, open
@@ -55,16 +53,6 @@ func (s *State) reAmortizeRows(t *Transaction) {
 		}
 		r.Principal += more
 		open -= more
-		r.settle(t.Date)
+		r.Settle(t.Date)
 	}
-}
-
-// release takes the open principal off a row and returns it.
-func (s *State) release(r *Row, on civil.Date) int64 {
-	open := r.Open().Principal
-	if open > 0 {
-		r.Principal -= open
-		r.settle(on)
-	}
-	return open
 }

@@ -8,6 +8,8 @@ import (
 	"cloud.google.com/go/civil"
 
 	plan "github.com/tenor-lending/tenor/amortization/legacy"
+	"github.com/tenor-lending/tenor/servicing/legacy/history"
+	"github.com/tenor-lending/tenor/servicing/legacy/table"
 )
 
 // Statuses of a loan.
@@ -30,10 +32,11 @@ type State struct {
 	Decimals int
 
 	loan        *Loan
-	order       order // of mode PerInstallment
+	order       table.Order // of mode PerInstallment
 	planner     *plan.Planner
 	today       civil.Date
-	charges     []*charge
+	charges     []*table.Charge
+	taken       map[*table.Charge]bool // with a disbursement
 	reschedules []*Event
 	fraud       bool
 
@@ -51,9 +54,9 @@ func Replay(l *Loan) (*State, error) {
 	if err := l.Validate(); err != nil {
 		return nil, err
 	}
-	s := &State{loan: l, Decimals: l.CurrencyDecimals, today: l.SubmittedDate}
-	if l.Allocation.Mode == PerInstallment {
-		s.order, _ = parseOrder(l.Allocation.Order) // Validate has read it
+	s := &State{loan: l, Decimals: l.CurrencyDecimals, today: l.SubmittedDate, taken: map[*table.Charge]bool{}}
+	if l.Allocation.Mode == history.PerInstallment {
+		s.order, _ = table.ParseOrder(l.Allocation.Order) // Validate has read it
 	}
 	s.initialCharges()
 	if err := s.replay(); err != nil {
@@ -64,8 +67,12 @@ func Replay(l *Loan) (*State, error) {
 		if e.RecordedOn.After(s.today) {
 			s.today = e.RecordedOn
 		}
-		s.effective = e.on()
-		if err := handlers[e.Type](s, e); err != nil {
+		s.effective = e.On()
+		handle, ok := handlers[e.Type]
+		if !ok {
+			return nil, fmt.Errorf("%w: event %d has unknown type %.40q", ErrHistory, e.Seq, e.Type)
+		}
+		if err := handle(s, e); err != nil {
 			return nil, fmt.Errorf("event %d (%s): %w", e.Seq, e.Type, err)
 		}
 	}
@@ -103,7 +110,7 @@ var handlers = map[string]func(*State, *Event) error{
 // add appends the transaction of an event.
 func (s *State) add(e *Event, kind string, amount int64) *Transaction {
 	t := &Transaction{
-		Event: e.Seq, Type: kind, Date: e.on(), RecordedOn: e.RecordedOn, Amount: amount, Channel: e.Channel,
+		Event: e.Seq, Type: kind, Date: e.On(), RecordedOn: e.RecordedOn, Amount: amount, Channel: e.Channel,
 	}
 	s.Transactions = append(s.Transactions, t)
 	return t
@@ -183,18 +190,8 @@ func (s *State) ordered(want func(*Transaction) bool) []*Transaction {
 			list = append(list, t)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *Transaction) int { return compareDates(a.Date, b.Date) })
+	slices.SortStableFunc(list, func(a, b *Transaction) int { return table.CompareDates(a.Date, b.Date) })
 	return list
-}
-
-func compareDates(a, b civil.Date) int {
-	switch {
-	case a.Before(b):
-		return -1
-	case b.Before(a):
-		return 1
-	}
-	return 0
 }
 
 // Outstanding returns what is open of all instalments.
@@ -299,7 +296,7 @@ func (s *State) rowBalances(disbursed []*Transaction) {
 		if len(disbursed) == 0 && i == 0 {
 			balance = s.planner.Amount(s.loan.Principal)
 		}
-		balance += r.credited - r.Principal
+		balance += r.Credited - r.Principal
 		r.Balance = balance
 	}
 }

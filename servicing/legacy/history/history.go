@@ -1,4 +1,8 @@
-package legacy
+// Package history is a loan of an older core as it comes: its terms, how money is
+// laid and interest recalculated, and its dated events in the order of entry.
+//
+// It reads and checks; it must not compute.
+package history
 
 import (
 	"errors"
@@ -9,6 +13,7 @@ import (
 
 	"github.com/tenor-lending/tenor/amortization"
 	plan "github.com/tenor-lending/tenor/amortization/legacy"
+	"github.com/tenor-lending/tenor/servicing/legacy/table"
 )
 
 // ErrHistory means the terms or the events of a loan are malformed or contradict each other.
@@ -103,12 +108,20 @@ type Event struct {
 	FirstDueDate *civil.Date `json:"first_due_date,omitempty"`
 }
 
-// on returns when the event takes effect.
-func (e *Event) on() civil.Date {
+// On returns when the event takes effect.
+func (e *Event) On() civil.Date {
 	if e.Date != nil {
 		return *e.Date
 	}
 	return e.RecordedOn
+}
+
+// Rule returns the rule of a type of transaction.
+func (a *Allocation) Rule(kind string) Rule {
+	if rule, ok := a.Rules[kind]; ok {
+		return rule
+	}
+	return a.Rules["default"]
 }
 
 // Loan is a loan with its history.
@@ -142,7 +155,7 @@ func (l *Loan) Validate() error {
 	a := &l.Allocation
 	oneOf("allocation.mode", a.Mode, PerInstallment, Advanced)
 	if a.Mode == PerInstallment {
-		_, err := parseOrder(a.Order)
+		_, err := table.ParseOrder(a.Order)
 		check(err == nil, "allocation.order: %v", err)
 	} else {
 		oneOf("allocation.processing", a.Processing, "horizontal", "vertical")
@@ -150,7 +163,7 @@ func (l *Loan) Validate() error {
 		check(ok, "allocation.rules has no default")
 		for name, rule := range a.Rules {
 			oneOf("allocation.rules."+name+".future", rule.Future, "next_installment", "last_installment", "reamortization")
-			_, err := rule.steps()
+			_, err := table.ParseSteps(rule.Order)
 			check(err == nil, "allocation.rules.%s: %v", name, err)
 		}
 	}
@@ -172,10 +185,8 @@ func (l *Loan) Validate() error {
 	for i := range l.Events {
 		e := &l.Events[i]
 		check(e.Seq == i+1, "event %d has seq %d", i+1, e.Seq)
-		check(e.RecordedOn.IsValid() && e.on().IsValid(), "event %d has an invalid date", e.Seq)
+		check(e.RecordedOn.IsValid() && e.On().IsValid(), "event %d has an invalid date", e.Seq)
 		check(e.Amount == nil || e.Amount.Sign() >= 0, "event %d has a negative amount", e.Seq)
-		_, known := handlers[e.Type]
-		check(known, "event %d has unknown type %.40q", e.Seq, e.Type)
 	}
 	return errors.Join(faults...)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/cockroachdb/apd/v3"
 
 	plan "github.com/tenor-lending/tenor/amortization/legacy"
+	"github.com/tenor-lending/tenor/servicing/legacy/table"
 )
 
 // interestBook computes the interest of a progressive loan from what was lent
@@ -17,6 +18,31 @@ type interestBook struct {
 	paid []flow // principal that was paid, by the row it was laid on
 	// rates are the planners at the rates that a reschedule has set, by date.
 	rates []rate
+	of    map[*Row]*period
+}
+
+// period is what the book knows of a row.
+type period struct {
+	installment int64 // that is asked for, or 0
+	opening     int64 // balance in the period
+	carried     int64 // interest that the period before did not cover
+	// settled keeps the interest of a period that was paid in full before it was due.
+	settled  bool
+	interest int64
+}
+
+func newInterestBook(s *State) *interestBook {
+	b := &interestBook{s: s, of: map[*Row]*period{}}
+	for _, r := range s.Rows {
+		b.of[r] = &period{}
+	}
+	return b
+}
+
+// follows reports whether payments change the interest of a row. There is no
+// book of a cumulative loan.
+func (b *interestBook) follows(r *Row) bool {
+	return b != nil && b.s.loan.Recalculation != nil && b.of[r] != nil && b.of[r].installment > 0
 }
 
 type rate struct {
@@ -71,7 +97,7 @@ func (b *interestBook) resize(on civil.Date) bool {
 	b.try(rows, b.s.planner.Installment(balance, factors))
 	gap := b.gap(rows)
 	if b.s.planner.Smoothed(gap, len(rows)) {
-		old := rows[0].installment
+		old := b.of[rows[0]].installment
 		b.try(rows, b.s.planner.ToMultiple(old+b.s.planner.Share(gap, len(rows))))
 		if abs(b.gap(rows)) >= abs(gap) {
 			b.try(rows, old)
@@ -85,7 +111,7 @@ func abs(v int64) int64 { return max(v, -v) }
 // try sets the instalment of the rows.
 func (b *interestBook) try(rows []*Row, installment int64) {
 	for _, r := range rows {
-		r.installment = installment
+		b.of[r].installment = installment
 	}
 	b.recompute(civil.Date{})
 }
@@ -93,7 +119,7 @@ func (b *interestBook) try(rows []*Row, installment int64) {
 // gap returns by how much the last instalment exceeds the one before.
 func (b *interestBook) gap(rows []*Row) int64 {
 	last := rows[len(rows)-1]
-	return last.Principal + last.Interest - last.installment
+	return last.Principal + last.Interest - b.of[last].installment
 }
 
 // factors returns the rate factors of the segments between which something was
@@ -105,7 +131,7 @@ func (b *interestBook) factors(r *Row) (list []*apd.Decimal) {
 	}
 	dates = b.segments(dates, r.From, r.Due)
 	for i, from := range dates[:len(dates)-1] {
-		list = append(list, b.planner(from).Factor(r.period(), from, dates[i+1]))
+		list = append(list, b.planner(from).Factor(r.Period(), from, dates[i+1]))
 	}
 	return list
 }
@@ -115,7 +141,7 @@ func (b *interestBook) segments(dates []civil.Date, from, to civil.Date) []civil
 	for _, x := range b.rates {
 		dates = append(dates, x.from)
 	}
-	slices.SortFunc(dates, compareDates)
+	slices.SortFunc(dates, table.CompareDates)
 	return slices.DeleteFunc(slices.Compact(dates), func(d civil.Date) bool { return d.Before(from) || d.After(to) })
 }
 
@@ -130,12 +156,10 @@ func (b *interestBook) planner(on civil.Date) *plan.Planner {
 	return p
 }
 
-func (r *Row) period() plan.Period { return plan.Period{From: r.From, Due: r.Due} }
-
-// rows returns the rows of the plan.
+// rows returns the rows that were planned from the start.
 func (b *interestBook) rows() (rows []*Row) {
 	for _, r := range b.s.Rows {
-		if r.regular() {
+		if b.of[r] != nil {
 			rows = append(rows, r)
 		}
 	}
@@ -159,28 +183,30 @@ func (b *interestBook) recompute(today civil.Date) {
 			balance += b.lent[lent].amount
 			lent++
 		}
-		r.opening, r.carried = balance, unpaid
-		if r.installment == 0 {
+		x := b.of[r]
+		x.opening, x.carried = balance, unpaid
+		if x.installment == 0 {
 			continue
 		}
 		earned := unpaid + b.earned(rows[:k], r, r.Due, today)
-		r.Parts.Interest = min(earned, r.installment)
-		if r.settled {
-			r.Parts.Interest = r.interest
+		r.Parts.Interest = min(earned, x.installment)
+		if x.settled {
+			r.Parts.Interest = x.interest
 		}
-		r.Parts.Principal = min(r.installment-r.Parts.Interest+r.credited, balance)
-		if !r.settled && r.final(rows[k+1:]) {
+		r.Parts.Principal = min(x.installment-r.Parts.Interest+r.Credited, balance)
+		if !x.settled && b.final(r, rows[k+1:]) {
 			r.Parts.Principal, r.Parts.Interest = balance, earned
 		}
 		unpaid = max(0, earned-r.Parts.Interest)
 		balance -= r.Parts.Principal
-		r.settle(r.PaidOn)
+		r.Settle(r.PaidOn)
 	}
 }
 
 // final reports whether no later row can take what is left.
-func (r *Row) final(later []*Row) bool {
-	return (len(later) == 0 || r.PaidOn.IsZero()) && !slices.ContainsFunc(later, func(x *Row) bool { return !x.settled })
+func (b *interestBook) final(r *Row, later []*Row) bool {
+	return (len(later) == 0 || r.PaidOn.IsZero()) &&
+		!slices.ContainsFunc(later, func(r *Row) bool { return !b.of[r].settled })
 }
 
 // earned returns the interest of a period up to a day, rounded per segment of
@@ -200,7 +226,7 @@ func (b *interestBook) earned(before []*Row, r *Row, until, today civil.Date) (i
 		for end < len(dates)-1 && same(i, end) {
 			end++
 		}
-		factor := b.planner(dates[i]).Factor(r.period(), dates[i], dates[end])
+		factor := b.planner(dates[i]).Factor(r.Period(), dates[i], dates[end])
 		interest += b.s.planner.Times(b.owed(before, r, dates[i], today), factor)
 		i = end
 	}
@@ -210,7 +236,7 @@ func (b *interestBook) earned(before []*Row, r *Row, until, today civil.Date) (i
 // owed returns the balance on a date of a period: the planned one, less what was
 // lent later and what was paid in advance, and until today with what is overdue.
 func (b *interestBook) owed(before []*Row, r *Row, on, today civil.Date) int64 {
-	planned := r.opening
+	planned := b.of[r].opening
 	for _, f := range b.lent {
 		if f.on.After(on) && f.on.Before(r.Due) {
 			planned -= f.amount
@@ -238,9 +264,10 @@ func (b *interestBook) owed(before []*Row, r *Row, on, today civil.Date) int64 {
 // payment, or to the end of the running period, and principal up to the instalment.
 func (b *interestBook) payable(r *Row, on civil.Date) {
 	r.Parts.Interest = max(r.Paid.Interest, b.payableInterest(r, on))
-	r.Parts.Principal = min(r.opening, max(r.Paid.Principal, r.installment-r.Parts.Interest+r.credited))
+	x := b.of[r]
+	r.Parts.Principal = min(x.opening, max(r.Paid.Principal, x.installment-r.Parts.Interest+r.Credited))
 	if rows := b.rows(); r == rows[len(rows)-1] {
-		r.Parts.Principal = r.opening
+		r.Parts.Principal = x.opening
 	}
 }
 
@@ -253,21 +280,21 @@ func (b *interestBook) payableInterest(r *Row, on civil.Date) int64 {
 		return r.Parts.Interest
 	}
 	rows := b.rows()
-	return r.carried + b.earned(rows[:slices.Index(rows, r)], r, on, on)
+	return b.of[r].carried + b.earned(rows[:slices.Index(rows, r)], r, on, on)
 }
 
 // paidEarly keeps the interest of a row that was paid in full, and sees what the
 // payment means for the others.
 func (b *interestBook) paidEarly(r *Row, on civil.Date) {
 	if r.Outstanding() == 0 {
-		r.settled, r.interest = true, r.Parts.Interest
+		b.of[r].settled, b.of[r].interest = true, r.Parts.Interest
 	}
 	b.recompute(on)
 }
 
 // pays notes principal that was paid.
 func (b *interestBook) pays(r *Row, on civil.Date, amount int64) {
-	if amount > 0 && r.regular() {
+	if b.follows(r) && amount > 0 {
 		b.paid = append(b.paid, flow{on, amount, r})
 	}
 }
@@ -284,7 +311,7 @@ func (s *State) payOffAmount(on civil.Date) int64 {
 	open.Interest = 0
 	for _, r := range s.book.rows() {
 		interest := r.Parts.Interest
-		if r.Due.After(on) && !r.settled {
+		if r.Due.After(on) && !s.book.of[r].settled {
 			interest = s.book.payableInterest(r, on)
 		}
 		open.Interest += max(0, interest-r.Paid.Interest)

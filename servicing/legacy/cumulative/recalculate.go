@@ -1,4 +1,4 @@
-package legacy
+package cumulative
 
 import (
 	"slices"
@@ -7,25 +7,23 @@ import (
 	"cloud.google.com/go/civil"
 
 	plan "github.com/tenor-lending/tenor/amortization/legacy"
+	"github.com/tenor-lending/tenor/servicing/legacy/history"
+	"github.com/tenor-lending/tenor/servicing/legacy/table"
 )
 
 // recalculation follows the payments of a cumulative loan whose interest they change.
 type recalculation struct {
 	daily    bool
-	rule     *Recalculation
-	payments []*money // that are still to come, by date
-	frozen   []*Row   // regular rows of the plan in force before the event
-	held     int64    // money for the running period that came in before it
+	rule     *history.Recalculation
+	payments []Flow       // that are still to come, by date
+	frozen   []*table.Row // regular rows of the plan in force before the event
+	held     int64        // money for the running period that came in before it
 }
 
-func newRecalculation(s *State) *recalculation {
-	r := &recalculation{rule: s.loan.Recalculation, daily: s.loan.Recalculation.Rest == "daily"}
-	for _, t := range s.ordered((*Transaction).pays) {
-		scratch := *t // its split is found later, on the finished schedule
-		r.payments = append(r.payments, &money{&scratch, t.Amount})
-	}
-	for _, row := range s.inForce {
-		if row.regular() {
+func newRecalculation(l *Loan) *recalculation {
+	r := &recalculation{rule: l.Recalculation, daily: l.Recalculation.Rest == "daily", payments: l.Payments}
+	for _, row := range l.InForce {
+		if row.Regular() {
 			r.frozen = append(r.frozen, row)
 		}
 	}
@@ -34,11 +32,11 @@ func newRecalculation(s *State) *recalculation {
 
 // recalculated plans a period from what was paid up to its due date. A period
 // that ended before the event took effect stays as it was.
-func (c *course) recalculated(k int, p plan.Period, in []*Transaction) {
-	rc, s := c.recalc, c.s
-	if k < len(rc.frozen) && (s.settledPlan || rc.frozen[k].Due.Before(s.effective)) {
+func (c *course) recalculated(k int, p plan.Period, in []Flow) {
+	rc, l := c.recalc, c.loan
+	if k < len(rc.frozen) && (l.Settled || rc.frozen[k].Due.Before(l.Effective)) {
 		old := rc.frozen[k]
-		c.charges(c.add(k, p, old.Principal-old.credited, old.Interest))
+		c.charges(c.add(k, p, old.Principal-old.Credited, old.Interest))
 		rc.held += c.receive(p.Due)
 		c.shrink(k)
 		return
@@ -91,7 +89,7 @@ func (c *course) shrink(k int) {
 }
 
 // plannedBefore returns the principal that the plan asked for in a period that is over.
-func (c *course) plannedBefore(k int, r *Row) int64 {
+func (c *course) plannedBefore(k int, r *table.Row) int64 {
 	c.balance += r.Principal
 	planned := c.planned(k, r.Interest)
 	c.balance -= r.Principal
@@ -99,31 +97,31 @@ func (c *course) plannedBefore(k int, r *Row) int64 {
 }
 
 // charges gives the row its share of the charges, as far as the plan has to know.
-func (c *course) charges(r *Row) {
+func (c *course) charges(r *table.Row) {
 	first := len(c.rows) == 1
-	for _, ch := range c.s.charges {
+	for _, ch := range c.loan.Charges {
 		if ch.When == "on_date" && !ch.DueDate.After(r.Due) && (ch.DueDate.After(r.From) || first) {
-			*ch.component().of(&r.Parts) += c.p.Charge(&ch.Charge, c.amortized, 0)
+			*ch.Component().Of(&r.Parts) += c.p.Charge(&ch.Charge, c.amortized, 0)
 		}
 	}
 }
 
 // interest returns the interest of a period by stretches of constant base, and
 // the money that came in before and on its due date for the period itself.
-func (c *course) interest(k int, p plan.Period, in []*Transaction) (interest, early, atDue int64) {
-	rc, today := c.recalc, c.s.today
+func (c *course) interest(k int, p plan.Period, in []Flow) (interest, early, atDue int64) {
+	rc, today := c.recalc, c.loan.Today
 	begun := !p.From.After(today)
 	dates := []civil.Date{p.From, p.Due}
 	for _, t := range in {
-		dates = append(dates, t.Date)
+		dates = append(dates, t.On)
 	}
 	if rc.daily {
 		for _, m := range rc.payments {
-			dates = append(dates, m.t.Date)
+			dates = append(dates, m.On)
 		}
 		dates = append(dates, today)
 	}
-	slices.SortFunc(dates, compareDates)
+	slices.SortFunc(dates, table.CompareDates)
 	dates = slices.DeleteFunc(slices.Compact(dates), func(d civil.Date) bool {
 		return d.Before(p.From) || d.After(p.Due)
 	})
@@ -164,10 +162,10 @@ func (c *course) interest(k int, p plan.Period, in []*Transaction) (interest, ea
 }
 
 // owedOn returns the planned balance on a date of the period.
-func (c *course) owedOn(on civil.Date, in []*Transaction) int64 {
+func (c *course) owedOn(on civil.Date, in []Flow) int64 {
 	balance := c.balance
 	for _, t := range in {
-		if t.Date.After(on) {
+		if t.On.After(on) {
 			balance -= t.Amount - c.p.DownPayment(t.Amount)
 		}
 	}
@@ -177,7 +175,7 @@ func (c *course) owedOn(on civil.Date, in []*Transaction) int64 {
 // overdue returns what of the earlier rows is open and bears interest.
 func (c *course) overdue() (sum int64) {
 	for _, r := range c.rows {
-		if !r.Due.Before(c.s.today) {
+		if !r.Due.Before(c.loan.Today) {
 			continue
 		}
 		open := r.Open()
@@ -196,16 +194,16 @@ func (c *course) overdue() (sum int64) {
 // returns what is left of it for the running period.
 func (c *course) receive(through civil.Date) (left int64) {
 	rc := c.recalc
-	for len(rc.payments) > 0 && !rc.payments[0].t.Date.After(through) {
-		m := rc.payments[0]
+	for len(rc.payments) > 0 && !rc.payments[0].On.After(through) {
+		m := &table.Money{On: rc.payments[0].On, Rest: rc.payments[0].Amount}
 		rc.payments = rc.payments[1:]
-		left += c.s.order.lay(m.t, c.rows, m.rest)
+		c.loan.Order.Lay(m, c.rows)
+		left += m.Rest
 	}
 	return left
 }
 
 // layScratch notes on the row what its own money has paid.
-func (c *course) layScratch(r *Row, early, atDue int64) {
-	t := &Transaction{Date: r.Due}
-	c.s.order.lay(t, []*Row{r}, early+atDue)
+func (c *course) layScratch(r *table.Row, early, atDue int64) {
+	c.loan.Order.Lay(&table.Money{On: r.Due, Rest: early + atDue}, []*table.Row{r})
 }

@@ -2,6 +2,10 @@ package legacy
 
 import (
 	"cloud.google.com/go/civil"
+
+	plan "github.com/tenor-lending/tenor/amortization/legacy"
+	"github.com/tenor-lending/tenor/servicing/legacy/cumulative"
+	"github.com/tenor-lending/tenor/servicing/legacy/table"
 )
 
 // replayCumulative lays the transactions, by date and entry, on the finished
@@ -18,6 +22,55 @@ func (s *State) replayCumulative() {
 		s.apply(t)
 	}
 	s.inForce = s.Rows
+}
+
+// planCumulative plans the whole schedule. The planner does it alone where the
+// loan was disbursed at once and nothing has changed since.
+func (s *State) planCumulative() []*Row {
+	disbursed := s.disbursements()
+	if len(disbursed) <= 1 && len(s.reschedules) == 0 && (s.loan.Recalculation == nil || len(disbursed) == 0) {
+		return s.planAtOnce(disbursed)
+	}
+	terms := s.terms()
+	rows, err := cumulative.Plan(&cumulative.Loan{
+		Terms: &terms, Planner: s.planner, Disbursements: flows(disbursed), Reschedules: s.reschedules,
+		Recalculation: s.loan.Recalculation, Payments: flows(s.ordered((*Transaction).pays)), Order: s.order,
+		Charges: s.charges, Today: s.today, Effective: s.effective, InForce: s.inForce, Settled: s.settledPlan,
+	})
+	if err != nil {
+		s.err = err
+	}
+	return rows
+}
+
+func flows(list []*Transaction) []cumulative.Flow {
+	flows := make([]cumulative.Flow, len(list))
+	for i, t := range list {
+		flows[i] = cumulative.Flow{On: t.Date, Amount: t.Amount}
+	}
+	return flows
+}
+
+// planAtOnce plans the loan with one disbursement, or before any.
+func (s *State) planAtOnce(disbursed []*Transaction) []*Row {
+	terms := s.terms()
+	if len(disbursed) == 1 {
+		terms.Principal = decimal(disbursed[0].Amount, s.Decimals)
+	}
+	planned, err := plan.Build(terms)
+	if err != nil {
+		s.err = err
+		return nil
+	}
+	rows := make([]*Row, len(planned.Rows))
+	for i := range planned.Rows {
+		r := &planned.Rows[i]
+		rows[i] = &Row{
+			From: r.From, Due: r.Due, Factors: r.Factors, DownPayment: r.DownPayment,
+			Parts: Parts{Principal: r.Principal, Interest: r.Interest},
+		}
+	}
+	return rows
 }
 
 // apply lays one transaction on the rows.
@@ -38,17 +91,9 @@ func (s *State) apply(t *Transaction) {
 		t.Amount = t.Total()
 		for _, r := range s.Rows {
 			r.WrittenOff = r.WrittenOff.Plus(r.Open())
-			r.settle(t.Date)
+			r.Settle(t.Date)
 		}
 	}
-}
-
-// lay lays an amount by the loan's allocation and returns what is left.
-func (s *State) lay(t *Transaction, amount int64) int64 {
-	if s.loan.Allocation.Mode == PerInstallment {
-		return s.order.lay(t, s.Rows, amount)
-	}
-	return s.advanced(t, amount)
 }
 
 // takeBack adds a chargeback, or a refund of an overpayment, to what is owed.
@@ -67,13 +112,13 @@ func (s *State) takeBack(t *Transaction) {
 		return
 	}
 	r := s.next(t.Date)
-	if r.installment > 0 {
+	if s.book.follows(r) {
 		s.book.lent = append(s.book.lent, flow{t.Date, t.Amount, nil})
 	}
 	r.Principal += t.Amount
-	r.credited += t.Amount
-	r.settle(t.Date)
-	r.pay(principal, t.Date, used)
+	r.Credited += t.Amount
+	r.Settle(t.Date)
+	r.Pay(table.Principal, t.Date, used)
 }
 
 // takeBackByRule takes back the split of the payment, less earlier chargebacks,
@@ -87,19 +132,20 @@ func (s *State) takeBackByRule(t *Transaction, order []string) {
 	}
 	rest := t.Amount
 	for _, name := range order {
-		c := components[name]
-		took := max(0, min(rest, *c.of(&left)))
-		*c.of(&t.Parts) += took
+		c := table.Components[name]
+		took := max(0, min(rest, *c.Of(&left)))
+		*c.Of(&t.Parts) += took
 		rest -= took
 	}
 	t.Principal += rest
 	r := s.next(t.Date)
 	r.Parts = r.Parts.Plus(t.Parts)
-	r.credited += t.Principal
-	r.settle(t.Date)
+	r.Credited += t.Principal
+	r.Settle(t.Date)
 	rest = t.Overpaid
 	for _, name := range order {
-		rest -= r.pay(components[name], t.Date, min(rest, *components[name].of(&t.Parts))).Total()
+		c := table.Components[name]
+		rest -= r.Pay(c, t.Date, min(rest, *c.Of(&t.Parts)))
 	}
 }
 

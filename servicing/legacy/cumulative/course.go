@@ -1,4 +1,4 @@
-package legacy
+package cumulative
 
 import (
 	"fmt"
@@ -6,16 +6,18 @@ import (
 	"cloud.google.com/go/civil"
 
 	plan "github.com/tenor-lending/tenor/amortization/legacy"
+	"github.com/tenor-lending/tenor/servicing/legacy/history"
+	"github.com/tenor-lending/tenor/servicing/legacy/table"
 )
 
 // course is a cumulative loan while its schedule is planned, period by period.
 type course struct {
-	s       *State
+	loan    *Loan
 	p       *plan.Planner
 	periods []plan.Period
-	changes map[int][]*Event // reschedules by the period from which they count
-	lent    []*Transaction   // disbursements that are still to come
-	rows    []*Row
+	changes map[int][]*history.Event // reschedules by the period from which they count
+	lent    []Flow                   // disbursements that are still to come
+	rows    []*table.Row
 
 	count     int   // instalments that divide it, with those before since
 	amortized int64 // all that was disbursed, down payments apart
@@ -31,72 +33,15 @@ type course struct {
 	recalc    *recalculation
 }
 
-// planCumulative plans the whole schedule. The planner does it alone where the
-// loan was disbursed at once and nothing has changed since.
-func (s *State) planCumulative() []*Row {
-	disbursed := s.disbursements()
-	if len(disbursed) <= 1 && len(s.reschedules) == 0 && (s.loan.Recalculation == nil || len(disbursed) == 0) {
-		return s.planAtOnce(disbursed)
-	}
-	c := &course{
-		s: s, p: s.planner, lent: disbursed, changes: map[int][]*Event{}, count: s.loan.NumberOfInstallments,
-	}
-	if c.layout(); s.err != nil {
-		return nil
-	}
-	if s.loan.Recalculation != nil {
-		c.recalc = newRecalculation(s)
-	}
-	for k := range c.periods {
-		c.period(k)
-		if c.balance == 0 && len(c.lent) == 0 && (c.recalc != nil || s.loan.InterestType == "declining") {
-			break
-		}
-	}
-	for i, r := range c.rows { // the money that was followed is laid on them again
-		c.rows[i] = &Row{
-			From: r.From, Due: r.Due, Parts: Parts{Principal: r.Principal, Interest: r.Interest},
-			DownPayment: r.DownPayment, lent: r.lent,
-		}
-	}
-	return c.rows
-}
-
-// planAtOnce plans the loan with one disbursement, or before any.
-func (s *State) planAtOnce(disbursed []*Transaction) []*Row {
-	terms := s.terms()
-	if len(disbursed) == 1 {
-		terms.Principal = decimal(disbursed[0].Amount, s.Decimals)
-	}
-	table, err := plan.Build(terms)
-	if err != nil {
-		s.err = err
-		return nil
-	}
-	rows := make([]*Row, len(table.Rows))
-	for i := range table.Rows {
-		r := &table.Rows[i]
-		rows[i] = &Row{
-			Number: r.Number, From: r.From, Due: r.Due, Factors: r.Factors, DownPayment: r.DownPayment,
-			Parts: Parts{Principal: r.Principal, Interest: r.Interest},
-		}
-		if r.DownPayment && len(disbursed) == 1 {
-			rows[i].lent = disbursed[0].Event
-		}
-	}
-	return rows
-}
-
 // layout lays out the periods: with those that reschedules add, the dates that
 // they move, and more of them while a disbursement falls after the last.
-func (c *course) layout() {
-	s, count := c.s, c.s.loan.NumberOfInstallments
+func (c *course) layout() error {
 	c.periods = c.p.Periods()
-	for _, e := range s.reschedules {
+	for _, e := range c.loan.Reschedules {
 		at := c.at(*e.FromDueDate)
 		if at < 0 {
-			s.err = fmt.Errorf("%w: event %d reschedules from %s, when nothing is due", ErrHistory, e.Seq, e.FromDueDate)
-			return
+			return fmt.Errorf("%w: event %d reschedules from %s, when nothing is due",
+				history.ErrHistory, e.Seq, e.FromDueDate)
 		}
 		c.changes[at] = append(c.changes[at], e)
 		for range e.ExtraInstallments + e.ExtraPrincipalGrace {
@@ -105,15 +50,15 @@ func (c *course) layout() {
 		if e.NewDueDate != nil {
 			moved, err := c.p.Move(c.periods, *e.FromDueDate, *e.NewDueDate)
 			if err != nil {
-				s.err = err
-				return
+				return err
 			}
 			c.periods = moved
 		}
 	}
-	for n := len(c.lent); n > 0 && c.lent[n-1].Date.After(c.last()) && len(c.periods) < count+plan.InstalmentsMax; {
+	for n := len(c.lent); n > 0 && c.lent[n-1].On.After(c.last()) && len(c.periods) < c.count+plan.InstalmentsMax; {
 		c.extend()
 	}
+	return nil
 }
 
 func (c *course) at(due civil.Date) int {
@@ -131,7 +76,7 @@ func (c *course) last() civil.Date { return c.periods[len(c.periods)-1].Due }
 func (c *course) extend() {
 	last := c.last()
 	seed := c.p.Seed()
-	for _, e := range c.s.reschedules {
+	for _, e := range c.loan.Reschedules {
 		if e.NewDueDate != nil && !e.NewDueDate.After(last) {
 			seed = e.NewDueDate.Day
 		}
@@ -145,7 +90,7 @@ func (c *course) period(k int) {
 	p := c.periods[k]
 	in := c.disburse(k, p)
 	c.change(k)
-	if c.s.loan.InterestType == "flat" {
+	if c.loan.Terms.InterestType == "flat" {
 		c.flat(k, p)
 		return
 	}
@@ -158,14 +103,14 @@ func (c *course) period(k int) {
 
 // disburse takes the disbursements up to the due date, each after the row of its
 // down payment, and returns them.
-func (c *course) disburse(k int, p plan.Period) (in []*Transaction) {
-	for len(c.lent) > 0 && (!c.lent[0].Date.After(p.Due) || k == len(c.periods)-1) {
+func (c *course) disburse(k int, p plan.Period) (in []Flow) {
+	for len(c.lent) > 0 && (!c.lent[0].On.After(p.Due) || k == len(c.periods)-1) {
 		t := c.lent[0]
 		c.lent = c.lent[1:]
 		down := c.p.DownPayment(t.Amount)
-		if c.s.loan.DownPayment != nil {
-			c.rows = append(c.rows, &Row{
-				From: t.Date, Due: t.Date, Parts: Parts{Principal: down}, DownPayment: true, lent: t.Event,
+		if c.loan.Terms.DownPayment != nil {
+			c.rows = append(c.rows, &table.Row{
+				From: t.On, Due: t.On, Parts: table.Parts{Principal: down}, DownPayment: true,
 			})
 		}
 		c.amortized += t.Amount - down
@@ -182,14 +127,14 @@ func (c *course) disburse(k int, p plan.Period) (in []*Transaction) {
 func (c *course) resize() {
 	n, grace := c.count-c.since, c.grace
 	if c.since == 0 {
-		grace = max(grace, c.s.loan.Grace.Principal)
+		grace = max(grace, c.loan.Terms.Grace.Principal)
 	}
-	if c.s.loan.FixedPrincipalPercent != nil {
+	if c.loan.Terms.FixedPrincipalPercent != nil {
 		c.share, _ = c.p.FlatPrincipal(c.base, n)
 	} else {
 		c.share = c.p.Share(c.base, n-grace)
 	}
-	if c.s.loan.InterestType == "declining" && c.s.loan.Amortization == "equal_installments" {
+	if c.loan.Terms.InterestType == "declining" && c.loan.Terms.Amortization == "equal_installments" {
 		c.fixed = c.p.Annuity(c.base, n-grace)
 	}
 }
@@ -211,13 +156,13 @@ func (c *course) change(k int) {
 
 // principalGrace reports whether the period repays no principal.
 func (c *course) principalGrace(k int) bool {
-	return k < c.since+c.grace || c.since == 0 && k < c.s.loan.Grace.Principal
+	return k < c.since+c.grace || c.since == 0 && k < c.loan.Terms.Grace.Principal
 }
 
 // flat plans a period of a flat loan: a share of the interest on all that was
 // disbursed so far, the rest in the last.
 func (c *course) flat(k int, p plan.Period) {
-	g := c.s.loan.Grace
+	g := c.loan.Terms.Grace
 	total := c.p.FlatInterest(c.amortized, c.periods)
 	interest := c.p.Share(total, c.count)
 	total -= int64(g.InterestFree) * interest
@@ -242,9 +187,9 @@ func (c *course) flat(k int, p plan.Period) {
 }
 
 // declining plans a period with interest on the balance.
-func (c *course) declining(k int, p plan.Period, in []*Transaction) {
+func (c *course) declining(k int, p plan.Period, in []Flow) {
 	interest := c.stretches(p, in)
-	if k < c.s.loan.Grace.InterestFree {
+	if k < c.loan.Terms.Grace.InterestFree {
 		interest = 0
 	}
 	c.add(k, p, c.planned(k, interest), interest)
@@ -253,7 +198,7 @@ func (c *course) declining(k int, p plan.Period, in []*Transaction) {
 // planned returns the principal that the plan asks for beside the interest.
 func (c *course) planned(k int, interest int64) int64 {
 	due := c.share
-	if c.s.loan.Amortization == "equal_installments" {
+	if c.loan.Terms.Amortization == "equal_installments" {
 		due = c.fixed - interest
 	}
 	switch {
@@ -267,16 +212,16 @@ func (c *course) planned(k int, interest int64) int64 {
 
 // stretches returns the interest of a period, rounded once per stretch of
 // constant balance.
-func (c *course) stretches(p plan.Period, in []*Transaction) (interest int64) {
+func (c *course) stretches(p plan.Period, in []Flow) (interest int64) {
 	balance := c.balance
 	for _, t := range in {
 		balance -= t.Amount - c.p.DownPayment(t.Amount)
 	}
 	from := p.From
 	for _, t := range in {
-		if t.Date.After(from) && balance > 0 && t.Date.Before(p.Due) {
-			interest += c.p.Interest(balance, p, from, t.Date)
-			from = t.Date
+		if t.On.After(from) && balance > 0 && t.On.Before(p.Due) {
+			interest += c.p.Interest(balance, p, from, t.On)
+			from = t.On
 		}
 		balance += t.Amount - c.p.DownPayment(t.Amount)
 	}
@@ -287,15 +232,15 @@ func (c *course) stretches(p plan.Period, in []*Transaction) (interest int64) {
 }
 
 // add appends the row of a period.
-func (c *course) add(k int, p plan.Period, due, interest int64) *Row {
-	if k < c.s.loan.Grace.InterestPayment && k < len(c.periods)-1 {
+func (c *course) add(k int, p plan.Period, due, interest int64) *table.Row {
+	if k < c.loan.Terms.Grace.InterestPayment && k < len(c.periods)-1 {
 		c.carried += interest
 		interest = 0
 	} else {
 		interest += c.carried
 		c.carried = 0
 	}
-	r := &Row{From: p.From, Due: p.Due, Parts: Parts{Principal: due, Interest: interest}}
+	r := &table.Row{From: p.From, Due: p.Due, Parts: table.Parts{Principal: due, Interest: interest}}
 	c.rows = append(c.rows, r)
 	c.balance -= due
 	return r
