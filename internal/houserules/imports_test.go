@@ -33,6 +33,7 @@ var layers = map[string][]string{
 	"servicing":    {"amortization", "ledger", "internal/money"},
 
 	"ledger/bankfile":  {"internal/money"},
+	"ledger/reconcile": {},
 	"ledger/ledgerdb":  {"ledger", "internal/database", "internal/groupcommit", "internal/money"},
 	"ledger/ledgersvc": append([]string{"ledger", "ledger/ledgerdb"}, platform...),
 	"servicing/loandb": {
