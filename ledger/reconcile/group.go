@@ -212,7 +212,8 @@ func (s *subsetSearch) try(from, left int, sum int64) bool {
 		if absolute(next) > s.reach {
 			continue
 		}
-		if reachable := absolute(next) + int64(left-1)*s.largest[i+1]; reachable < 2*absolute(s.g.one.lines[s.one].Amount)-s.reach {
+		reachable := absolute(next) + int64(left-1)*s.largest[i+1]
+		if reachable < 2*absolute(s.g.one.lines[s.one].Amount)-s.reach {
 			continue
 		}
 		s.chosen = append(s.chosen, s.candidates[i])

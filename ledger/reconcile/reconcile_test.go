@@ -25,7 +25,9 @@ func bankLine(n byte, day int, amount int64, text string, references ...string) 
 }
 
 func bookLine(n byte, day int, amount int64, references ...string) reconcile.Line {
-	return reconcile.Line{ID: id(100 + n), Date: on(day), Amount: amount, References: references, Entry: uuid.UUID{100 + n}}
+	return reconcile.Line{
+		ID: id(100 + n), Date: on(day), Amount: amount, References: references, Entry: uuid.UUID{100 + n},
+	}
 }
 
 // short writes a result as text: matches with their rule, breaks with their kind.
@@ -177,7 +179,8 @@ func TestRulesAreTriedInTheirOrder(t *testing.T) {
 	bank := []reconcile.Line{bankLine(1, 1, 500, "", "A-1")}
 	books := []reconcile.Line{bookLine(1, 1, 500), bookLine(2, 2, 500, "A-1")}
 	byAmount := reconcile.Rule{Name: "amount", Shape: reconcile.OneToOne, Reference: reconcile.AnyReference, DaysBefore: 3}
-	byReference := reconcile.Rule{Name: "reference", Shape: reconcile.OneToOne, Reference: reconcile.SameReference, DaysBefore: 3}
+	byReference := byAmount
+	byReference.Name, byReference.Reference = "reference", reconcile.SameReference
 	for want, rules := range map[string][]reconcile.Rule{
 		"1 = 101 by amount, differs 0, 0 days []":       {byAmount, byReference},
 		"1 = 102 by reference, differs 0, 1 days [A-1]": {byReference, byAmount},
@@ -217,8 +220,8 @@ func TestRuleFaults(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	if _, err := reconcile.Run(make([]reconcile.Line, reconcile.LinesMax+1), nil, reconcile.DefaultRules()); !errors.Is(err,
-		reconcile.ErrTooMany) {
+	many := make([]reconcile.Line, reconcile.LinesMax+1)
+	if _, err := reconcile.Run(many, nil, reconcile.DefaultRules()); !errors.Is(err, reconcile.ErrTooMany) {
 		t.Errorf("error %v", err)
 	}
 	twice := []reconcile.Line{bankLine(1, 1, 5, ""), bankLine(1, 2, 5, "")}
@@ -257,10 +260,11 @@ func TestUnfriendlyLines(t *testing.T) {
 	}
 	equal := func(int) int64 { return 500 }
 	spread := func(i int) int64 { return int64(1_000_000 + i) }
+	apart := func(i int) int64 { return spread(i) + n }
 	for name, test := range map[string]struct{ bank, books []reconcile.Line }{
 		"equal, one reference":        {lines(1, equal, "REF-1"), lines(2, equal, "REF-1")},
 		"equal, no common reference":  {lines(1, equal, "REF-1"), lines(2, equal, "REF-2")},
-		"spread, one reference":       {lines(1, spread, "REF-1"), lines(2, func(i int) int64 { return spread(i) + n }, "REF-1")},
+		"spread, one reference":       {lines(1, spread, "REF-1"), lines(2, apart, "REF-1")},
 		"spread, no common reference": {lines(1, spread, "REF-1"), lines(2, spread, "REF-2")},
 	} {
 		t.Run(name, func(t *testing.T) {
