@@ -18,6 +18,7 @@ const (
 	InterestReceivable          Role = "INTEREST_RECEIVABLE"
 	FeesReceivable              Role = "FEES_RECEIVABLE"
 	PenaltiesReceivable         Role = "PENALTIES_RECEIVABLE"
+	LossAllowance               Role = "LOSS_ALLOWANCE"
 	Overpayment                 Role = "OVERPAYMENT"
 	DisbursementClearing        Role = "DISBURSEMENT_CLEARING"
 	DeferredIncome              Role = "DEFERRED_INCOME_LIABILITY"
@@ -39,6 +40,7 @@ const (
 	ChargeOffFraudExpense       Role = "CHARGE_OFF_FRAUD_EXPENSE"
 	GoodwillCredit              Role = "GOODWILL_CREDIT"
 	BuyDownExpense              Role = "BUY_DOWN_EXPENSE"
+	ImpairmentExpense           Role = "IMPAIRMENT_EXPENSE"
 )
 
 // ChartRow binds a role to its general ledger account.
@@ -51,6 +53,13 @@ func row(role Role, code, name string, t AccountType) ChartRow {
 	return ChartRow{Role: role, GL: GLAccount{Code: code, Name: name, Type: t, NormalSide: t.NormalSide()}}
 }
 
+// contra is a row whose account grows on the side opposite to that of its type.
+func contra(role Role, code, name string, t AccountType) ChartRow {
+	r := row(role, code, name, t)
+	r.GL.NormalSide = t.NormalSide().Opposite()
+	return r
+}
+
 var chart = []ChartRow{
 	row(FundSource, "1000", "Cash at bank", Asset),
 	row(TransfersSuspense, "1050", "Transfers in suspense", Asset),
@@ -58,6 +67,7 @@ var chart = []ChartRow{
 	row(InterestReceivable, "1110", "Interest receivable", Asset),
 	row(FeesReceivable, "1120", "Fees receivable", Asset),
 	row(PenaltiesReceivable, "1130", "Penalties receivable", Asset),
+	contra(LossAllowance, "1190", "Allowance for expected losses", Asset),
 	row(Overpayment, "2000", "Overpayments owed to borrowers", Liability),
 	row(DisbursementClearing, "2100", "Disbursements in clearing", Liability),
 	row(DeferredIncome, "2200", "Deferred income", Liability),
@@ -79,6 +89,7 @@ var chart = []ChartRow{
 	row(ChargeOffFraudExpense, "5110", "Charge-off expense, fraud", Expense),
 	row(GoodwillCredit, "5200", "Goodwill credits", Expense),
 	row(BuyDownExpense, "5300", "Buy-down expense", Expense),
+	row(ImpairmentExpense, "5400", "Expected losses", Expense),
 }
 
 var chartByRole = func() map[Role]GLAccount {
@@ -105,7 +116,7 @@ func (r Role) GL() GLAccount { return chartByRole[r] }
 func ControlAccount(role Role, currency Currency) Account {
 	gl := role.GL()
 	return Account{
-		Code: gl.Code + "." + currency.Code(), Name: gl.Name, GLCode: gl.Code, Type: gl.Type,
+		Code: controlCode(role, currency), Name: gl.Name, GLCode: gl.Code, Type: gl.Type,
 		NormalSide: gl.NormalSide, Currency: currency, Limit: NoLimit,
 	}
 }
@@ -114,8 +125,22 @@ func ControlAccount(role Role, currency Currency) Account {
 // "1100.INR.<loan id>". It rolls up to the role's general ledger account.
 func LoanAccount(role Role, loan uuid.UUID, currency Currency) Account {
 	a := ControlAccount(role, currency)
-	a.Code += "." + loan.String()
+	a.Code = loanCode(role, loan, currency)
 	a.Name += ", loan " + loan.String()
 	a.Metadata = map[string]string{"loan_id": loan.String()}
 	return a
+}
+
+func controlCode(role Role, currency Currency) string { return role.GL().Code + "." + currency.Code() }
+
+func loanCode(role Role, loan uuid.UUID, currency Currency) string {
+	return controlCode(role, currency) + "." + loan.String()
+}
+
+// ControlAccountID returns the id of ControlAccount.
+func ControlAccountID(role Role, currency Currency) uuid.UUID { return AccountID(controlCode(role, currency)) }
+
+// LoanAccountID returns the id of LoanAccount.
+func LoanAccountID(role Role, loan uuid.UUID, currency Currency) uuid.UUID {
+	return AccountID(loanCode(role, loan, currency))
 }

@@ -176,7 +176,7 @@ func (b *books) pay(kind servicing.PaymentKind, minor int64, on, business civil.
 	change, err := b.loan.Pay(servicing.Payment{
 		ID: uuid.NewSHA1(loanID, []byte{byte(b.loan.Version)}), Kind: kind, Amount: money.New(minor, b.loan.Currency()),
 		ValueDate: on,
-	}, business)
+	}, business, b.facts...)
 	b.take(change, err)
 	b.cashIn += minor
 	return change

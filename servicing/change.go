@@ -1,8 +1,6 @@
 package servicing
 
 import (
-	"fmt"
-
 	"cloud.google.com/go/civil"
 
 	"github.com/tenor-lending/tenor/ledger"
@@ -17,61 +15,71 @@ type Change struct {
 	Facts []Fact
 	// Entries are what the facts mean for the books.
 	Entries []ledger.JournalEntry
-	booked  civil.Date
-	rows    []Instalment // as they were
 }
 
 // Empty reports whether the command had no effect.
 func (c *Change) Empty() bool { return len(c.Facts) == 0 }
 
-// begin starts a change that is booked on the business date.
-func begin(l *Loan, business civil.Date) *Change {
-	return &Change{Loan: l.clone(), Before: l.Version, booked: business, rows: l.Instalments}
+// Command is something that may be done to a loan. Its id makes it unique: who
+// may ask twice gives the same id, and keeps what was answered.
+type Command interface {
+	// input returns what the command means on a business date, or why the loan
+	// cannot take it.
+	input(l *Loan, business civil.Date) (input, error)
 }
 
-// Touched returns the instalments that differ from before.
-func (c *Change) Touched() []Instalment {
-	var touched []Instalment
-	for i := range c.Loan.Instalments {
-		if i >= len(c.rows) || c.rows[i] != c.Loan.Instalments[i] {
-			touched = append(touched, c.Loan.Instalments[i])
-		}
+// Do carries out a command on a business date. A command that counts from a
+// day before something else that happened needs all facts of the loan, in the
+// order in which they were stored; without them it is ErrNeedsHistory. The
+// journal then gets the net difference, one entry for each effective date that
+// is touched, and none where nothing changed.
+func (l *Loan) Do(command Command, business civil.Date, history ...Fact) (Change, error) {
+	in, err := command.input(l, business)
+	if err != nil {
+		return Change{}, err
 	}
-	return touched
+	if !l.needsHistory(in) {
+		e := engine{loan: l.clone(), fresh: true}
+		if err := e.run(in); err != nil {
+			return Change{}, err
+		}
+		if err := e.advance(business); err != nil {
+			return Change{}, err
+		}
+		return l.change(&e, business)
+	}
+	if int64(len(history)) != l.Version {
+		return Change{}, ErrNeedsHistory
+	}
+	return l.rewrite(in, business, history)
 }
 
-// add applies more facts and books them.
-func (c *Change) add(facts ...Fact) error {
-	for _, f := range facts {
-		if err := c.Loan.absorb(f); err != nil {
-			return fmt.Errorf("loan %s: %w", c.Loan.ID, err)
+// NeedsHistory reports whether Do needs the facts of the loan for the command.
+func (l *Loan) NeedsHistory(command Command, business civil.Date) bool {
+	in, err := command.input(l, business)
+	return err == nil && l.needsHistory(in)
+}
+
+func (l *Loan) needsHistory(in input) bool {
+	_, reversal := in.(Reversed)
+	return reversal || !l.inOrder(in.position())
+}
+
+// change wraps up a run that went on from l.
+func (l *Loan) change(e *engine, business civil.Date) (Change, error) {
+	c := Change{Loan: e.loan, Before: l.Version, Facts: e.facts}
+	c.Loan.Version += int64(len(c.Facts))
+	if err := c.Loan.check(); err != nil {
+		return Change{}, err
+	}
+	for i, f := range c.Facts {
+		version := l.Version + int64(i) + 1
+		if _, ordered := f.(DisbursementInitiated); ordered {
+			c.Loan.PayoutVersion = version
 		}
-		c.Facts = append(c.Facts, f)
-		if entry, ok := c.Loan.entryOf(f, c.Loan.Version, c.booked); ok {
+		if entry, ok := c.Loan.entryOf(f, version, business); ok {
 			c.Entries = append(c.Entries, entry)
 		}
 	}
-	return nil
-}
-
-// finish checks what must hold between commands.
-func (c *Change) finish() (Change, error) {
-	l := &c.Loan
-	for i := range l.Instalments {
-		row := &l.Instalments[i]
-		for _, gap := range [...]Parts{row.Paid, row.Open(), row.Accrued.Minus(row.Paid).income(), row.unaccrued()} {
-			if gap.Principal.IsNegative() || gap.Interest.IsNegative() || gap.Fees.IsNegative() || gap.Penalties.IsNegative() {
-				return Change{}, fmt.Errorf("%w: loan %s, instalment %d: %+v", ErrCorrupt, l.ID, row.Number, *row)
-			}
-		}
-	}
-	return *c, nil
-}
-
-// settle completes the loan when nothing is owed any more.
-func (c *Change) settle(valueDate civil.Date) error {
-	if c.Loan.Status != Active || !c.Loan.Outstanding().IsZero() {
-		return nil
-	}
-	return c.add(FullyRepaid{On: valueDate}, Completed{On: c.booked})
+	return c, nil
 }

@@ -201,24 +201,89 @@ func (c *codec) loan(l *Loan) {
 	word(c, &l.Status)
 	c.text(&l.ScheduleHash)
 	c.order(&l.Allocation)
+	c.product(&l.Product)
+	list(c, &l.Revisions, c.revision)
+	c.int(&l.Planned)
+	c.amount(&l.Undisbursed)
 	c.amount(&l.Overpaid)
 	c.id(&l.Disbursement.ID)
 	c.amount(&l.Disbursement.Gross)
 	c.amount(&l.Disbursement.Net)
 	c.amount(&l.Disbursement.LenderFees)
 	c.amount(&l.Disbursement.ThirdPartyFees)
-	for _, on := range [...]*civil.Date{&l.ActivatedOn, &l.DisbursedOn, &l.LastPaidOn, &l.RepaidOn, &l.ClosedOn} {
+	c.amount(&l.Disbursement.UpfrontInterest)
+	c.flag(&l.PayoutPending)
+	c.flag(&l.PayoutFailed)
+	c.int64(&l.PayoutVersion)
+	c.int(&l.Tranches)
+	c.int(&l.Stage)
+	c.amount(&l.Provision)
+	c.date(&l.ProvisionedOn)
+	c.flag(&l.Suspended)
+	c.parts(&l.WrittenOff)
+	c.parts(&l.Recovered)
+	list(c, &l.Quotes, c.quote)
+	list(c, &l.Pauses, c.pause)
+	for _, on := range [...]*civil.Date{
+		&l.ActivatedOn, &l.DisbursedOn, &l.LastPaidOn, &l.RepaidOn, &l.ClosedOn, &l.ChargedOffOn, &l.WrittenOffOn,
+		&l.Through.On,
+	} {
 		c.date(on)
 	}
+	c.int(&l.Through.Rank)
+	c.id(&l.Through.ID)
 	c.int64(&l.Version)
 	list(c, &l.Instalments, c.instalment)
 }
 
+// The parts of an instalment that most often are all zero.
+const (
+	hasAccrued = 1 << iota
+	hasPaid
+	hasWaived
+	hasOverdue
+	hasLate
+)
+
 func (c *codec) instalment(row *Instalment) {
+	var has byte
+	if !c.reading {
+		has = row.has()
+	}
+	c.octet(&has)
 	c.int(&row.Number)
 	c.date(&row.Due)
 	c.parts(&row.Charged)
-	c.parts(&row.Accrued)
-	c.parts(&row.Paid)
-	c.date(&row.OverdueOn)
+	for _, some := range [...]struct {
+		bit   byte
+		parts *Parts
+	}{{hasAccrued, &row.Accrued}, {hasPaid, &row.Paid}, {hasWaived, &row.Waived}} {
+		if has&some.bit != 0 {
+			c.parts(some.parts)
+		} else if c.reading {
+			*some.parts = NoParts(c.currency)
+		}
+	}
+	if has&hasOverdue != 0 {
+		c.date(&row.OverdueOn)
+	}
+	if has&hasLate != 0 {
+		c.int(&row.LateFees)
+		c.amount(&row.LateCharged)
+	} else if c.reading {
+		row.LateCharged = money.Zero(c.currency)
+	}
+}
+
+func (i *Instalment) has() byte {
+	var has byte
+	for bit, some := range [...]bool{
+		!i.Accrued.IsZero(), !i.Paid.IsZero(), !i.Waived.IsZero(), !i.OverdueOn.IsZero(),
+		i.LateFees != 0 || !i.LateCharged.IsZero(),
+	} {
+		if some {
+			has |= 1 << bit
+		}
+	}
+	return has
 }

@@ -17,7 +17,7 @@ var words = func() map[string]string {
 			index[w] = w
 		}
 	}
-	add(string(Pending), string(Active), string(Repaid), string(Closed), string(Cancelled))
+	add(string(Pending), string(Active), string(Repaid), string(Closed), string(Cancelled), string(WrittenDown))
 	for _, m := range amortization.Methods() {
 		add(string(m))
 	}

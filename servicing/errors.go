@@ -18,6 +18,21 @@ var (
 	ErrPayoffShort = errors.New("amount is below the payoff")
 	// ErrScheduleHash means the terms do not give the schedule that was signed.
 	ErrScheduleHash = errors.New("schedule differs from the one agreed")
+	// ErrNeedsHistory means the command counts from before something else that
+	// happened: give Do the facts of the loan.
+	ErrNeedsHistory = errors.New("the facts of the loan are needed")
+	// ErrConflict means that something that happened later could not have happened
+	// after the command.
+	ErrConflict = errors.New("contradicts what happened later")
+	// ErrDuplicate means the id was used before.
+	ErrDuplicate = errors.New("was done before")
+	// ErrAlreadyReversed means the target was reversed before.
+	ErrAlreadyReversed = errors.New("was reversed before")
+	// ErrNotReversible means that the target cannot be reversed.
+	ErrNotReversible = errors.New("cannot be reversed")
+	// ErrQuoteVoid means that a quote has expired, or that what it was based on has
+	// turned out not to be so.
+	ErrQuoteVoid = errors.New("quote is not valid")
 	// ErrInvalid is matched by every InvalidError.
 	ErrInvalid = errors.New("invalid value")
 	// ErrCorrupt means stored facts do not fold to a loan.

@@ -1,42 +1,60 @@
 package servicing
 
 import (
-	"encoding/json"
-	"fmt"
-
 	"cloud.google.com/go/civil"
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/ledger"
 )
 
 // Fact is something that happened to a loan, with the date from which it
 // counts. Facts are never changed or removed.
+//
+// Some facts are inputs: what was done to the loan from outside. The state is
+// their fold in the order of their dates, whenever they came in. All others
+// follow from inputs and dates: the engine derives them, and they are kept
+// because they were told to the world or booked.
 type Fact interface {
 	// Kind names the type of fact in storage.
 	Kind() FactKind
 	// Date is the effective date.
 	Date() civil.Date
-	// apply changes the state; ErrCorrupt if the fact cannot follow on it.
-	apply(*Loan) error
 }
 
 // FactKind names a type of fact.
 type FactKind string
 
-// The kinds of facts.
+// The kinds of inputs.
 const (
 	KindActivated             FactKind = "ACTIVATED"
 	KindDisbursementInitiated FactKind = "DISBURSEMENT_INITIATED"
 	KindDisbursementCompleted FactKind = "DISBURSEMENT_COMPLETED"
 	KindDisbursementFailed    FactKind = "DISBURSEMENT_FAILED"
-	KindAccrued               FactKind = "ACCRUED"
 	KindPaid                  FactKind = "PAID"
-	KindCurtailed             FactKind = "CURTAILED"
-	KindWentOverdue           FactKind = "WENT_OVERDUE"
-	KindFullyRepaid           FactKind = "FULLY_REPAID"
-	KindCompleted             FactKind = "COMPLETED"
+	KindCharged               FactKind = "CHARGED"
+	KindWaived                FactKind = "WAIVED"
+	KindRefunded              FactKind = "REFUNDED"
+	KindChargedBack           FactKind = "CHARGED_BACK"
+	KindRescheduled           FactKind = "RESCHEDULED"
+	KindPaused                FactKind = "PAUSED"
+	KindQuoted                FactKind = "QUOTED"
+	KindChargedOff            FactKind = "CHARGED_OFF"
+	KindWrittenOff            FactKind = "WRITTEN_OFF"
+	KindReversed              FactKind = "REVERSED"
+)
+
+// The kinds of derived facts.
+const (
+	KindBooked       FactKind = "BOOKED"
+	KindAdjusted     FactKind = "ADJUSTED"
+	KindWentOverdue  FactKind = "WENT_OVERDUE"
+	KindStageChanged FactKind = "STAGE_CHANGED"
+	KindSuspended    FactKind = "SUSPENDED"
+	KindFullyRepaid  FactKind = "FULLY_REPAID"
+	KindCompleted    FactKind = "COMPLETED"
+	KindReopened     FactKind = "REOPENED"
 )
 
 // Portion is a part of one instalment.
@@ -55,9 +73,10 @@ type Activated struct {
 	Terms         amortization.Terms `json:"terms"`
 	ScheduleHash  string             `json:"schedule_hash"`
 	Allocation    amortization.Order `json:"allocation"`
+	Product       Product            `json:"product,omitzero"`
 }
 
-// DisbursementInitiated says that the payout was ordered: the principal is lent.
+// DisbursementInitiated says that a payout was ordered: the money is lent.
 type DisbursementInitiated struct {
 	On           civil.Date   `json:"on"`
 	Disbursement Disbursement `json:"disbursement"`
@@ -70,40 +89,131 @@ type DisbursementCompleted struct {
 	BankReference string       `json:"bank_reference"`
 }
 
-// DisbursementFailed says that the money never left and the loan is cancelled.
+// DisbursementFailed says that the money never left. A loan of which nothing
+// was paid out is cancelled; a failed tranche may be ordered again.
 type DisbursementFailed struct {
 	On           civil.Date   `json:"on"`
 	Disbursement Disbursement `json:"disbursement"`
 	Reason       string       `json:"reason"`
-}
-
-// Accrued says that income became receivable; negative parts take back what
-// turned out not to be owed.
-type Accrued struct {
-	On       civil.Date `json:"on"`
-	Portions []Portion  `json:"portions"`
+	// Initiated is the version that ordered the payout: its entry is mirrored.
+	Initiated int64 `json:"initiated"`
 }
 
 // Paid says that a payment was received and how it was split:
 // Amount = Split.Total() + Overpaid, and Split is the sum of Portions.
 type Paid struct {
 	On        civil.Date   `json:"on"`
+	Booked    civil.Date   `json:"booked"`
 	PaymentID uuid.UUID    `json:"payment_id"`
+	Payment   PaymentKind  `json:"payment"`
+	QuoteID   uuid.UUID    `json:"quote_id,omitzero"`
 	Amount    money.Amount `json:"amount"`
-	Split     Parts        `json:"split"`
-	Overpaid  money.Amount `json:"overpaid"`
-	Portions  []Portion    `json:"portions"`
+	// Transaction is what it is in the journal.
+	Transaction Transaction  `json:"transaction"`
+	Split       Parts        `json:"split"`
+	Overpaid    money.Amount `json:"overpaid"`
+	Portions    []Portion    `json:"portions,omitempty"`
 }
 
-// Curtailed says that a payoff shortened the plan. Cuts are no longer charged.
-// Taken is interest that was paid in advance and will not be earned; it went
-// into Given (principal) and, beyond that, Overpaid.
-type Curtailed struct {
-	On       civil.Date   `json:"on"`
-	Cuts     []Portion    `json:"cuts"`
-	Taken    []Portion    `json:"taken,omitempty"`
-	Given    []Portion    `json:"given,omitempty"`
-	Overpaid money.Amount `json:"overpaid"`
+// Charged says that a fee or penalty was charged.
+type Charged struct {
+	Charge
+	Booked civil.Date `json:"booked"`
+}
+
+// Waived says that something owed was forgiven. Parts is what had become
+// receivable of it; the rest was not income yet.
+type Waived struct {
+	Waiver
+	Booked      civil.Date  `json:"booked"`
+	Transaction Transaction `json:"transaction,omitempty"`
+	Parts       Parts       `json:"parts"`
+}
+
+// Refunded says that overpaid money was given back. Beyond is what was no
+// longer overpaid: the borrower owes it again.
+type Refunded struct {
+	Refund
+	Booked civil.Date   `json:"booked"`
+	Beyond money.Amount `json:"beyond"`
+}
+
+// ChargedBack says that money of the borrower was taken back from the lender.
+type ChargedBack struct {
+	Chargeback
+	Booked      civil.Date  `json:"booked"`
+	Transaction Transaction `json:"transaction"`
+}
+
+// Rescheduled says that a new plan was agreed. Arrears is what of the old plan
+// became principal of the new one.
+type Rescheduled struct {
+	Rescheduling
+	Booked  civil.Date `json:"booked"`
+	Arrears Parts      `json:"arrears"`
+}
+
+// Paused says that days do not count as past due.
+type Paused struct {
+	Pause
+	Booked civil.Date `json:"booked"`
+}
+
+// Quoted says that a payoff was promised.
+type Quoted struct {
+	Quote
+	Booked civil.Date `json:"booked"`
+}
+
+// ChargedOff says that the lender no longer counts on the loan; the borrower
+// still owes it. Parts is what left the books.
+type ChargedOff struct {
+	ChargeOff
+	Booked      civil.Date  `json:"booked"`
+	Transaction Transaction `json:"transaction"`
+	Parts       Parts       `json:"parts"`
+}
+
+// WrittenOff says that the lender gave up the loan. Parts is what left the books.
+type WrittenOff struct {
+	WriteOff
+	Booked      civil.Date  `json:"booked"`
+	Transaction Transaction `json:"transaction,omitempty"`
+	Parts       Parts       `json:"parts"`
+}
+
+// Reversed says that an earlier input never counted. On is the date of the target.
+type Reversed struct {
+	Reversal
+	On     civil.Date `json:"on"`
+	Booked civil.Date `json:"booked"`
+	// Version is that of the target, and Lines mirror its entry; empty if it had none.
+	Version int64        `json:"version"`
+	Lines   []RoleAmount `json:"lines,omitempty"`
+}
+
+// Booked says what followed for the books from a date or from an input beside
+// what the input itself says: income became receivable (negative: no longer
+// is), a late fee was charged, a provision changed.
+type Booked struct {
+	On          civil.Date   `json:"on"`
+	Transaction Transaction  `json:"transaction"`
+	Parts       Parts        `json:"parts"`
+	Overpaid    money.Amount `json:"overpaid"`
+	Provision   money.Amount `json:"provision"`
+}
+
+// Adjusted is the net difference, on one effective date, between what was
+// booked and what should have been, now that a late input is known.
+type Adjusted struct {
+	On    civil.Date   `json:"on"`
+	Lines []RoleAmount `json:"lines"`
+}
+
+// RoleAmount is what is debited to the account of a role; negative is credited.
+type RoleAmount struct {
+	Role  ledger.Role  `json:"role"`
+	Debit money.Amount `json:"debit"`
 }
 
 // WentOverdue says that an instalment was open after its due date.
@@ -115,6 +225,22 @@ type WentOverdue struct {
 	DaysPastDue int          `json:"days_past_due"`
 }
 
+// StageChanged says that the loan moved to another stage of impairment (IFRS 9).
+type StageChanged struct {
+	On          civil.Date `json:"on"`
+	From        int        `json:"from"`
+	To          int        `json:"to"`
+	DaysPastDue int        `json:"days_past_due"`
+}
+
+// Suspended says that interest stopped (or started again) to count as income
+// before it is paid.
+type Suspended struct {
+	On          civil.Date `json:"on"`
+	Suspended   bool       `json:"suspended"`
+	DaysPastDue int        `json:"days_past_due"`
+}
+
 // FullyRepaid says that nothing is owed any more.
 type FullyRepaid struct {
 	On civil.Date `json:"on"`
@@ -123,99 +249,12 @@ type FullyRepaid struct {
 // Completed says that the loan account is closed.
 type Completed struct {
 	On civil.Date `json:"on"`
+	// Booked is the business date on which that was found.
+	Booked civil.Date `json:"booked"`
 }
 
-// Kind implements Fact.
-func (Activated) Kind() FactKind { return KindActivated }
-
-// Kind implements Fact.
-func (DisbursementInitiated) Kind() FactKind { return KindDisbursementInitiated }
-
-// Kind implements Fact.
-func (DisbursementCompleted) Kind() FactKind { return KindDisbursementCompleted }
-
-// Kind implements Fact.
-func (DisbursementFailed) Kind() FactKind { return KindDisbursementFailed }
-
-// Kind implements Fact.
-func (Accrued) Kind() FactKind { return KindAccrued }
-
-// Kind implements Fact.
-func (Paid) Kind() FactKind { return KindPaid }
-
-// Kind implements Fact.
-func (Curtailed) Kind() FactKind { return KindCurtailed }
-
-// Kind implements Fact.
-func (WentOverdue) Kind() FactKind { return KindWentOverdue }
-
-// Kind implements Fact.
-func (FullyRepaid) Kind() FactKind { return KindFullyRepaid }
-
-// Kind implements Fact.
-func (Completed) Kind() FactKind { return KindCompleted }
-
-// Date implements Fact.
-func (f Activated) Date() civil.Date { return f.On }
-
-// Date implements Fact.
-func (f DisbursementInitiated) Date() civil.Date { return f.On }
-
-// Date implements Fact.
-func (f DisbursementCompleted) Date() civil.Date { return f.On }
-
-// Date implements Fact.
-func (f DisbursementFailed) Date() civil.Date { return f.On }
-
-// Date implements Fact.
-func (f Accrued) Date() civil.Date { return f.On }
-
-// Date implements Fact.
-func (f Paid) Date() civil.Date { return f.On }
-
-// Date implements Fact.
-func (f Curtailed) Date() civil.Date { return f.On }
-
-// Date implements Fact.
-func (f WentOverdue) Date() civil.Date { return f.On }
-
-// Date implements Fact.
-func (f FullyRepaid) Date() civil.Date { return f.On }
-
-// Date implements Fact.
-func (f Completed) Date() civil.Date { return f.On }
-
-// DecodeFact reads a fact from the JSON that json.Marshal makes of it.
-func DecodeFact(kind FactKind, data []byte) (Fact, error) {
-	switch kind {
-	case KindActivated:
-		return decodeAs[Activated](data)
-	case KindDisbursementInitiated:
-		return decodeAs[DisbursementInitiated](data)
-	case KindDisbursementCompleted:
-		return decodeAs[DisbursementCompleted](data)
-	case KindDisbursementFailed:
-		return decodeAs[DisbursementFailed](data)
-	case KindAccrued:
-		return decodeAs[Accrued](data)
-	case KindPaid:
-		return decodeAs[Paid](data)
-	case KindCurtailed:
-		return decodeAs[Curtailed](data)
-	case KindWentOverdue:
-		return decodeAs[WentOverdue](data)
-	case KindFullyRepaid:
-		return decodeAs[FullyRepaid](data)
-	case KindCompleted:
-		return decodeAs[Completed](data)
-	}
-	return nil, fmt.Errorf("%w: unknown kind %q", ErrCorrupt, kind)
-}
-
-func decodeAs[F Fact](data []byte) (Fact, error) {
-	var f F
-	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, f.Kind(), err)
-	}
-	return f, nil
+// Reopened says that a closed loan is owed again, because of an input that
+// came late or was reversed.
+type Reopened struct {
+	On civil.Date `json:"on"`
 }

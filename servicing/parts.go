@@ -1,6 +1,9 @@
 package servicing
 
-import "github.com/tenor-lending/tenor/internal/money"
+import (
+	"github.com/tenor-lending/tenor/amortization"
+	"github.com/tenor-lending/tenor/internal/money"
+)
 
 // Parts is an amount split by component. Its sums cannot overflow: the engine
 // bounds the total of a schedule, and PaymentMax every payment.
@@ -46,4 +49,28 @@ func (p Parts) IsZero() bool {
 func (p Parts) income() Parts {
 	p.Principal = money.Zero(p.Principal.Currency())
 	return p
+}
+
+// positiveIncome returns the income parts that are above zero.
+func (p Parts) positiveIncome() Parts {
+	income := p.income()
+	for _, part := range []*money.Amount{&income.Interest, &income.Fees, &income.Penalties} {
+		if part.IsNegative() {
+			*part = money.Zero(part.Currency())
+		}
+	}
+	return income
+}
+
+// of returns a part, the amount of a component.
+func (p *Parts) of(c amortization.Component) *money.Amount {
+	switch c {
+	case amortization.PartInterest:
+		return &p.Interest
+	case amortization.PartFee:
+		return &p.Fees
+	case amortization.PartPenalty:
+		return &p.Penalties
+	}
+	return &p.Principal
 }

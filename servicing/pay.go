@@ -22,9 +22,48 @@ const (
 	Normal PaymentKind = "NORMAL"
 	// Payoff pays the loan off early: see PayoffQuote.
 	Payoff PaymentKind = "PAYOFF"
+	// PrepayTerm and PrepayInstalment pay what is due, and with the rest principal,
+	// so that the loan ends earlier, or its instalments become smaller: see
+	// QuotePrepayment.
+	PrepayTerm       PaymentKind = "PREPAY_TERM"
+	PrepayInstalment PaymentKind = "PREPAY_INSTALMENT"
+	// Recovery is paid on a loan that was written off.
+	Recovery PaymentKind = "RECOVERY"
 )
 
-// Payment is money that came in.
+// The kinds of credits: they are allocated as Normal payments are, and booked
+// as what they are.
+const (
+	DownPayment       PaymentKind = "DOWN_PAYMENT"
+	MerchantRefund    PaymentKind = "MERCHANT_REFUND"
+	PayoutRefund      PaymentKind = "PAYOUT_REFUND"
+	GoodwillCredit    PaymentKind = "GOODWILL_CREDIT"
+	InterestRefund    PaymentKind = "INTEREST_REFUND"
+	FeeAdjustment     PaymentKind = "FEE_ADJUSTMENT"
+	PenaltyAdjustment PaymentKind = "PENALTY_ADJUSTMENT"
+)
+
+// paymentKinds says what each kind is in the journal, before and after a
+// charge-off, and when it is done within a day.
+var paymentKinds = map[PaymentKind]struct {
+	in, off Transaction
+	rank    int
+}{
+	Normal:            {TxRepayment, TxChargeOffRepayment, rankPayment},
+	DownPayment:       {TxDownPayment, TxChargeOffRepayment, rankPayment},
+	MerchantRefund:    {TxMerchantRefund, TxChargeOffRefund, rankPayment},
+	PayoutRefund:      {TxPayoutRefund, TxChargeOffRefund, rankPayment},
+	GoodwillCredit:    {TxGoodwillCredit, TxChargeOffGoodwill, rankPayment},
+	InterestRefund:    {TxInterestRefund, TxChargeOffGoodwill, rankPayment},
+	FeeAdjustment:     {TxFeeAdjustment, TxChargeOffGoodwill, rankPayment},
+	PenaltyAdjustment: {TxPenaltyAdjustment, TxChargeOffGoodwill, rankPayment},
+	PrepayTerm:        {TxRepayment, TxChargeOffRepayment, rankPrepayment},
+	PrepayInstalment:  {TxRepayment, TxChargeOffRepayment, rankPrepayment},
+	Payoff:            {TxRepayment, TxChargeOffRepayment, rankPayoff},
+	Recovery:          {TxRecovery, TxRecovery, rankRecovery},
+}
+
+// Payment is money that came in, or a credit that stands for it.
 type Payment struct {
 	ID     uuid.UUID
 	Kind   PaymentKind
@@ -32,15 +71,20 @@ type Payment struct {
 	// ValueDate is the day from which the money counts, from the disbursement
 	// to the business date.
 	ValueDate civil.Date
+	// QuoteID is the quote that a Payoff answers, if any.
+	QuoteID uuid.UUID
 }
 
 // CheckPayment reports whether the loan could take the payment on the business
 // date: ErrNotActive, or an InvalidError that names the value at fault.
 func (l *Loan) CheckPayment(p Payment, business civil.Date) error {
+	kind, known := paymentKinds[p.Kind]
 	switch {
-	case l.Status != Active:
+	case kind.rank == rankRecovery && l.Status != WrittenDown:
+		return fmt.Errorf("%w: only a loan that was written off takes recoveries, it is %s", ErrNotActive, l.Status)
+	case kind.rank != rankRecovery && l.Status != Active:
 		return fmt.Errorf("%w: it is %s", ErrNotActive, l.Status)
-	case p.Kind != Normal && p.Kind != Payoff:
+	case !known:
 		return invalid("kind", "must be NORMAL or PAYOFF")
 	case p.Amount.Currency() != l.Currency():
 		return invalid("amount.currency", "must be %s, the currency of the loan", l.Currency())
@@ -50,8 +94,10 @@ func (l *Loan) CheckPayment(p Payment, business civil.Date) error {
 		return invalid("amount.amount", "must be at most %s", money.New(PaymentMax, l.Currency()).Text())
 	case p.ValueDate.After(business):
 		return invalid("value_date", "must not be after the business date %s", business)
-	case p.ValueDate.Before(l.DisbursedOn):
+	case !p.ValueDate.IsValid() || p.ValueDate.Before(l.DisbursedOn):
 		return invalid("value_date", "must not be before the disbursement on %s", l.DisbursedOn)
+	case kind.rank == rankRecovery && p.ValueDate.Before(l.WrittenOffOn):
+		return invalid("value_date", "must not be before the write-off on %s", l.WrittenOffOn)
 	case p.Kind == Payoff && p.ValueDate.Before(l.LastPaidOn):
 		return invalid("value_date", "a payoff must not be before the last payment of %s", l.LastPaidOn)
 	}
@@ -59,100 +105,172 @@ func (l *Loan) CheckPayment(p Payment, business civil.Date) error {
 }
 
 // Pay posts a payment on the business date. The errors are those of
-// CheckPayment, and ErrPayoffShort for a payoff below the quote.
-func (l *Loan) Pay(p Payment, business civil.Date) (Change, error) {
-	if err := l.CheckPayment(p, business); err != nil {
-		return Change{}, err
-	}
-	c := begin(l, business)
-	pay := c.payNormal
-	if p.Kind == Payoff {
-		pay = c.payOff
-	}
-	if err := pay(p); err != nil {
-		return Change{}, err
-	}
-	if err := c.settle(p.ValueDate); err != nil {
-		return Change{}, err
-	}
-	return c.finish()
+// CheckPayment, ErrPayoffShort for a payoff below the quote, and those of Do.
+func (l *Loan) Pay(p Payment, business civil.Date, history ...Fact) (Change, error) {
+	return l.Do(p, business, history...)
 }
 
-func (c *Change) payNormal(p Payment) error {
-	items := make([]amortization.DueItem, 0, len(c.Loan.Instalments))
-	for i := range c.Loan.Instalments {
-		row := &c.Loan.Instalments[i]
-		if open := row.Open(); !open.IsZero() {
-			items = append(items, amortization.DueItem{
-				Number: row.Number, Due: row.Due, Penalty: open.Penalties, Fee: open.Fees, Interest: open.Interest,
-				Principal: open.Principal,
-			})
-		}
+func (p Payment) input(l *Loan, business civil.Date) (input, error) {
+	if err := l.CheckPayment(p, business); err != nil {
+		return nil, err
 	}
-	allocation, err := amortization.Allocate(p.Amount, p.ValueDate, items, c.Loan.Allocation)
+	return Paid{
+		On: p.ValueDate, Booked: business, PaymentID: p.ID, Payment: p.Kind, QuoteID: p.QuoteID, Amount: p.Amount,
+		Split: NoParts(l.Currency()), Overpaid: money.Zero(l.Currency()),
+	}, nil
+}
+
+func (f Paid) booked() civil.Date { return f.Booked }
+
+func (f Paid) position() Position {
+	return Position{On: f.On, Rank: paymentKinds[f.Payment].rank, ID: f.PaymentID}
+}
+
+func (f Paid) apply(e *engine) (Fact, error) {
+	l := &e.loan
+	kind, known := paymentKinds[f.Payment]
+	if !known || l.DisbursedOn.IsZero() {
+		return nil, fmt.Errorf("%w: payment %s of a loan that is %s", ErrNotActive, f.PaymentID, l.Status)
+	}
+	f.Transaction, f.Portions = kind.in, nil
+	f.Split, f.Overpaid = e.none(), e.minor(0)
+	if !l.InBooks() {
+		f.Transaction = kind.off
+	}
+	l.LastPaidOn = later(l.LastPaidOn, f.On)
+	switch {
+	case l.Status == WrittenDown:
+		f.Transaction = TxRecovery
+		e.recover(&f)
+		return f, nil
+	case l.Status != Active: // it was repaid by then
+		e.receive(&f, nil, f.Amount)
+		return f, nil
+	}
+	var err error
+	switch {
+	case f.Payment == Payoff:
+		err = e.payOff(&f)
+	case f.Payment == PrepayTerm:
+		err = e.prepay(&f, amortization.ReduceTerm)
+	case f.Payment == PrepayInstalment:
+		err = e.prepay(&f, amortization.ReduceInstalment)
+	case f.Payment == Normal && l.Product.Excess != "":
+		err = e.prepay(&f, l.Product.Excess)
+	default:
+		err = e.payOpen(&f, f.Amount, func(*Instalment) bool { return true })
+	}
 	if err != nil {
-		return fmt.Errorf("allocating payment %s: %w", p.ID, err)
+		return nil, err
+	}
+	e.settle(f.On, f.Booked)
+	return f, nil
+}
+
+// payOpen lets an amount cover what is open of some instalments in the order of
+// the loan; what is left is overpaid.
+func (e *engine) payOpen(f *Paid, amount money.Amount, which func(*Instalment) bool) error {
+	allocation, err := amortization.Allocate(amount, f.On, e.loan.dueItems(which), e.loan.Allocation)
+	if err != nil {
+		return fmt.Errorf("allocating payment %s: %w", f.PaymentID, err)
 	}
 	portions := make([]Portion, len(allocation.Paid))
-	for i, paid := range allocation.Paid {
+	for i := range allocation.Paid {
+		paid := &allocation.Paid[i]
 		portions[i] = Portion{Number: paid.Number, Parts: Parts{
 			Principal: paid.Principal, Interest: paid.Interest, Fees: paid.Fee, Penalties: paid.Penalty,
 		}}
 	}
-	return c.receive(p, portions, allocation.Remainder)
+	e.receive(f, portions, allocation.Remainder)
+	return nil
 }
 
-// receive books a payment with its portions; income that is paid before it was
-// receivable becomes so now.
-func (c *Change) receive(p Payment, portions []Portion, over money.Amount) error {
-	split := NoParts(c.Loan.Currency())
-	var early []Portion
-	for _, portion := range portions {
-		split = split.Plus(portion.Parts)
-		row := &c.Loan.Instalments[portion.Number-1]
-		missing := row.Paid.Plus(portion.Parts).Minus(row.Accrued).positiveIncome()
-		if !missing.IsZero() {
-			early = append(early, Portion{Number: portion.Number, Parts: missing})
+// dueItems returns what can be paid of some instalments: all that is open but
+// principal that is not lent yet, which is repaid last.
+func (l *Loan) dueItems(which func(*Instalment) bool) []amortization.DueItem {
+	items := make([]amortization.DueItem, 0, len(l.Instalments))
+	for i := range l.Instalments {
+		row := &l.Instalments[i]
+		if !row.isOpen() || !which(row) {
+			continue
+		}
+		open := row.Open()
+		items = append(items, amortization.DueItem{
+			Number: row.Number, Due: row.Due, Penalty: open.Penalties, Fee: open.Fees, Interest: open.Interest,
+			Principal: open.Principal,
+		})
+	}
+	if l.Undisbursed.IsZero() {
+		return items
+	}
+	left := l.Undisbursed.Minor()
+	for i := l.Planned - 1; i >= 0 && left > 0; i-- {
+		row := &l.Instalments[i]
+		part := min(left, row.Open().Principal.Minor())
+		left -= part
+		for at := range items {
+			if items[at].Number == row.Number {
+				items[at].Principal = shift(items[at].Principal, -part)
+			}
 		}
 	}
-	if len(early) > 0 {
-		if err := c.add(Accrued{On: p.ValueDate, Portions: early}); err != nil {
-			return err
-		}
-	}
-	return c.add(Paid{
-		On: p.ValueDate, PaymentID: p.ID, Amount: p.Amount, Split: split, Overpaid: over, Portions: portions,
-	})
+	return items
 }
 
-// positiveIncome returns the income parts that are above zero.
-func (p Parts) positiveIncome() Parts {
-	income := p.income()
-	for _, part := range []*money.Amount{&income.Interest, &income.Fees, &income.Penalties} {
-		if part.IsNegative() {
-			*part = money.Zero(part.Currency())
+// receive adds portions and what is overpaid to a payment; income that is paid
+// before it was receivable becomes so now.
+func (e *engine) receive(f *Paid, portions []Portion, over money.Amount) {
+	l, early := &e.loan, e.none()
+	for i := range portions {
+		portion := &portions[i]
+		row := &l.Instalments[portion.Number-1]
+		row.Paid = row.Paid.Plus(portion.Parts)
+		f.Split = f.Split.Plus(portion.Parts)
+		if missing := row.received(); l.InBooks() && !missing.IsZero() {
+			row.Accrued = row.Accrued.Plus(missing)
+			early = early.Plus(missing)
 		}
 	}
-	return income
+	e.book(f.On, TxAccrual, early, 0)
+	if f.Portions == nil {
+		f.Portions = portions
+	} else {
+		f.Portions = append(f.Portions, portions...)
+	}
+	f.Overpaid = shift(f.Overpaid, over.Minor())
+	l.Overpaid = shift(l.Overpaid, over.Minor())
+}
+
+// recover books a payment on a loan that was written off: up to what was given
+// up, component by component; more is overpaid.
+func (e *engine) recover(f *Paid) {
+	l, left := &e.loan, f.Amount.Minor()
+	missing := l.WrittenOff.Minus(l.Recovered)
+	for _, c := range []amortization.Component{
+		amortization.PartPrincipal, amortization.PartInterest, amortization.PartFee, amortization.PartPenalty,
+	} {
+		part := min(left, missing.of(c).Minor())
+		*f.Split.of(c) = e.minor(part)
+		left -= part
+	}
+	l.Recovered = l.Recovered.Plus(f.Split)
+	f.Overpaid = e.minor(left)
+	l.Overpaid = shift(l.Overpaid, left)
 }
 
 // Close completes a repaid loan on the business date. Closing again has no
 // effect; while anything is owed it is an OutstandingError, and ErrNotActive
-// for a loan that was cancelled.
+// for a loan that was cancelled or written off.
 func (l *Loan) Close(business civil.Date) (Change, error) {
-	c := begin(l, business)
-	switch {
+	switch open := l.Outstanding(); {
 	case l.Status == Closed:
-		return c.finish()
-	case l.Status == Cancelled:
+		return l.change(&engine{loan: l.clone()}, business)
+	case l.Status == Cancelled || l.Status == WrittenDown:
 		return Change{}, fmt.Errorf("%w: it is %s", ErrNotActive, l.Status)
-	case !l.Outstanding().IsZero():
-		return Change{}, &OutstandingError{Amount: l.Outstanding().Total()}
+	case !open.IsZero() || l.Status != Active:
+		return Change{}, &OutstandingError{Amount: open.Total()}
 	}
-	if err := c.add(Completed{On: business}); err != nil {
-		return Change{}, err
-	}
-	return c.finish()
+	return Change{}, fmt.Errorf("%w: %s of loan %s is not lent yet", ErrWrongState, l.Undisbursed, l.ID)
 }
 
 // OutstandingError says what is still owed by a loan that should be closed.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"cloud.google.com/go/civil"
+	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
@@ -14,8 +15,9 @@ import (
 type PayoffQuote struct {
 	// On is the day for which the quote is good.
 	On civil.Date `json:"on"`
-	// Principal is all that is open, Interest what is earned and unpaid, Fees
-	// what is open of the instalments due by On, and Penalties all that are open.
+	// Principal is all that is lent and open, Interest what is earned and unpaid,
+	// Fees what is open of the instalments due by On and of charges beside the
+	// plan, and Penalties all that are open.
 	Principal money.Amount `json:"principal"`
 	Interest  money.Amount `json:"interest"`
 	Fees      money.Amount `json:"fees"`
@@ -33,36 +35,44 @@ type PayoffQuote struct {
 // future but not before the disbursement or the last payment. The errors are
 // ErrNotActive and InvalidError.
 func (l *Loan) PayoffQuote(on civil.Date) (PayoffQuote, error) {
-	plan, err := l.planPayoff(on)
+	if l.Status != Active {
+		return PayoffQuote{}, fmt.Errorf("%w: it is %s", ErrNotActive, l.Status)
+	}
+	if !on.IsValid() || on.Before(l.DisbursedOn) || on.Before(l.LastPaidOn) {
+		return PayoffQuote{}, invalid("date", "must not be before the disbursement on %s or the last payment", l.DisbursedOn)
+	}
+	e := engine{loan: l.clone()}
+	if err := e.advance(on); err != nil { // late fees to come are part of it
+		return PayoffQuote{}, err
+	}
+	plan, err := e.planPayoff(on)
 	return plan.quote, err
 }
 
-// payoffPlan is a quote with what it does to the instalments.
+// payoffPlan is a quote with the instalments as they are cut by it, and where
+// interest goes that was paid in advance.
 type payoffPlan struct {
-	quote   PayoffQuote
-	curtail Curtailed
+	quote                  PayoffQuote
+	rows                   []Instalment
+	taken, given, overpaid int64
 }
 
-func (l *Loan) planPayoff(on civil.Date) (payoffPlan, error) {
-	if l.Status != Active {
-		return payoffPlan{}, fmt.Errorf("%w: it is %s", ErrNotActive, l.Status)
-	}
-	if !on.IsValid() || on.Before(l.DisbursedOn) || on.Before(l.LastPaidOn) {
-		return payoffPlan{}, invalid("date", "must not be before the disbursement on %s or the last payment", l.DisbursedOn)
-	}
-	earned, perDiem, err := l.earned(on)
+func (e *engine) planPayoff(on civil.Date) (payoffPlan, error) {
+	earned, perDiem, err := e.earned(on)
 	if err != nil {
 		return payoffPlan{}, err
 	}
-	plan := payoffPlan{curtail: Curtailed{On: on, Overpaid: money.Zero(l.Currency())}}
-	left := l.clone()
-	unearned := left.cutUnearned(&plan.curtail, l.paid().Interest, earned)
-	left.cutFuture(&plan.curtail, on)
+	left := e.loan.clone()
+	plan := payoffPlan{taken: left.cutUnearned(earned.Minor())}
+	left.cutFuture(on)
+	left.cutUndisbursed()
 	open := left.Outstanding() // before the credit
-	credit := shift(unearned, -left.giveBack(&plan.curtail, unearned).Minor())
+	plan.given = left.giveBack(plan.taken)
+	plan.overpaid = plan.taken - plan.given
+	plan.rows = left.Instalments
 	plan.quote = PayoffQuote{
 		On: on, Principal: open.Principal, Interest: open.Interest, Fees: open.Fees, Penalties: open.Penalties,
-		Credit: credit, Total: shift(open.Total(), -credit.Minor()), PerDiem: perDiem,
+		Credit: e.minor(plan.given), Total: shift(open.Total(), -plan.given), PerDiem: perDiem,
 	}
 	return plan, nil
 }
@@ -70,21 +80,21 @@ func (l *Loan) planPayoff(on civil.Date) (payoffPlan, error) {
 // earned returns the interest earned from the disbursement to the start of the
 // day, and what that day adds. Before the disbursement date of the terms
 // nothing is earned.
-func (l *Loan) earned(on civil.Date) (sum, perDiem money.Amount, err error) {
-	schedule, err := l.Schedule()
+func (e *engine) earned(on civil.Date) (sum, perDiem money.Amount, err error) {
+	schedule, err := e.schedule()
 	if err != nil {
 		return sum, perDiem, err
 	}
 	quote, err := amortization.Payoff(schedule, nil, on)
 	if errors.Is(err, amortization.ErrDay) {
-		return money.Zero(l.Currency()), money.Zero(l.Currency()), nil
+		return e.minor(0), e.minor(0), nil
 	}
 	if err != nil {
-		return sum, perDiem, fmt.Errorf("payoff of loan %s: %w", l.ID, err)
+		return sum, perDiem, fmt.Errorf("payoff of loan %s: %w", e.loan.ID, err)
 	}
 	sum, err = amortization.Accrued(schedule, on)
 	if err != nil {
-		return sum, perDiem, fmt.Errorf("interest earned by loan %s: %w", l.ID, err)
+		return sum, perDiem, fmt.Errorf("interest earned by loan %s: %w", e.loan.ID, err)
 	}
 	return sum, quote.PerDiem, nil
 }
@@ -92,104 +102,206 @@ func (l *Loan) earned(on civil.Date) (sum, perDiem money.Amount, err error) {
 // cutUnearned removes interest that will not be earned, the latest instalment
 // first: what is open of it is no longer charged, and what was paid of it is
 // taken back. It returns the amount taken.
-func (l *Loan) cutUnearned(f *Curtailed, paid, earned money.Amount) money.Amount {
-	open := l.Outstanding().Interest.Minor()
-	cut := min(open, max(0, paid.Minor()+open-earned.Minor()))
-	take := max(0, paid.Minor()-earned.Minor())
-	taken := money.New(take, l.Currency())
+func (l *Loan) cutUnearned(earned int64) int64 {
+	settled, open := l.settledInterest(), int64(0)
+	for i := range l.Instalments {
+		open += l.Instalments[i].Open().Interest.Minor()
+	}
+	cut := min(open, max(0, settled+open-earned))
+	take := max(0, settled-earned)
+	taken := int64(0)
 	for i := len(l.Instalments) - 1; i >= 0 && cut+take > 0; i-- {
 		row := &l.Instalments[i]
 		cutHere := min(cut, row.Open().Interest.Minor())
 		takeHere := min(take, row.Paid.Interest.Minor())
-		cut, take = cut-cutHere, take-takeHere
-		if cutHere+takeHere > 0 {
-			f.cut(row, l.interestOf(cutHere+takeHere))
-		}
-		if takeHere > 0 {
-			portion := Portion{Number: row.Number, Parts: l.interestOf(takeHere)}
-			f.Taken = append(f.Taken, portion)
-			row.Paid = row.Paid.Minus(portion.Parts)
-		}
+		cut, take, taken = cut-cutHere, take-takeHere, taken+takeHere
+		row.Charged.Interest = shift(row.Charged.Interest, -cutHere-takeHere)
+		row.Paid.Interest = shift(row.Paid.Interest, -takeHere)
 	}
 	return taken
 }
 
-func (l *Loan) interestOf(minor int64) Parts {
-	parts := NoParts(l.Currency())
-	parts.Interest = money.New(minor, l.Currency())
-	return parts
-}
-
-// cut records that parts of the row are no longer charged.
-func (f *Curtailed) cut(row *Instalment, parts Parts) {
-	f.Cuts = append(f.Cuts, Portion{Number: row.Number, Parts: parts})
-	row.Charged = row.Charged.Minus(parts)
-}
-
-// cutFuture removes the open fees of instalments that are due after the day.
-func (l *Loan) cutFuture(f *Curtailed, on civil.Date) {
-	for i := range l.Instalments {
+// cutFuture removes the open fees of planned instalments that are due after the day.
+func (l *Loan) cutFuture(on civil.Date) {
+	for i := range l.Planned {
 		row := &l.Instalments[i]
 		if open := row.Open().Fees; row.Due.After(on) && open.IsPositive() {
-			parts := NoParts(l.Currency())
-			parts.Fees = open
-			f.cut(row, parts)
+			row.Charged.Fees = shift(row.Charged.Fees, -open.Minor())
 		}
 	}
+}
+
+// cutUndisbursed removes principal that is not lent yet.
+func (l *Loan) cutUndisbursed() {
+	left := l.Undisbursed.Minor()
+	for i := l.Planned - 1; i >= 0 && left > 0; i-- {
+		row := &l.Instalments[i]
+		part := min(left, row.Open().Principal.Minor())
+		row.Charged.Principal = shift(row.Charged.Principal, -part)
+		left -= part
+	}
+	l.Undisbursed = money.New(left, l.Currency())
 }
 
 // giveBack lets the amount repay principal, the oldest instalment first, and
-// returns what exceeds the principal: it will be overpaid.
-func (l *Loan) giveBack(f *Curtailed, amount money.Amount) money.Amount {
-	left := amount.Minor()
-	for i := range l.Instalments {
+// returns how much it repaid.
+func (l *Loan) giveBack(amount int64) int64 {
+	left := amount
+	for i := 0; i < len(l.Instalments) && left > 0; i++ {
 		row := &l.Instalments[i]
 		part := min(left, row.Open().Principal.Minor())
-		if part == 0 {
-			continue
-		}
-		parts := NoParts(l.Currency())
-		parts.Principal = money.New(part, l.Currency())
-		f.Given = append(f.Given, Portion{Number: row.Number, Parts: parts})
-		row.Paid = row.Paid.Plus(parts)
+		row.Paid.Principal = shift(row.Paid.Principal, part)
 		left -= part
 	}
-	f.Overpaid = money.New(left, l.Currency())
-	return f.Overpaid
+	return amount - left
 }
 
-// payOff shortens the plan to what is owed on the value date and pays it; what
-// exceeds the quote is overpaid.
-func (c *Change) payOff(p Payment) error {
-	plan, err := c.Loan.planPayoff(p.ValueDate)
+// payOff cuts the plan and pays all that is left. A payoff that is short is
+// refused when it is new; one that has become short by what came in later
+// counts as a normal payment. One that answers a quote in time is enough.
+func (e *engine) payOff(f *Paid) error {
+	l := &e.loan
+	plan, err := e.planPayoff(f.On)
 	if err != nil {
 		return err
 	}
-	if p.Amount.Minor() < plan.quote.Total.Minor() {
+	short := plan.quote.Total.Minor() - f.Amount.Minor()
+	if short > 0 {
+		if err := l.honours(f, &plan); err != nil {
+			if e.fresh {
+				return err
+			}
+			return e.payOpen(f, f.Amount, func(*Instalment) bool { return true })
+		}
+	}
+	l.Instalments, l.Undisbursed = plan.rows, e.minor(0)
+	l.Overpaid = shift(l.Overpaid, plan.overpaid)
+	e.reallocate(f.On, plan.given, plan.overpaid)
+	e.accrue(f.On, (*Instalment).unaccrued) // also takes back what was receivable and has been cut
+	if short > 0 {
+		e.forgive(f.On, short)
+	}
+	var portions []Portion
+	for i := range l.Instalments {
+		if row := &l.Instalments[i]; row.isOpen() {
+			portions = append(portions, Portion{Number: row.Number, Parts: row.Open()})
+		}
+	}
+	e.receive(f, portions, e.minor(max(0, -short)))
+	return nil
+}
+
+// reallocate books interest that was paid in advance and is not earned.
+func (e *engine) reallocate(on civil.Date, principal, overpaid int64) {
+	parts := e.none()
+	if !e.loan.InBooks() {
+		e.book(on, TxChargeOffRealloc, parts, overpaid)
+		return
+	}
+	parts.Principal, parts.Interest = e.minor(principal), e.minor(-principal-overpaid)
+	e.book(on, TxReallocation, parts, overpaid)
+}
+
+// Quote is a payoff that the lender promises: paid by Until it closes the loan,
+// even if more has become due meanwhile. It is void if the plan was changed, or
+// if more principal is owed than it was about (a payment bounced, more was lent).
+type Quote struct {
+	ID uuid.UUID `json:"id"`
+	// On is the day on which it is given, and Until the last value date on which it
+	// is good: Payoff is for that day.
+	On     civil.Date  `json:"on"`
+	Until  civil.Date  `json:"until"`
+	Payoff PayoffQuote `json:"payoff"`
+	// ScheduleHash names the plan that it is about.
+	ScheduleHash string `json:"schedule_hash"`
+}
+
+// QuotesMax bounds the quotes of a loan that are not expired, and quoteDaysMax
+// for how long a quote is good.
+const (
+	QuotesMax    = 20
+	quoteDaysMax = 366
+)
+
+// QuotePayoff promises the payoff from a day until another and records that:
+// the quote is the last of the loan's Quotes. The errors are ErrNotActive and
+// InvalidError.
+func (l *Loan) QuotePayoff(id uuid.UUID, on, until, business civil.Date, history ...Fact) (Change, error) {
+	return l.Do(quoteOrder{id, on, until}, business, history...)
+}
+
+type quoteOrder struct {
+	id        uuid.UUID
+	on, until civil.Date
+}
+
+func (q quoteOrder) input(l *Loan, business civil.Date) (input, error) {
+	if err := identified(q.id); err != nil {
+		return nil, err
+	}
+	if err := l.checkActive(q.on, business); err != nil {
+		return nil, err
+	}
+	if !q.until.IsValid() || q.until.Before(q.on) || q.until.DaysSince(q.on) > quoteDaysMax {
+		return nil, invalid("until", "must be at most %d days after %s", quoteDaysMax, q.on)
+	}
+	payoff, err := l.PayoffQuote(q.until)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := l.Schedule()
+	if err != nil {
+		return nil, err
+	}
+	quote := Quote{ID: q.id, On: q.on, Until: q.until, Payoff: payoff, ScheduleHash: plan.Hash()}
+	return Quoted{Quote: quote, Booked: business}, nil
+}
+
+func (f Quoted) booked() civil.Date { return f.Booked }
+
+func (f Quoted) position() Position { return Position{On: f.On, Rank: rankQuote, ID: f.ID} }
+
+func (f Quoted) apply(e *engine) (Fact, error) {
+	l := &e.loan
+	var live []Quote
+	for _, q := range l.Quotes {
+		if !q.Until.Before(f.On) {
+			live = append(live, q)
+		}
+	}
+	if e.fresh && len(live) >= QuotesMax {
+		return nil, invalid("id", "would be more than %d quotes", QuotesMax)
+	}
+	l.Quotes = append(live, f.Quote)
+	return f, nil
+}
+
+// honours returns nil if a quote lets the payment pay the loan off, and
+// otherwise why not.
+func (l *Loan) honours(f *Paid, plan *payoffPlan) error {
+	if f.QuoteID == uuid.Nil {
 		return &PayoffShortError{Quote: plan.quote}
 	}
-	if len(plan.curtail.Cuts) > 0 {
-		if err := c.add(plan.curtail); err != nil {
+	for _, q := range l.Quotes {
+		if q.ID != f.QuoteID {
+			continue
+		}
+		current, err := l.Schedule()
+		switch {
+		case err != nil:
 			return err
+		case f.On.Before(q.On) || f.On.After(q.Until):
+			return fmt.Errorf("%w: it was good from %s to %s", ErrQuoteVoid, q.On, q.Until)
+		case current.Hash() != q.ScheduleHash:
+			return fmt.Errorf("%w: the plan was changed", ErrQuoteVoid)
+		case plan.quote.Principal.Minor()-plan.quote.Credit.Minor() > q.Payoff.Principal.Minor()-q.Payoff.Credit.Minor():
+			return fmt.Errorf("%w: more principal is owed than it was about", ErrQuoteVoid)
+		case f.Amount.Minor() < q.Payoff.Total.Minor():
+			return &PayoffShortError{Quote: q.Payoff}
 		}
+		return nil
 	}
-	var accruals, portions []Portion
-	for i := range c.Loan.Instalments {
-		row := &c.Loan.Instalments[i]
-		// Also takes back what was receivable and has been cut.
-		if delta := row.unaccrued(); !delta.IsZero() {
-			accruals = append(accruals, Portion{Number: row.Number, Parts: delta})
-		}
-		if open := row.Open(); !open.IsZero() {
-			portions = append(portions, Portion{Number: row.Number, Parts: open})
-		}
-	}
-	if len(accruals) > 0 {
-		if err := c.add(Accrued{On: p.ValueDate, Portions: accruals}); err != nil {
-			return err
-		}
-	}
-	return c.receive(p, portions, shift(p.Amount, -plan.quote.Total.Minor()))
+	return fmt.Errorf("%w: there is none with the id", ErrQuoteVoid)
 }
 
 // PayoffShortError says what would have been enough.

@@ -3,195 +3,283 @@ package servicing
 import (
 	"fmt"
 
-	"cloud.google.com/go/civil"
-	"github.com/google/uuid"
-
-	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/ledger"
 )
 
-// movement books one amount of a fact: from the credited role to the debited one.
-type movement struct {
-	of            figure
-	debit, credit ledger.Role
-}
+// Transaction is what a movement is called in the journal.
+type Transaction string
 
-// transaction is what a kind of fact is called in the journal and what it moves.
-type transaction struct {
-	kind      string
-	movements []movement
-}
-
-// postingTable says what each kind of fact means for the books. Kinds that are
-// not listed move no money. A disbursement that failed is booked as the exact
-// mirror of the entry that initiated it. A negative amount exchanges the sides.
-//
-// Charges deducted at disbursement: the principal is lent in full; the lender's
-// own charges are income at once, and those of third parties stay in clearing,
-// with the money for the borrower, until they are passed on.
-var postingTable = map[FactKind]transaction{
-	KindDisbursementInitiated: {"DISBURSEMENT", []movement{
-		{net, ledger.LoanPortfolio, ledger.DisbursementClearing},
-		{lenderFees, ledger.LoanPortfolio, ledger.IncomeFromFees},
-		{thirdPartyFees, ledger.LoanPortfolio, ledger.DisbursementClearing},
-	}},
-	KindDisbursementCompleted: {"PAYOUT", []movement{
-		{net, ledger.DisbursementClearing, ledger.FundSource},
-	}},
-	KindAccrued: {"ACCRUAL", []movement{
-		{interest, ledger.InterestReceivable, ledger.InterestOnLoans},
-		{fees, ledger.FeesReceivable, ledger.IncomeFromFees},
-		{penalties, ledger.PenaltiesReceivable, ledger.IncomeFromPenalties},
-	}},
-	KindPaid: {"REPAYMENT", []movement{
-		{principal, ledger.FundSource, ledger.LoanPortfolio},
-		{interest, ledger.FundSource, ledger.InterestReceivable},
-		{fees, ledger.FundSource, ledger.FeesReceivable},
-		{penalties, ledger.FundSource, ledger.PenaltiesReceivable},
-		{overpaid, ledger.FundSource, ledger.Overpayment},
-	}},
-	// Interest that was paid in advance and is not earned repays principal.
-	KindCurtailed: {"REALLOCATION", []movement{
-		{principal, ledger.InterestReceivable, ledger.LoanPortfolio},
-		{overpaid, ledger.InterestReceivable, ledger.Overpayment},
-	}},
-}
-
-// LoanRoles are the roles for which each loan has an account of its own: what
-// the borrower owes and is owed. All other roles are the lender's as a whole.
-var LoanRoles = []ledger.Role{
-	ledger.LoanPortfolio, ledger.InterestReceivable, ledger.FeesReceivable, ledger.PenaltiesReceivable,
-	ledger.Overpayment,
-}
-
-// controlRoles are the lender's own accounts that the posting table names.
-var controlRoles = []ledger.Role{
-	ledger.FundSource, ledger.DisbursementClearing, ledger.InterestOnLoans, ledger.IncomeFromFees,
-	ledger.IncomeFromPenalties,
-}
-
-// Accounts returns every account that entries about the loan may name.
-func (l *Loan) Accounts() []ledger.Account {
-	var accounts []ledger.Account
-	for _, role := range controlRoles {
-		accounts = append(accounts, ledger.ControlAccount(role, l.Currency()))
-	}
-	for _, role := range LoanRoles {
-		accounts = append(accounts, ledger.LoanAccount(role, l.ID, l.Currency()))
-	}
-	return accounts
-}
-
-// figure names an amount of a fact.
-type figure int
-
+// The transactions.
 const (
-	principal figure = iota
-	interest
-	fees
-	penalties
-	overpaid
-	net
-	lenderFees
-	thirdPartyFees
+	TxDisbursement       Transaction = "DISBURSEMENT"
+	TxPayout             Transaction = "PAYOUT"
+	TxAccrual            Transaction = "ACCRUAL"
+	TxSuspension         Transaction = "SUSPENSION"
+	TxRepayment          Transaction = "REPAYMENT"
+	TxDownPayment        Transaction = "DOWN_PAYMENT"
+	TxMerchantRefund     Transaction = "MERCHANT_REFUND"
+	TxPayoutRefund       Transaction = "PAYOUT_REFUND"
+	TxGoodwillCredit     Transaction = "GOODWILL_CREDIT"
+	TxInterestRefund     Transaction = "INTEREST_REFUND"
+	TxFeeAdjustment      Transaction = "CHARGE_ADJUSTMENT_FEE"
+	TxPenaltyAdjustment  Transaction = "CHARGE_ADJUSTMENT_PENALTY"
+	TxReallocation       Transaction = "REALLOCATION"
+	TxCapitalisation     Transaction = "CAPITALISATION"
+	TxWaiver             Transaction = "WAIVER"
+	TxWriteOff           Transaction = "WRITE_OFF"
+	TxRecovery           Transaction = "RECOVERY"
+	TxChargeOff          Transaction = "CHARGE_OFF"
+	TxChargeOffFraud     Transaction = "CHARGE_OFF_FRAUD"
+	TxChargeOffRepayment Transaction = "CHARGE_OFF_REPAYMENT"
+	TxChargeOffRefund    Transaction = "CHARGE_OFF_REFUND"
+	TxChargeOffGoodwill  Transaction = "CHARGE_OFF_GOODWILL_CREDIT"
+	TxChargeOffRealloc   Transaction = "CHARGE_OFF_REALLOCATION"
+	TxChargeOffBack      Transaction = "CHARGE_OFF_CHARGEBACK"
+	TxCreditRefund       Transaction = "CREDIT_BALANCE_REFUND"
+	TxChargeback         Transaction = "CHARGEBACK"
+	TxActiveRefund       Transaction = "REFUND_OF_ACTIVE_LOAN"
+	TxProvision          Transaction = "PROVISION"
+	TxAdjustment         Transaction = "ADJUSTMENT"
+)
+
+// The roles of the books by short names, for the table below.
+const (
+	cash      = ledger.FundSource
+	clearing  = ledger.DisbursementClearing
+	portfolio = ledger.LoanPortfolio
+	interestR = ledger.InterestReceivable
+	feesR     = ledger.FeesReceivable
+	penaltyR  = ledger.PenaltiesReceivable
+	overpay   = ledger.Overpayment
+	interestI = ledger.InterestOnLoans
+	feesI     = ledger.IncomeFromFees
+	penaltyI  = ledger.IncomeFromPenalties
+	recovered = ledger.IncomeFromRecovery
+	losses    = ledger.LossesWrittenOff
+	goodwill  = ledger.GoodwillCredit
+	expense   = ledger.ChargeOffExpense
+	fraud     = ledger.ChargeOffFraudExpense
+)
+
+// postingTable says what each transaction means for the books, figure by
+// figure: what it is of, the role that is debited, the role that is credited. A
+// negative figure exchanges the sides. A product may name other roles of the
+// lender (Product.Posting), never other accounts of the loan.
+//
+// Principal is lent in full at disbursement: the lender's own charges are income
+// at once, and those of third parties stay in clearing, with the money for the
+// borrower, until they are passed on. A disbursement that failed is booked as
+// the exact mirror of the entry that initiated it, and so is a reversal.
+//
+// After a charge-off the loan is off the books: what is paid is recovered.
+var postingTable = map[Transaction][]movement{
+	TxDisbursement: {
+		{Net, portfolio, clearing}, {ThirdPartyFees, portfolio, clearing}, {LenderFees, portfolio, feesI},
+		{UpfrontInterest, portfolio, interestI},
+	},
+	TxPayout: {{Net, clearing, cash}},
+
+	TxAccrual: {{Interest, interestR, interestI}, {Fees, feesR, feesI}, {Penalties, penaltyR, penaltyI}},
+	// Interest that stops to count as income until it is paid.
+	TxSuspension: {{Interest, interestI, interestR}},
+
+	TxRepayment:      received(cash, portfolio, interestR, feesR, penaltyR, overpay),
+	TxDownPayment:    received(cash, portfolio, interestR, feesR, penaltyR, overpay),
+	TxMerchantRefund: received(cash, portfolio, interestR, feesR, penaltyR, overpay),
+	TxPayoutRefund:   received(cash, portfolio, interestR, feesR, penaltyR, overpay),
+	TxGoodwillCredit: {
+		{Principal, goodwill, portfolio}, {Interest, ledger.IncomeFromGoodwillInterest, interestR},
+		{Fees, ledger.IncomeFromGoodwillFees, feesR}, {Penalties, ledger.IncomeFromGoodwillPenalty, penaltyR},
+		{Overpaid, goodwill, overpay},
+	},
+	// Income that is given back: it repays what is owed.
+	TxInterestRefund:    received(interestI, portfolio, interestR, feesR, penaltyR, overpay),
+	TxFeeAdjustment:     received(feesI, portfolio, interestR, feesR, penaltyR, overpay),
+	TxPenaltyAdjustment: received(penaltyI, portfolio, interestR, feesR, penaltyR, overpay),
+	// Paid money that moves from interest (paid in advance, not earned) to the rest.
+	TxReallocation: {
+		{Principal, interestR, portfolio}, {Fees, interestR, feesR}, {Penalties, interestR, penaltyR},
+		{Overpaid, interestR, overpay},
+	},
+	// Arrears that become principal of a new plan.
+	TxCapitalisation: {
+		{Interest, portfolio, interestR}, {Fees, portfolio, feesR}, {Penalties, portfolio, penaltyR},
+	},
+
+	TxWaiver:   received(losses, portfolio, interestR, feesR, penaltyR, overpay),
+	TxWriteOff: received(losses, portfolio, interestR, feesR, penaltyR, overpay),
+	TxRecovery: received(cash, recovered, recovered, recovered, recovered, overpay),
+
+	TxChargeOff:          chargedOff(expense),
+	TxChargeOffFraud:     chargedOff(fraud),
+	TxChargeOffRepayment: received(cash, recovered, recovered, recovered, recovered, overpay),
+	TxChargeOffRefund:    received(cash, expense, expense, expense, expense, overpay),
+	TxChargeOffGoodwill: received(goodwill, expense, ledger.IncomeFromChargeOffInterest, ledger.IncomeFromChargeOffFees,
+		ledger.IncomeFromChargeOffPenalty, overpay),
+	TxChargeOffRealloc: {{Overpaid, recovered, overpay}},
+	TxChargeOffBack:    {{Principal, expense, cash}},
+
+	// What is no longer overpaid when it is refunded is owed again.
+	TxCreditRefund: {{Overpaid, overpay, cash}, {Principal, portfolio, cash}},
+	TxChargeback:   {{Principal, portfolio, cash}},
+	TxActiveRefund: {{Principal, portfolio, cash}},
+
+	TxProvision: {{Provision, ledger.ImpairmentExpense, ledger.LossAllowance}},
+}
+
+// received books money, or what stands for it, against what it pays.
+func received(from, principal, interest, fees, penalties, over ledger.Role) []movement {
+	return []movement{
+		{Principal, from, principal}, {Interest, from, interest}, {Fees, from, fees}, {Penalties, from, penalties},
+		{Overpaid, from, over},
+	}
+}
+
+func chargedOff(to ledger.Role) []movement {
+	return []movement{
+		{Principal, to, portfolio}, {Interest, ledger.IncomeFromChargeOffInterest, interestR},
+		{Fees, ledger.IncomeFromChargeOffFees, feesR}, {Penalties, ledger.IncomeFromChargeOffPenalty, penaltyR},
+	}
+}
+
+// movement books one figure.
+type movement struct {
+	Of            Figure
+	Debit, Credit ledger.Role
+}
+
+// Figure names an amount of a transaction.
+type Figure uint8
+
+// The figures.
+const (
+	Principal Figure = iota
+	Interest
+	Fees
+	Penalties
+	Overpaid
+	Provision
+	Net
+	LenderFees
+	ThirdPartyFees
+	UpfrontInterest
 	figureCount
 )
 
-// figures holds the amounts of a fact in minor units.
+var figureNames = [figureCount]string{
+	"principal", "interest", "fees", "penalties", "overpaid", "provision", "net", "lender_fees", "third_party_fees",
+	"upfront_interest",
+}
+
+// String returns the name.
+func (f Figure) String() string {
+	if f < figureCount {
+		return figureNames[f]
+	}
+	return "unknown"
+}
+
+// MarshalText writes the name.
+func (f Figure) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// UnmarshalText reads a name.
+func (f *Figure) UnmarshalText(text []byte) error {
+	for i, name := range figureNames {
+		if name == string(text) {
+			*f = Figure(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %.40q is no figure of a transaction", ErrInvalid, text)
+}
+
+// figures holds the amounts of a transaction in minor units.
 type figures [figureCount]int64
 
-func figuresOf(f Fact) figures {
+func figuresOf(p Parts) figures {
+	return figures{
+		Principal: p.Principal.Minor(), Interest: p.Interest.Minor(), Fees: p.Fees.Minor(), Penalties: p.Penalties.Minor(),
+	}
+}
+
+// movesOf returns what a fact means for the books; no transaction for nothing.
+func movesOf(f Fact) (Transaction, figures) {
 	var sums figures
 	switch f := f.(type) {
 	case DisbursementInitiated:
-		sums.disbursed(f.Disbursement)
+		return TxDisbursement, f.Disbursement.figures()
 	case DisbursementCompleted:
-		sums.disbursed(f.Disbursement)
-	case Accrued:
-		for i := range f.Portions {
-			sums.parts(f.Portions[i].Parts)
-		}
+		return TxPayout, f.Disbursement.figures()
 	case Paid:
-		sums.parts(f.Split)
-		sums[overpaid] = f.Overpaid.Minor()
-	case Curtailed:
-		for i := range f.Given {
-			sums.parts(f.Given[i].Parts)
+		sums = figuresOf(f.Split)
+		sums[Overpaid] = f.Overpaid.Minor()
+		return f.Transaction, sums
+	case Booked:
+		sums = figuresOf(f.Parts)
+		sums[Overpaid], sums[Provision] = f.Overpaid.Minor(), f.Provision.Minor()
+		return f.Transaction, sums
+	case Waived:
+		return f.Transaction, figuresOf(f.Parts)
+	case Refunded:
+		sums[Overpaid], sums[Principal] = f.Amount.Minor()-f.Beyond.Minor(), f.Beyond.Minor()
+		return TxCreditRefund, sums
+	case ChargedBack:
+		sums[Principal] = f.Amount.Minor()
+		return f.Transaction, sums
+	case Rescheduled:
+		return TxCapitalisation, figuresOf(f.Arrears)
+	case ChargedOff:
+		return f.Transaction, figuresOf(f.Parts)
+	case WrittenOff:
+		return f.Transaction, figuresOf(f.Parts)
+	}
+	return "", sums
+}
+
+func (d *Disbursement) figures() figures {
+	return figures{
+		Net: d.Net.Minor(), LenderFees: d.LenderFees.Minor(), ThirdPartyFees: d.ThirdPartyFees.Minor(),
+		UpfrontInterest: d.UpfrontInterest.Minor(),
+	}
+}
+
+// ruleOf returns the movement of a figure.
+func ruleOf(rows []movement, of Figure) (movement, bool) {
+	for _, m := range rows {
+		if m.Of == of {
+			return m, true
 		}
-		sums[overpaid] = f.Overpaid.Minor()
 	}
-	return sums
+	return movement{}, false
 }
 
-func (s *figures) disbursed(d Disbursement) {
-	s[net], s[lenderFees], s[thirdPartyFees] = d.Net.Minor(), d.LenderFees.Minor(), d.ThirdPartyFees.Minor()
-}
-
-func (s *figures) parts(p Parts) {
-	s[principal] += p.Principal.Minor()
-	s[interest] += p.Interest.Minor()
-	s[fees] += p.Fees.Minor()
-	s[penalties] += p.Penalties.Minor()
-}
-
-// entryKey names the entry of the fact that made the version: a fact is booked
-// once, whoever tries it again.
-func entryKey(loan uuid.UUID, version int64) string { return fmt.Sprintf("loan/%s/%d", loan, version) }
-
-// initiationVersion is the version that the initiation of the disbursement
-// makes: it always follows the activation.
-const initiationVersion = 2
-
-// entryOf returns the journal entry of a fact that has just made the given
-// version of the loan; false if it moves nothing. The entry counts from the
-// fact's date and is booked on the business date.
-func (l *Loan) entryOf(f Fact, version int64, booked civil.Date) (ledger.JournalEntry, bool) {
-	if failed, ok := f.(DisbursementFailed); ok {
-		ordered := DisbursementInitiated{On: l.ActivatedOn, Disbursement: failed.Disbursement}
-		original, _ := l.entryOf(ordered, initiationVersion, l.ActivatedOn)
-		return original.Reverse(ledger.Reversal{
-			Key: entryKey(l.ID, version), EffectiveDate: failed.On, BookingDate: booked,
-			Description: "disbursement failed",
-		}), true
+// linesOf returns the debits and credits of a fact by role, none if it moves nothing.
+func (l *Loan) linesOf(f Fact) []RoleAmount {
+	switch f := f.(type) {
+	case Adjusted:
+		return f.Lines
+	case Reversed:
+		return f.Lines
+	case DisbursementFailed:
+		lines := l.linesOf(DisbursementInitiated{Disbursement: f.Disbursement})
+		return mirrored(lines)
 	}
-	amounts, booking := figuresOf(f), postingTable[f.Kind()]
-	var order []ledger.Role
-	sums := make(map[ledger.Role]int64) // debits less credits
-	for _, m := range booking.movements {
-		for _, role := range []ledger.Role{m.debit, m.credit} {
-			if _, seen := sums[role]; !seen {
-				order = append(order, role)
+	transaction, sums := movesOf(f)
+	if transaction == "" {
+		return nil
+	}
+	var nets roleNets
+	for _, m := range postingTable[transaction] {
+		if sums[m.Of] == 0 {
+			continue
+		}
+		for i := range l.Product.Posting {
+			if r := &l.Product.Posting[i]; r.Transaction == transaction && r.Of == m.Of {
+				m.Debit, m.Credit = r.Debit, r.Credit
 			}
-			sums[role] += 0
 		}
-		sums[m.debit] += amounts[m.of]
-		sums[m.credit] -= amounts[m.of]
+		nets.add(m.Debit, sums[m.Of])
+		nets.add(m.Credit, -sums[m.Of])
 	}
-	e := ledger.JournalEntry{
-		Key: entryKey(l.ID, version), Kind: booking.kind, EffectiveDate: f.Date(), BookingDate: booked,
-		Reference: l.ID.String(),
-	}
-	if paid, ok := f.(Paid); ok {
-		e.Metadata = map[string]string{"payment_id": paid.PaymentID.String()}
-	}
-	for _, role := range order {
-		if sums[role] != 0 {
-			e.Lines = append(e.Lines, l.line(role, sums[role]))
-		}
-	}
-	return e, len(e.Lines) > 0
-}
-
-func (l *Loan) line(role ledger.Role, debit int64) ledger.Line {
-	account := ledger.ControlAccount(role, l.Currency())
-	for _, own := range LoanRoles {
-		if own == role {
-			account = ledger.LoanAccount(role, l.ID, l.Currency())
-		}
-	}
-	side := ledger.Debit
-	if debit < 0 {
-		side, debit = ledger.Credit, -debit
-	}
-	return ledger.Line{AccountID: account.ID(), Side: side, Amount: money.New(debit, l.Currency())}
+	return nets.lines(l.Currency())
 }

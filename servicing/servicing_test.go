@@ -106,7 +106,8 @@ func TestLateAndPartialPaymentsThenPayoffEndAtZero(t *testing.T) {
 	b := disbursed(t, rbiTerms(t))
 	first := b.pay(servicing.Normal, 96_973, date(t, "2026-02-15"), date(t, "2026-02-15"))
 	want := servicing.Paid{
-		On: date(t, "2026-02-15"), PaymentID: uuid.NewSHA1(loanID, []byte{3}), Amount: inr(96_973),
+		On: date(t, "2026-02-15"), Booked: date(t, "2026-02-15"), PaymentID: uuid.NewSHA1(loanID, []byte{3}),
+		Payment: servicing.Normal, Transaction: servicing.TxRepayment, Amount: inr(96_973),
 		Split:    servicing.Parts{Principal: inr(71_973), Interest: inr(25_000), Fees: inr(0), Penalties: inr(0)},
 		Overpaid: inr(0),
 		Portions: []servicing.Portion{{Number: 1, Parts: servicing.Parts{
@@ -268,9 +269,13 @@ func TestReplayRefusesFactsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	b := disbursed(t, rbiTerms(t))
 	payment := servicing.Paid{
-		On: date(t, "2026-02-15"), Amount: inr(5), Split: servicing.NoParts(inr(0).Currency()), Overpaid: inr(4),
+		On: date(t, "2026-02-15"), Payment: servicing.Normal, Transaction: servicing.TxRepayment, Amount: inr(5),
+		Split: servicing.NoParts(inr(0).Currency()), Overpaid: inr(4),
 	}
-	foreign := servicing.Accrued{Portions: []servicing.Portion{{Number: 25}}}
+	foreign := servicing.Booked{
+		On: date(t, "2026-02-15"), Transaction: servicing.TxAccrual, Overpaid: inr(0), Provision: inr(0),
+		Parts: servicing.Parts{Principal: inr(0), Interest: inr(1), Fees: inr(0), Penalties: inr(0)},
+	}
 	for name, facts := range map[string][]servicing.Fact{
 		"no activation":       b.facts[1:],
 		"activated twice":     append(b.facts[:1:1], b.facts[0]),
@@ -278,9 +283,7 @@ func TestReplayRefusesFactsThatDoNotFit(t *testing.T) {
 		"completed twice":     append(b.facts[:3:3], b.facts[2]),
 		"failed after payout": append(b.facts[:3:3], servicing.DisbursementFailed{Disbursement: b.loan.Disbursement}),
 		"lost money":          append(b.facts[:3:3], payment),
-		"no such instalment":  append(b.facts[:3:3], foreign),
-		"repaid with a debt":  append(b.facts[:3:3], servicing.FullyRepaid{}),
-		"completed unpaid":    append(b.facts[:3:3], servicing.Completed{}),
+		"books of its own":    append(b.facts[:3:3], foreign),
 		"paid before payout":  append(b.facts[:2:2], payment),
 	} {
 		if _, err := servicing.Replay(facts); !errors.Is(err, servicing.ErrCorrupt) {

@@ -39,7 +39,7 @@ func Events(c *servicing.Change) []event.Event {
 		case servicing.FullyRepaid:
 			events = append(events, event.LoanFullyRepaid{OnLoan: on, ValueDate: f.On})
 		case servicing.Completed:
-			events = append(events, event.LoanCompleted{OnLoan: on, BusinessDate: f.On})
+			events = append(events, event.LoanCompleted{OnLoan: on, BusinessDate: f.Booked})
 		}
 	}
 	return events

@@ -116,6 +116,38 @@ func Facts(ctx context.Context, tx database.Tx, id uuid.UUID, after int64) ([]se
 	return facts, nil
 }
 
+// Do carries out a command on a loan, with its facts when the command counts
+// from before something else that happened.
+func Do(
+	ctx context.Context, tx database.Tx, loan *servicing.Loan, command servicing.Command, business civil.Date,
+) (servicing.Change, error) {
+	change, err := loan.Do(command, business)
+	if !errors.Is(err, servicing.ErrNeedsHistory) {
+		return change, err
+	}
+	history, err := History(ctx, tx, loan.ID, loan.Version)
+	if err != nil {
+		return servicing.Change{}, err
+	}
+	return loan.Do(command, business, history...)
+}
+
+// History returns all facts of a loan up to a version; ErrStale if there are fewer.
+func History(ctx context.Context, tx database.Tx, id uuid.UUID, until int64) ([]servicing.Fact, error) {
+	facts := make([]servicing.Fact, 0, until)
+	for int64(len(facts)) < until {
+		page, err := Facts(ctx, tx, id, int64(len(facts)))
+		if err != nil {
+			return nil, err
+		}
+		if len(page) == 0 {
+			return nil, fmt.Errorf("loan %s has %d facts of %d: %w", id, len(facts), until, ErrStale)
+		}
+		facts = append(facts, page...)
+	}
+	return facts, nil
+}
+
 // Attention is what close-of-day has to look at.
 type Attention struct {
 	LoanID uuid.UUID

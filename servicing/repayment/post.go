@@ -108,11 +108,17 @@ func (s *Service) postAll(
 	for i, at := range open {
 		item := &items[at]
 		p, change, err := s.postOne(item, loans[item.in.LoanID], now)
+		if errors.Is(err, servicing.ErrNeedsHistory) {
+			if err := loans[item.in.LoanID].remember(ctx, tx); err != nil {
+				return nil, err
+			}
+			p, change, err = s.postOne(item, loans[item.in.LoanID], now)
+		}
 		if err != nil {
 			outcomes[i].Err = err
 			continue
 		}
-		loans[item.in.LoanID].loan = change.Loan
+		loans[item.in.LoanID].follow(&change)
 		outcomes[i].Value = p
 		changes = append(changes, change)
 		payments = append(payments, &outcomes[i].Value)
@@ -134,6 +140,23 @@ func (s *Service) postAll(
 type standing struct {
 	loan     servicing.Loan
 	business civil.Date
+	unsaved  []servicing.Fact // of changes that are still to be written
+	history  []servicing.Fact // all facts, once a payment needed them
+}
+
+// follow takes over the state after a change.
+func (at *standing) follow(change *servicing.Change) {
+	at.loan, at.unsaved = change.Loan, append(at.unsaved, change.Facts...)
+	if at.history != nil {
+		at.history = append(at.history, change.Facts...)
+	}
+}
+
+// remember reads the facts of the loan.
+func (at *standing) remember(ctx context.Context, tx database.Tx) error {
+	stored, err := loandb.History(ctx, tx, at.loan.ID, at.loan.Version-int64(len(at.unsaved)))
+	at.history = append(stored, at.unsaved...)
+	return err
 }
 
 // lockLoans reads the loans of the payments at the places.
@@ -172,7 +195,7 @@ func (s *Service) postOne(item *posting, at *standing, now time.Time) (Payment, 
 		return Payment{}, servicing.Change{}, fmt.Errorf("%w: %s", ErrLoanNotFound, item.in.LoanID)
 	}
 	p := s.newPayment(item.actor, &item.in, at, now)
-	change, err := at.loan.Pay(p.order(), at.business)
+	change, err := at.loan.Pay(p.order(), at.business, at.history...)
 	if err != nil {
 		return Payment{}, servicing.Change{}, err
 	}

@@ -137,7 +137,7 @@ func (p *Payment) posted(change *servicing.Change, actor access.Actor, now time.
 func (s *Service) declare(
 	ctx context.Context, tx database.Tx, now time.Time, at *standing, p Payment,
 ) (Payment, error) {
-	if _, err := at.loan.Pay(p.order(), at.business); err != nil {
+	if _, err := loandb.Do(ctx, tx, &at.loan, p.order(), at.business); err != nil {
 		return Payment{}, err
 	}
 	waiting, err := countWaiting(ctx, tx, p.LoanID)
@@ -182,7 +182,7 @@ func (s *Service) Verify(
 		if !approve {
 			return s.reject(ctx, tx, now, actor, &loan, p)
 		}
-		change, err := loan.Pay(p.order(), business)
+		change, err := loandb.Do(ctx, tx, &loan, p.order(), business)
 		if err != nil {
 			return Payment{}, err
 		}
