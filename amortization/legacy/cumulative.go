@@ -40,10 +40,11 @@ func (b *builder) flat() {
 	share := n.money(n.quo(n.decimal(total), whole(count)))
 	total -= int64(t.Grace.InterestFree) * share
 	principalShare, repaying := b.flatPrincipal(count)
-	balance, charged, carried := b.begin(), int64(0), int64(0)
+	balance, charged, carried := int64(0), int64(0), int64(0)
 	for k, p := range b.periods {
+		balance = b.disburse(p, balance)
 		interest, principal := share, principalShare
-		if k < t.Grace.InterestFree || paying == 0 {
+		if k < t.Grace.InterestFree || paying == 0 || !b.disbursed {
 			interest = 0
 		}
 		last := k == count-1
@@ -51,6 +52,7 @@ func (b *builder) flat() {
 			interest = total - charged
 		}
 		charged += interest
+		interest, carried = b.carry(k, interest, carried)
 		switch {
 		case last:
 			principal = balance
@@ -59,8 +61,13 @@ func (b *builder) flat() {
 		case n.multiple != nil:
 			principal = n.toMultiple(principalShare) + n.toMultiple(interest) - interest
 		}
-		interest, carried = b.carry(k, interest, carried)
-		balance = b.add(p, balance, min(principal, balance), interest)
+		principal = min(principal, balance)
+		if principal == balance && b.disbursed {
+			interest, carried = interest+carried, 0
+		}
+		if balance = b.add(p, balance, principal, interest); balance == 0 && b.disbursed {
+			return // rounded-up instalments can end the loan early
+		}
 	}
 }
 
@@ -68,7 +75,7 @@ func (b *builder) flat() {
 func (b *builder) flatPrincipal(count int) (share int64, repaying int) {
 	n, t := b.n, b.t
 	repaying = count - t.Grace.Principal
-	if t.Amortization == "equal_principal" && t.FixedPrincipalPercent != nil {
+	if t.FixedPrincipalPercent != nil {
 		return n.money(n.mul(n.decimal(b.amortized), n.percent(*t.FixedPrincipalPercent))), repaying
 	}
 	return n.money(n.quo(n.decimal(b.amortized), whole(repaying))), repaying
@@ -106,8 +113,9 @@ func (b *builder) declining() {
 	} else {
 		share, _ = b.flatPrincipal(len(b.periods))
 	}
-	balance, carried := b.begin(), int64(0)
+	balance, carried := int64(0), int64(0)
 	for k, p := range b.periods {
+		balance = b.disburse(p, balance)
 		interest := int64(0)
 		if k >= t.Grace.InterestFree {
 			interest = n.money(n.mul(n.decimal(balance), b.decliningRate(p)))
@@ -124,9 +132,9 @@ func (b *builder) declining() {
 		}
 		principal = max(0, min(principal, balance))
 		if interest, carried = b.carry(k, interest, carried); principal == balance {
-			interest += carried
+			interest, carried = interest+carried, 0
 		}
-		if balance = b.add(p, balance, principal, interest); balance == 0 {
+		if balance = b.add(p, balance, principal, interest); balance == 0 && b.disbursed {
 			return // a rounded-up instalment can end the loan early
 		}
 	}
@@ -170,11 +178,11 @@ func (b *builder) decliningRate(p span) *apd.Decimal {
 	n, t := b.n, b.t
 	from := b.owing(p.from)
 	if t.InterestPeriod == "daily" {
-		days := p.due.DaysSince(from)
+		days := whole(p.due.DaysSince(from))
 		if t.DayCount.DaysInMonth == "30" && t.RepaymentUnit == "months" {
-			days = 30 * t.RepaymentEvery
+			days = n.mul(b.units(from, p.due), whole(30))
 		}
-		return n.mul(b.unitRate(b.yearDays()), whole(days))
+		return n.mul(b.unitRate(b.yearDays()), days)
 	}
 	units := whole(t.RepaymentEvery)
 	if t.PartialPeriodInterest {

@@ -18,7 +18,8 @@ func (t *Terms) start() civil.Date {
 	return t.DisbursementDate
 }
 
-// layout returns the periods. Months keep the seed day and clip to the length
+// layout returns the periods; those of a cumulative loan go on until the
+// disbursement is not after the last. Months keep the seed day and clip to the length
 // of the month; the seed is the first due date where that is set or moved.
 func (b *builder) layout() []span {
 	t := b.t
@@ -40,14 +41,14 @@ func (b *builder) layout() []span {
 		first, seed = earliest, earliest.Day
 	}
 	b.seed = seed
-	periods := make([]span, t.NumberOfInstallments)
+	var periods []span
 	from := start
-	for k := range periods {
+	for k := 0; k < t.NumberOfInstallments || (t.Algorithm == Cumulative && from.Before(t.DisbursementDate)); k++ {
 		due := t.after(first, k, seed)
-		if k == len(periods)-1 && t.FixedLength != nil {
+		if k == t.NumberOfInstallments-1 && t.FixedLength != nil {
 			due = t.plus(start, *t.FixedLength, start.Day)
 		}
-		periods[k] = span{from, due}
+		periods = append(periods, span{from, due})
 		from = due
 	}
 	return periods

@@ -164,6 +164,48 @@ func TestCumulative(t *testing.T) {
 			[]line{{"2023-02-01", 2_000, 0, 0, 0}, {"2023-03-01", 2_000, 0, 0, 0}, {"2023-04-01", 1_000, 0, 0, 0}},
 		},
 		{
+			"flat, an installment rounded up ends the loan early", terms(t, "50", 4, func(x *legacy.Terms) {
+				twenty := amortization.MustDecimal("20")
+				x.InterestType, x.InstallmentMultiple, x.AnnualRatePercent = "flat", &twenty, amortization.Decimal{}
+			}),
+			[]line{{"2023-02-01", 2_000, 0, 0, 0}, {"2023-03-01", 2_000, 0, 0, 0}, {"2023-04-01", 1_000, 0, 0, 0}},
+		},
+		{
+			// interest 1000·15 %·4/12 = 50.00, 12.50 each; with the carried half of it due on top, what
+			// is due stays whole: 250 + 25 and 250 + 12 - 12.50 + 12.50
+			"flat, to a whole unit, with interest carried", terms(t, "1000", 4, func(x *legacy.Terms) {
+				x.InterestType, x.InstallmentMultiple, x.AnnualRatePercent = "flat", &one, amortization.MustDecimal("15")
+				x.Grace.InterestPayment = 1
+			}),
+			[]line{
+				{"2023-02-01", 25_000, 0, 0, 0}, {"2023-03-01", 25_000, 2_500, 0, 0}, {"2023-04-01", 24_950, 1_250, 0, 0},
+				{"2023-05-01", 25_050, 1_250, 0, 0},
+			},
+		},
+		{
+			"flat, a fixed percentage of principal", terms(t, "1000", 3, func(x *legacy.Terms) {
+				five := amortization.MustDecimal("5")
+				x.InterestType, x.FixedPrincipalPercent = "flat", &five
+			}),
+			[]line{{"2023-02-01", 5_000, 1_000, 0, 0}, {"2023-03-01", 5_000, 1_000, 0, 0}, {"2023-04-01", 90_000, 1_000, 0, 0}},
+		},
+		{
+			// a month and 14/28 of February are 45 days of 30 a month: 1000·12 %·45/360
+			"odd days, thirty days a month", terms(t, "1000", 2, func(x *legacy.Terms) {
+				first := day(t, "2023-02-15")
+				x.Amortization, x.FirstDueDate, x.InterestPeriod = "equal_principal", &first, "daily"
+				x.DayCount = legacy.DayCount{DaysInMonth: "30", DaysInYear: "360"}
+			}),
+			[]line{{"2023-02-15", 50_000, 1_500, 0, 0}, {"2023-03-15", 50_000, 500, 0, 0}},
+		},
+		{
+			// sized on 7 days a week: rate 0.12·7/364; 3640·rate = 8.40 in the first week
+			"annuity by weeks and days", terms(t, "3640", 2, func(x *legacy.Terms) {
+				x.RepaymentUnit, x.InterestPeriod, x.DayCount.DaysInYear = "weeks", "daily", "364"
+			}),
+			[]line{{"2023-01-08", 181_790, 840, 0, 0}, {"2023-01-15", 182_210, 420, 0, 0}},
+		},
+		{
 			"by weeks", terms(t, "5200", 2, func(x *legacy.Terms) {
 				x.RepaymentUnit, x.Amortization = "weeks",
 					"equal_principal"
@@ -346,7 +388,7 @@ func TestDownPaymentAndCharges(t *testing.T) {
 
 func TestTermsThatAreRefused(t *testing.T) {
 	t.Parallel()
-	zero, minus := amortization.Decimal{}, -1
+	zero, minus, ten := amortization.Decimal{}, -1, 10
 	for name, change := range map[string]func(*legacy.Terms){
 		"algorithm": func(x *legacy.Terms) {
 			x.Algorithm = "magic"
@@ -400,8 +442,24 @@ func TestTermsThatAreRefused(t *testing.T) {
 			x.InstallmentMultiple = &zero
 		},
 		"down payment": func(x *legacy.Terms) { x.DownPayment = &legacy.DownPayment{} },
-		"charges":      func(x *legacy.Terms) { x.Charges = make([]legacy.Charge, 1_001) },
-		"charge":       func(x *legacy.Terms) { x.Charges = []legacy.Charge{{Kind: "tip", When: "on_date", Basis: "flat"}} },
+		"grace of a progressive loan": func(x *legacy.Terms) {
+			x.Algorithm, x.Grace.InterestFree = legacy.Progressive, 1
+		}, "flat interest of a progressive loan": func(x *legacy.Terms) {
+			x.Algorithm, x.InterestType = legacy.Progressive, "flat"
+		}, "equal principal of a progressive loan": func(x *legacy.Terms) {
+			x.Algorithm, x.Amortization = legacy.Progressive, "equal_principal"
+		},
+		"periods backwards": func(x *legacy.Terms) {
+			x.NumberOfInstallments = 1
+			x.ExplicitPeriods = [][2]civil.Date{{day(t, "2024-03-01"), day(t, "2024-02-01")}}
+		}, "shorter than its periods": func(x *legacy.Terms) {
+			x.RepaymentUnit, x.RepaymentEvery, x.FixedLength = "days", 30, &ten
+		}, "paid out after the last period": func(x *legacy.Terms) {
+			x.NumberOfInstallments, x.DisbursementDate = 1, day(t, "2024-03-01")
+			x.ExplicitPeriods = [][2]civil.Date{{day(t, "2024-01-01"), day(t, "2024-02-01")}}
+		},
+		"charges": func(x *legacy.Terms) { x.Charges = make([]legacy.Charge, 1_001) },
+		"charge":  func(x *legacy.Terms) { x.Charges = []legacy.Charge{{Kind: "tip", When: "on_date", Basis: "flat"}} },
 	} {
 		if _, err := legacy.Build(terms(t, "100", 3, change)); !errors.Is(err, legacy.ErrTerms) {
 			t.Errorf("%s: %v", name, err)
@@ -410,6 +468,81 @@ func TestTermsThatAreRefused(t *testing.T) {
 	huge := terms(t, "999999999999999999", 3, func(x *legacy.Terms) { x.CurrencyDecimals = 4 })
 	if _, err := legacy.Build(huge); !errors.Is(err, legacy.ErrTerms) {
 		t.Errorf("beyond the range of money: %v", err)
+	}
+}
+
+// TestDisbursedLate plans loans whose due dates count from a submission some
+// periods before the disbursement.
+func TestDisbursedLate(t *testing.T) {
+	t.Parallel()
+	late := func(on string) func(*legacy.Terms) {
+		return func(x *legacy.Terms) {
+			x.DueDatesCountedFrom, x.DisbursementDate, x.PartialPeriodInterest = "submission", day(t, on), false
+			x.MultiDisbursement = true
+		}
+	}
+	down := func(x *legacy.Terms) { x.DownPayment = &legacy.DownPayment{Percent: amortization.MustDecimal("25")} }
+	flat := func(x *legacy.Terms) { x.InterestType = "flat" }
+	free := func(x *legacy.Terms) { x.AnnualRatePercent = amortization.Decimal{} }
+	progressive := func(x *legacy.Terms) { x.Algorithm, x.InterestPeriod = legacy.Progressive, "daily" }
+	tests := []struct {
+		name string
+		x    legacy.Terms
+		want []line
+	}{
+		{
+			// shares of 1000/4 and 1000·1 %·4/4 from the second period on, the last takes the rest
+			"flat", terms(t, "1000", 4, late("2023-02-15"), flat),
+			[]line{
+				{"2023-02-01", 0, 0, 0, 0}, {"2023-03-01", 25_000, 1_000, 0, 0}, {"2023-04-01", 25_000, 1_000, 0, 0},
+				{"2023-05-01", 50_000, 2_000, 0, 0},
+			},
+		},
+		{
+			"equal principal", terms(t, "1000", 4, late("2023-02-15"), func(x *legacy.Terms) { x.Amortization = "equal_principal" }),
+			[]line{
+				{"2023-02-01", 0, 0, 0, 0}, {"2023-03-01", 25_000, 1_000, 0, 0}, {"2023-04-01", 25_000, 750, 0, 0},
+				{"2023-05-01", 50_000, 500, 0, 0},
+			},
+		},
+		{
+			"cumulative goes on to the period of the disbursement", terms(t, "1000", 2, late("2023-04-15"), flat, free),
+			[]line{
+				{"2023-02-01", 0, 0, 0, 0}, {"2023-03-01", 0, 0, 0, 0}, {"2023-04-01", 0, 0, 0, 0},
+				{"2023-05-01", 100_000, 0, 0, 0},
+			},
+		},
+		{
+			"down payment on a due date, cumulative: before that instalment",
+			terms(t, "1000", 3, late("2023-02-01"), flat, free, down),
+			[]line{
+				{"2023-02-01", 25_000, 0, 0, 0}, {"2023-02-01", 25_000, 0, 0, 0}, {"2023-03-01", 25_000, 0, 0, 0},
+				{"2023-04-01", 25_000, 0, 0, 0},
+			},
+		},
+		{
+			"down payment on a due date, progressive: after that instalment",
+			terms(t, "1000", 3, late("2023-02-01"), free, down, progressive),
+			[]line{
+				{"2023-02-01", 0, 0, 0, 0}, {"2023-02-01", 25_000, 0, 0, 0}, {"2023-03-01", 37_500, 0, 0, 0},
+				{"2023-04-01", 37_500, 0, 0, 0},
+			},
+		},
+		{
+			"down payment between due dates", terms(t, "1000", 3, late("2023-02-10"), flat, free, down),
+			[]line{
+				{"2023-02-01", 0, 0, 0, 0}, {"2023-02-10", 25_000, 0, 0, 0}, {"2023-03-01", 25_000, 0, 0, 0},
+				{"2023-04-01", 50_000, 0, 0, 0},
+			},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(test.want, lines(t, test.x), cmp.AllowUnexported(line{})); diff != "" {
+				t.Errorf("rows (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -429,8 +562,18 @@ func TestPrincipalIsRepaid(t *testing.T) {
 			"weeks", "months")
 		x.DayCount = legacy.DayCount{DaysInMonth: pick("month", "30", "actual"), DaysInYear: pick("year", "360",
 			"364", "365", "actual")}
-		x.Grace = legacy.Grace{Principal: rapid.IntRange(0, 1).Draw(r, "g"), InterestPayment: rapid.IntRange(0,
-			1).Draw(r, "p")}
+		if x.Algorithm == legacy.Cumulative {
+			x.Grace = legacy.Grace{
+				Principal: rapid.IntRange(0, 1).Draw(r, "g"), InterestPayment: rapid.IntRange(0, 1).Draw(r, "p"),
+			}
+		} else {
+			x.InterestType, x.Amortization = "declining", "equal_installments"
+		}
+		if rapid.Bool().Draw(r, "late") {
+			x.DueDatesCountedFrom = "submission"
+			x.DisbursementDate = x.SubmittedDate.AddDays(rapid.IntRange(0, 90).Draw(r, "days"))
+			x.NumberOfInstallments += 90 // of a day, at the least
+		}
 		table, err := legacy.Build(x)
 		if err != nil {
 			r.Fatal(err)

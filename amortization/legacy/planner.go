@@ -26,12 +26,10 @@ type Planner struct{ b *builder }
 
 // NewPlanner returns the planner of the terms. It fails with ErrTerms.
 func NewPlanner(t Terms) (*Planner, error) {
-	if err := t.Validate(); err != nil {
+	b, err := newBuilder(&t)
+	if err != nil {
 		return nil, err
 	}
-	b := &builder{t: &t, n: newNumbers(&t)}
-	b.down, b.amortized = b.split()
-	b.periods = b.layout()
 	return &Planner{b}, nil
 }
 

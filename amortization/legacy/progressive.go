@@ -23,12 +23,10 @@ func (b *builder) evenly() {
 	if count > 0 {
 		share = n.toMultiple(n.money(n.quo(n.decimal(b.amortized), whole(count))))
 	}
-	balance := b.begin()
+	balance := int64(0)
 	for k, p := range b.periods {
+		balance = b.disburse(p, balance)
 		principal := min(share, balance)
-		if !p.due.After(b.t.DisbursementDate) {
-			principal = 0
-		}
 		if k == len(b.periods)-1 {
 			principal = balance
 		}
@@ -54,7 +52,7 @@ func (b *builder) progressive() {
 		}
 	}
 	instalment := b.smooth(b.sized(b.amortized, factors), factors)
-	b.lay(instalment, owing, factors, b.begin())
+	b.lay(instalment, owing, factors, b.disburse(owing[0], 0))
 	if from := owing[0].from; from.Before(b.t.DisbursementDate) {
 		row := &b.rows[len(b.rows)-len(owing)]
 		row.Factors = append([]*apd.Decimal{b.factor(owing[0], from, b.t.DisbursementDate)}, row.Factors...)

@@ -150,6 +150,7 @@ func (t *Terms) Validate() error {
 	check(t.DisbursementDate.IsValid() && t.SubmittedDate.IsValid(), "invalid date")
 	check(len(t.ExplicitPeriods) == 0 || len(t.ExplicitPeriods) == t.NumberOfInstallments,
 		"%d explicit periods for %d installments", len(t.ExplicitPeriods), t.NumberOfInstallments)
+	t.checkProgressive(check)
 	check(t.FixedLength == nil || (*t.FixedLength >= 1 && *t.FixedLength <= everyMax), "fixed_length")
 	for _, grace := range []int{t.Grace.Principal, t.Grace.InterestPayment, t.Grace.InterestFree} {
 		check(grace >= 0 && grace < t.NumberOfInstallments, "grace of %d installments", grace)
@@ -171,6 +172,18 @@ func (t *Terms) Validate() error {
 		check(c.When != "on_date" || c.DueDate.IsValid(), "charge on a date without date")
 	}
 	return errors.Join(faults...)
+}
+
+// checkProgressive refuses what only cumulative loans know.
+func (t *Terms) checkProgressive(check func(ok bool, format string, args ...any)) {
+	if t.Algorithm != Progressive {
+		return
+	}
+	free := t.AnnualRatePercent.IsZero()
+	check(free || t.InterestType == "declining", "a progressive loan has no %s interest", t.InterestType)
+	check(free || t.Amortization == "equal_installments", "a progressive loan has no %s", t.Amortization)
+	check(t.Grace == Grace{}, "a progressive loan has no grace")
+	check(t.FixedPrincipalPercent == nil, "a progressive loan has no fixed_principal_percent")
 }
 
 var hundred = amortization.MustDecimal("100")
@@ -217,12 +230,10 @@ func (t *Table) Text(minor int64) string {
 
 // Build returns the schedule of the terms. It fails with ErrTerms.
 func Build(t Terms) (*Table, error) {
-	if err := t.Validate(); err != nil {
+	b, err := newBuilder(&t)
+	if err != nil {
 		return nil, err
 	}
-	b := &builder{t: &t, n: newNumbers(&t)}
-	b.down, b.amortized = b.split()
-	b.periods = b.layout()
 	switch {
 	case t.Algorithm == Progressive && t.AnnualRatePercent.IsZero():
 		b.evenly()
@@ -249,7 +260,26 @@ type builder struct {
 	periods   []span
 	seed      int // day of the month that the due dates keep
 	rows      []Row
+	disbursed bool // the rows have reached the disbursement
 	upfront   int64
+}
+
+func newBuilder(t *Terms) (*builder, error) {
+	if err := t.Validate(); err != nil {
+		return nil, err
+	}
+	b := &builder{t: t, n: newNumbers(t)}
+	b.down, b.amortized = b.split()
+	b.periods = b.layout()
+	for i, p := range b.periods {
+		if !p.from.Before(p.due) {
+			return nil, fmt.Errorf("%w: period %d runs from %s to %s", ErrTerms, i+1, p.from, p.due)
+		}
+	}
+	if last := b.periods[len(b.periods)-1].due; last.Before(t.DisbursementDate) {
+		return nil, fmt.Errorf("%w: nothing is due after the disbursement on %s", ErrTerms, t.DisbursementDate)
+	}
+	return b, nil
 }
 
 // split divides the principal into down payment and the rest.
@@ -262,12 +292,19 @@ func (b *builder) split() (down, rest int64) {
 	return down, principal - down
 }
 
-// begin appends the row of the down payment, if any.
-func (b *builder) begin() (balance int64) {
+// disburse returns the balance from which a period repays. The disbursement, with
+// the row of its down payment, comes before the period in which it lies; on a due
+// date, cumulative loans put it before that period and progressive ones after.
+func (b *builder) disburse(p span, balance int64) int64 {
+	day := b.t.DisbursementDate
+	reached := day.Before(p.due) || (b.t.Algorithm == Cumulative && day == p.due) || p == b.periods[len(b.periods)-1]
+	if b.disbursed || !reached {
+		return balance
+	}
+	b.disbursed = true
 	if b.down > 0 {
-		day := b.t.DisbursementDate
 		b.rows = append(b.rows, Row{
-			Number: 1, From: day, Due: day, Principal: b.down, Balance: b.amortized, DownPayment: true,
+			Number: len(b.rows) + 1, From: day, Due: day, Principal: b.down, Balance: b.amortized, DownPayment: true,
 		})
 	}
 	return b.amortized
