@@ -96,7 +96,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		params["application_name"] = cfg.ApplicationName
 	}
 	poolConfig.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		registerDates(conn.TypeMap())
+		registerTypes(conn.TypeMap())
 		return nil
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cockroachdb/apd/v3"
@@ -155,17 +157,24 @@ func Sum(currency Currency, amounts ...Amount) (Amount, error) {
 
 // Text returns the amount as a plain decimal with all decimals of its
 // currency and without its code: "969.73", "-0.05", "970" for JPY.
-func (a Amount) Text() string {
-	exponent := a.currency.Exponent()
-	digits := fmt.Sprintf("%0*d", exponent+1, uint64Abs(a.minor))
-	if exponent > 0 {
-		cut := len(digits) - exponent
-		digits = digits[:cut] + "." + digits[cut:]
-	}
+func (a Amount) Text() string { return string(a.appendText(make([]byte, 0, maxTextLength))) }
+
+func (a Amount) appendText(b []byte) []byte {
 	if a.minor < 0 {
-		return "-" + digits
+		b = append(b, '-')
 	}
-	return digits
+	const base = 10
+	digits := strconv.AppendUint(make([]byte, 0, maxTextLength), uint64Abs(a.minor), base)
+	exponent := a.currency.Exponent()
+	for len(digits) <= exponent {
+		digits = slices.Insert(digits, 0, '0')
+	}
+	b = append(b, digits[:len(digits)-exponent]...)
+	if exponent > 0 {
+		b = append(b, '.')
+		b = append(b, digits[len(digits)-exponent:]...)
+	}
+	return b
 }
 
 // String returns the amount with its currency: "969.73 INR".
@@ -195,7 +204,10 @@ func (a Amount) MarshalJSON() ([]byte, error) {
 	if a.currency.IsZero() {
 		return nil, fmt.Errorf("encoding an amount without currency: %w", ErrUnknownCurrency)
 	}
-	return json.Marshal(wireAmount{Amount: a.Text(), Currency: a.currency.Code()})
+	const room = 64
+	b := append(make([]byte, 0, room), `{"amount":"`...)
+	b = append(a.appendText(b), `","currency":"`...)
+	return append(append(b, a.currency.Code()...), `"}`...), nil
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
