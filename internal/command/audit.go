@@ -93,16 +93,16 @@ func appendAudit(ctx context.Context, tx database.Tx, now time.Time, commands ..
 		heads[c.Subject] = auditHead{Stream: c.Subject, Seq: row.Seq, Hash: row.Hash}
 		columns.add(&row)
 	}
-	_, err = tx.Exec(ctx, `
+	tx.Later(database.Write{What: "appending to audit chains", Rows: database.AnyRows, SQL: `
 		insert into audit (stream, seq, recorded_at, actor, action, detail, prev_hash, hash)
 		select u.stream, u.seq, $8, u.actor, u.action, u.detail, u.prev_hash, u.hash
 		  from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[])
 		       as u (stream, seq, actor, action, detail, prev_hash, hash)`,
-		columns.streams, columns.seqs, columns.actors, columns.actions, columns.details, columns.prevHashes,
-		columns.hashes, now)
-	if err != nil {
-		return fmt.Errorf("appending to %d audit chains: %w", len(heads), err)
-	}
+		Args: []any{
+			columns.streams, columns.seqs, columns.actors, columns.actions, columns.details, columns.prevHashes,
+			columns.hashes, now,
+		},
+	})
 	return nil
 }
 

@@ -219,6 +219,9 @@ type readOnly struct{ pgx.Tx }
 // AfterCommit implements database.Tx; nothing is committed here.
 func (readOnly) AfterCommit(func()) {}
 
+// Later implements database.Tx; nothing is written here.
+func (readOnly) Later(database.Write) {}
+
 // TestLockOfAnotherIsNoDuplicate has a command wait for a row that somebody
 // else holds: that is an outage to wait out, not "the same request".
 func TestLockOfAnotherIsNoDuplicate(t *testing.T) {

@@ -161,27 +161,22 @@ func recall[T any](
 func errKeyReused(c *Command) error { return fmt.Errorf("%s: %w", c.Name, ErrKeyReused) }
 
 // freeKeys gives back the keys of refused commands.
-func freeKeys(ctx context.Context, tx database.Tx, commands []Command, places []int) error {
+func freeKeys(tx database.Tx, commands []Command, places []int) {
 	keys := keysOf(commands, places)
 	if len(keys.keys) == 0 {
-		return nil
+		return
 	}
-	_, err := tx.Exec(ctx, `
+	tx.Later(database.Write{What: "freeing idempotency keys", Rows: database.AnyRows, SQL: `
 		delete from idempotency
 		 where (actor, operation, key) in (
 		       select u.actor, u.operation, u.key
 		         from unnest($1::uuid[], $2::text[], $3::text[]) as u (actor, operation, key))`,
-		keys.actors, keys.operations, keys.keys)
-	if err != nil {
-		return fmt.Errorf("freeing idempotency keys: %w", err)
-	}
-	return nil
+		Args: []any{keys.actors, keys.operations, keys.keys},
+	})
 }
 
 // recordOutcomes stores the outcomes of the commands at the places.
-func recordOutcomes[T any](
-	ctx context.Context, tx database.Tx, commands []Command, places []int, outcomes []Outcome[T],
-) error {
+func recordOutcomes[T any](tx database.Tx, commands []Command, places []int, outcomes []Outcome[T]) error {
 	keys := keysOf(commands, places)
 	if len(keys.keys) == 0 {
 		return nil
@@ -194,14 +189,12 @@ func recordOutcomes[T any](
 		}
 		stored[i] = string(outcome)
 	}
-	_, err := tx.Exec(ctx, `
+	tx.Later(database.Write{What: "recording outcomes", Rows: database.AnyRows, SQL: `
 		update idempotency
 		   set outcome = u.outcome
 		  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as u (actor, operation, key, outcome)
 		 where idempotency.actor = u.actor and idempotency.operation = u.operation and idempotency.key = u.key`,
-		keys.actors, keys.operations, keys.keys, stored)
-	if err != nil {
-		return fmt.Errorf("recording outcomes: %w", err)
-	}
+		Args: []any{keys.actors, keys.operations, keys.keys, stored},
+	})
 	return nil
 }

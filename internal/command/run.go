@@ -173,13 +173,11 @@ func attempt[T any](
 				refused = append(refused, at)
 			}
 		}
-		if err := freeKeys(ctx, tx, commands, refused); err != nil {
-			return err
-		}
+		freeKeys(tx, commands, refused)
 		if err := appendAudit(ctx, tx, now, pick(commands, accepted)...); err != nil {
 			return err
 		}
-		return recordOutcomes(ctx, tx, commands, accepted, outcomes)
+		return recordOutcomes(tx, commands, accepted, outcomes)
 	})
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/cockroachdb/cockroach-go/v2/crdb"
@@ -22,36 +21,6 @@ const (
 	txBackoffLimit  = 500 * time.Millisecond
 	rollbackTimeout = 2 * time.Second
 )
-
-// Tx is what a transaction's closure may do. It has no Commit and no Begin:
-// InTx alone decides the end, and nothing nests.
-type Tx interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
-	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (int64, error)
-	// AfterCommit registers fn to run once, after this transaction is known to
-	// be committed; a retried attempt's registrations are forgotten.
-	AfterCommit(fn func())
-}
-
-type txHandle struct {
-	pgx.Tx
-	db    *DB
-	local sync.Map
-	after []func()
-}
-
-func (t *txHandle) AfterCommit(fn func()) { t.after = append(t.after, fn) }
-
-// Local holds values that live as long as this attempt of the transaction: what
-// a package did in it and need not read back. A retried attempt starts empty.
-func (t *txHandle) Local() *sync.Map { return &t.local }
-
-// Shared holds values that live as long as the DB, for caches that a package
-// keeps true by what it reads in the transaction.
-func (t *txHandle) Shared() *sync.Map { return &t.db.shared }
 
 // InTx runs fn in one SERIALIZABLE transaction and commits it. It is the one
 // way to run a transaction.
@@ -149,7 +118,7 @@ func (db *DB) attemptCockroach(
 	var handle *txHandle
 	err := crdbpgx.ExecuteTx(ctx, conn, options, func(tx pgx.Tx) error {
 		handle = &txHandle{Tx: tx, db: db}
-		return fn(handle)
+		return handle.run(ctx, fn)
 	})
 	var ambiguous *crdb.AmbiguousCommitError
 	if errors.As(err, &ambiguous) {
@@ -175,7 +144,7 @@ func (db *DB) attemptPostgres(
 		}
 	}()
 	handle := &txHandle{Tx: tx, db: db}
-	if err := fn(handle); err != nil {
+	if err := handle.run(ctx, fn); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil { // COMMIT would not be sent: a definite no

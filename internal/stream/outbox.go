@@ -8,7 +8,6 @@
 package stream
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,26 +66,60 @@ func traceOf(ctx context.Context) string {
 	return carrier.Get(traceParentKey)
 }
 
-// outboxRows are the columns of the rows to insert, as arrays.
+// outboxRows are the columns of the rows to insert, as arrays. behind is how many
+// events of the same subject follow in the same transaction.
 type outboxRows struct {
-	ids, subjects             []uuid.UUID
-	topics, keys, types, data []string
-	traces                    []string
-	versions                  []int64
-	recorded                  []time.Time
+	ids, subjects                     []uuid.UUID
+	topics, keys, types, data, traces []string
+	behind                            []int64
 }
 
 // Append announces events that happened at the instant at. They are published,
 // in this order per subject, if and only if tx commits.
+//
+// The statement takes as many versions for each subject as it has events, in
+// key order. The rows of stream_head that it updates make transactions of one
+// aggregate commit one after the other, and recorded_at never goes back within
+// an aggregate.
 func (o *Outbox) Append(ctx context.Context, tx database.Tx, at time.Time, events ...event.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	heads, err := o.advance(ctx, tx, at, events)
+	rows, err := o.rowsOf(ctx, events)
 	if err != nil {
 		return err
 	}
-	var rows outboxRows
+	subjects, taken := rows.count()
+	tx.Later(database.Write{What: "writing outbox", Rows: int64(len(events)), Otherwise: errHeads, SQL: `
+		with head as (
+		       insert into stream_head (subject, version, recorded_at)
+		       select s.subject, s.taken, $11 from unnest($9::uuid[], $10::bigint[]) as s (subject, taken)
+		        order by s.subject
+		       on conflict (subject) do update
+		          set version = stream_head.version + excluded.version,
+		              recorded_at = greatest(stream_head.recorded_at, excluded.recorded_at)
+		       returning subject, version, recorded_at)
+		insert into outbox
+		       (id, topic, partition_key, type, source, subject, version, occurred_at, recorded_at, trace_parent, data)
+		select u.id, u.topic, u.partition_key, u.type, $12, u.subject, head.version - u.behind, $11, head.recorded_at,
+		       u.trace_parent, u.data
+		  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::text[], $8::text[])
+		       as u (id, topic, partition_key, type, subject, behind, trace_parent, data)
+		  join head on head.subject = u.subject`,
+		Args: []any{
+			rows.ids, rows.topics, rows.keys, rows.types, rows.subjects, rows.behind, rows.traces, rows.data,
+			subjects, taken, at, o.source,
+		},
+	})
+	tx.AfterCommit(o.wake)
+	return nil
+}
+
+// errHeads would mean that a subject got no versions.
+var errHeads = errors.New("events without a version")
+
+func (o *Outbox) rowsOf(ctx context.Context, events []event.Event) (*outboxRows, error) {
+	rows := &outboxRows{}
 	ownTrace := traceOf(ctx)
 	for _, e := range events {
 		trace := ownTrace
@@ -95,87 +128,35 @@ func (o *Outbox) Append(ctx context.Context, tx database.Tx, at time.Time, event
 		}
 		data, err := json.Marshal(e)
 		if err != nil {
-			return fmt.Errorf("encoding %s: %w", e.Type(), err)
+			return nil, fmt.Errorf("encoding %s: %w", e.Type(), err)
 		}
 		if len(data) > EventBytesMax {
-			return fmt.Errorf("%w: %s of %s has %d bytes", ErrTooLarge, e.Type(), e.Subject(), len(data))
+			return nil, fmt.Errorf("%w: %s of %s has %d bytes", ErrTooLarge, e.Type(), e.Subject(), len(data))
 		}
-		head := heads[e.Subject()]
-		head.next++
 		rows.ids = append(rows.ids, o.newID())
 		rows.subjects = append(rows.subjects, e.Subject())
 		rows.topics = append(rows.topics, e.Topic())
 		rows.keys = append(rows.keys, e.Key())
 		rows.types = append(rows.types, e.Type())
 		rows.data = append(rows.data, string(data))
-		rows.versions = append(rows.versions, head.next)
-		rows.recorded = append(rows.recorded, head.recordedAt)
 		rows.traces = append(rows.traces, trace)
 	}
-	_, err = tx.Exec(ctx, `
-		insert into outbox
-		       (id, topic, partition_key, type, source, subject, version, occurred_at, recorded_at, trace_parent, data)
-		select u.id, u.topic, u.partition_key, u.type, $9, u.subject, u.version, $10, u.recorded_at,
-		       u.trace_parent, u.data
-		  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::timestamptz[],
-		              $8::text[], $11::text[])
-		       as u (id, topic, partition_key, type, subject, version, recorded_at, data, trace_parent)`,
-		rows.ids, rows.topics, rows.keys, rows.types, rows.subjects, rows.versions, rows.recorded, rows.data,
-		o.source, at, rows.traces)
-	if err != nil {
-		return fmt.Errorf("writing outbox: %w", err)
-	}
-	tx.AfterCommit(o.wake)
-	return nil
+	return rows, nil
 }
 
-type streamHead struct {
-	next       int64 // the version before the first one of this transaction
-	recordedAt time.Time
-}
-
-// advance takes as many versions for each subject as it has events, in key
-// order. The row that it updates makes transactions of one aggregate commit
-// one after the other, and recorded_at never goes back within an aggregate.
-func (o *Outbox) advance(
-	ctx context.Context, tx database.Tx, at time.Time, events []event.Event,
-) (map[uuid.UUID]*streamHead, error) {
-	counts := make(map[uuid.UUID]int64)
-	var subjects []uuid.UUID
-	for _, e := range events {
-		if counts[e.Subject()] == 0 {
-			subjects = append(subjects, e.Subject())
+// count fills in behind, and returns each subject with its number of events.
+func (r *outboxRows) count() (subjects []uuid.UUID, taken []int64) {
+	counts := make(map[uuid.UUID]int64, len(r.subjects))
+	r.behind = make([]int64, len(r.subjects))
+	for i, subject := range slices.Backward(r.subjects) {
+		r.behind[i] = counts[subject]
+		counts[subject]++
+	}
+	for _, subject := range r.subjects {
+		if counts[subject] > 0 {
+			subjects, taken = append(subjects, subject), append(taken, counts[subject])
+			counts[subject] = 0
 		}
-		counts[e.Subject()]++
 	}
-	slices.SortFunc(subjects, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
-	taken := make([]int64, len(subjects))
-	for i, subject := range subjects {
-		taken[i] = counts[subject]
-	}
-	rows, err := tx.Query(ctx, `
-		insert into stream_head (subject, version, recorded_at)
-		select u.subject, u.taken, $3 from unnest($1::uuid[], $2::bigint[]) as u (subject, taken) order by u.subject
-		on conflict (subject) do update
-		   set version = stream_head.version + excluded.version,
-		       recorded_at = greatest(stream_head.recorded_at, excluded.recorded_at)
-		returning subject, version, recorded_at`, subjects, taken, at)
-	if err != nil {
-		return nil, fmt.Errorf("advancing stream versions: %w", err)
-	}
-	defer rows.Close()
-	heads := make(map[uuid.UUID]*streamHead, len(subjects))
-	for rows.Next() {
-		var subject uuid.UUID
-		var version int64
-		var recordedAt time.Time
-		if err := rows.Scan(&subject, &version, &recordedAt); err != nil {
-			return nil, fmt.Errorf("reading stream versions: %w", err)
-		}
-		heads[subject] = &streamHead{next: version - counts[subject], recordedAt: recordedAt}
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("advancing stream versions: %w", err)
-	}
-	return heads, nil
+	return subjects, taken
 }

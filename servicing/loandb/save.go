@@ -19,8 +19,8 @@ import (
 // for each table. Several changes of one loan follow each other in their order,
 // each from the version that the one before it made. by names in the journal who
 // caused the entries that do not name anybody. Changes without facts are passed over. The error is ErrStale if a loan is no
-// longer at the version that its first change started from; then the
-// transaction must not be committed.
+// longer at the version that its first change started from; it may come from a
+// later statement or from the commit, and the transaction has no effect.
 func Save(ctx context.Context, tx database.Tx, now time.Time, by string, changes ...servicing.Change) error {
 	var rows, facts = newSaving(len(changes)), &factColumns{}
 	var entries []ledger.JournalEntry
@@ -42,16 +42,21 @@ func Save(ctx context.Context, tx database.Tx, now time.Time, by string, changes
 			entries = append(entries, entry)
 		}
 	}
-	if err := rows.write(ctx, tx, now); err != nil {
+	fresh, changed, before := rows.split()
+	if err := openAccounts(ctx, tx, now, fresh); err != nil {
 		return err
 	}
-	if err := facts.insert(ctx, tx, now); err != nil {
+	if err := insertLoans(tx, now, fresh); err != nil {
 		return err
 	}
+	if err := updateLoans(tx, now, changed, before); err != nil {
+		return err
+	}
+	facts.insert(tx, now)
 	if len(entries) == 0 {
 		return nil
 	}
-	_, err := ledgerdb.Post(ctx, tx, now, entries...)
+	_, err := ledgerdb.Post(ctx, tx, now, entries...) // of a stale loan the update has told first
 	return err
 }
 
@@ -80,9 +85,9 @@ func (s *saving) add(c *servicing.Change) error {
 	return nil
 }
 
-func (s *saving) write(ctx context.Context, tx database.Tx, now time.Time) error {
-	var fresh, changed []*servicing.Loan
-	var before []int64
+// split returns the loans that are new, and those that are changed with the
+// versions that they had.
+func (s *saving) split() (fresh, changed []*servicing.Loan, before []int64) {
 	for _, id := range s.order {
 		if s.before[id] == 0 {
 			fresh = append(fresh, s.last[id])
@@ -91,16 +96,10 @@ func (s *saving) write(ctx context.Context, tx database.Tx, now time.Time) error
 		changed = append(changed, s.last[id])
 		before = append(before, s.before[id])
 	}
-	if err := insertLoans(ctx, tx, now, fresh); err != nil {
-		return err
-	}
-	if err := openAccounts(ctx, tx, now, fresh); err != nil {
-		return err
-	}
-	return updateLoans(ctx, tx, now, changed, before)
+	return fresh, changed, before
 }
 
-func insertLoans(ctx context.Context, tx database.Tx, now time.Time, loans []*servicing.Loan) error {
+func insertLoans(tx database.Tx, now time.Time, loans []*servicing.Loan) error {
 	if len(loans) == 0 {
 		return nil
 	}
@@ -111,7 +110,7 @@ func insertLoans(ctx context.Context, tx database.Tx, now time.Time, loans []*se
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, `
+	tx.Later(database.Write{What: "inserting loans", Rows: database.AnyRows, SQL: `
 		insert into loan
 		       (id, application_id, customer_id, book_id, currency, principal, activated_on, created_at, updated_at,
 		        status, open_principal, open_interest, open_fees, open_penalties, receivable_interest, receivable_fees,
@@ -129,17 +128,13 @@ func insertLoans(ctx context.Context, tx database.Tx, now time.Time, loans []*se
 		             receivable_fees, receivable_penalties, overpaid, disbursed_on, last_paid_on, repaid_on, closed_on,
 		             matures_on, due_on, attention_on, version, state,
 		             application_id, customer_id, book_id, currency, principal, activated_on)`,
-		append(append(columns.args(), fixed.args()...), now)...)
-	if err != nil {
-		return fmt.Errorf("inserting %d loans: %w", len(loans), err)
-	}
+		Args: append(append(columns.args(), fixed.args()...), now),
+	})
 	return nil
 }
 
 // updateLoans writes what a change of an existing loan can alter.
-func updateLoans(
-	ctx context.Context, tx database.Tx, now time.Time, loans []*servicing.Loan, before []int64,
-) error {
+func updateLoans(tx database.Tx, now time.Time, loans []*servicing.Loan, before []int64) error {
 	if len(loans) == 0 {
 		return nil
 	}
@@ -149,7 +144,7 @@ func updateLoans(
 			return err
 		}
 	}
-	tag, err := tx.Exec(ctx, `
+	tx.Later(database.Write{What: "updating loans", Rows: int64(len(loans)), Otherwise: ErrStale, SQL: `
 		update loan
 		   set status = u.status, open_principal = u.open_principal, open_interest = u.open_interest,
 		       open_fees = u.open_fees, open_penalties = u.open_penalties, receivable_interest = u.receivable_interest,
@@ -164,13 +159,8 @@ func updateLoans(
 		             receivable_fees, receivable_penalties, overpaid, disbursed_on, last_paid_on, repaid_on, closed_on,
 		             matures_on, due_on, attention_on, version, state, before)
 		 where loan.id = u.id and loan.version = u.before`,
-		append(columns.args(), before, now)...)
-	if err != nil {
-		return fmt.Errorf("updating loans: %w", err)
-	}
-	if tag.RowsAffected() != int64(len(loans)) {
-		return fmt.Errorf("updating %d loans, found %d: %w", len(loans), tag.RowsAffected(), ErrStale)
-	}
+		Args: append(columns.args(), before, now),
+	})
 	return nil
 }
 
@@ -236,19 +226,17 @@ func (f *factColumns) add(c *servicing.Change) error {
 	return nil
 }
 
-func (f *factColumns) insert(ctx context.Context, tx database.Tx, now time.Time) error {
+func (f *factColumns) insert(tx database.Tx, now time.Time) {
 	if len(f.ids) == 0 {
-		return nil
+		return
 	}
-	_, err := tx.Exec(ctx, `
+	tx.Later(database.Write{What: "writing facts", Rows: database.AnyRows, SQL: `
 		insert into loan_fact (loan_id, version, kind, effective_date, recorded_at, data)
 		select u.loan_id, u.version, u.kind, u.effective_date, $6, u.data
 		  from unnest($1::uuid[], $2::bigint[], $3::text[], $4::date[], $5::text[])
-		       as u (loan_id, version, kind, effective_date, data)`, f.ids, f.versions, f.kinds, f.dates, f.data, now)
-	if err != nil {
-		return fmt.Errorf("writing facts: %w", err)
-	}
-	return nil
+		       as u (loan_id, version, kind, effective_date, data)`,
+		Args: []any{f.ids, f.versions, f.kinds, f.dates, f.data, now},
+	})
 }
 
 // By names in the journal who caused an entry: a component of the platform by

@@ -127,9 +127,7 @@ func (s *Service) postAll(
 			events = append(events, stream.Traced(item.ctx, e))
 		}
 	}
-	if err := insertPayments(ctx, tx, payments); err != nil {
-		return nil, err
-	}
+	insertPayments(tx, payments...)
 	if err := loandb.Save(ctx, tx, now, name, changes...); err != nil {
 		return nil, err
 	}

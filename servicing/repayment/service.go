@@ -147,9 +147,7 @@ func (s *Service) declare(
 	if waiting >= DeclaredMax {
 		return Payment{}, fmt.Errorf("%w: at most %d", ErrTooMany, DeclaredMax)
 	}
-	if err := insertPayments(ctx, tx, []*Payment{&p}); err != nil {
-		return Payment{}, err
-	}
+	insertPayments(tx, &p)
 	return p, s.env.Outbox.Append(ctx, tx, now, received(&at.loan, &p))
 }
 

@@ -23,15 +23,15 @@ type storedPayment struct {
 }
 
 // insertPayments stores new payments, which have no proof yet.
-func insertPayments(ctx context.Context, tx database.Tx, payments []*Payment) error {
+func insertPayments(tx database.Tx, payments ...*Payment) {
 	if len(payments) == 0 {
-		return nil
+		return
 	}
 	c := &paymentColumns{}
 	for _, p := range payments {
 		c.add(p)
 	}
-	_, err := tx.Exec(ctx, `
+	tx.Later(database.Write{What: "inserting payments", Rows: database.AnyRows, SQL: `
 		insert into payment
 		       (id, loan_id, status, kind, currency, amount, value_date, channel, reference,
 		        principal, interest, fees, penalties, overpaid, created_by, created_at,
@@ -44,13 +44,12 @@ func insertPayments(ctx context.Context, tx database.Tx, payments []*Payment) er
 		              $15::uuid[], $16::timestamptz[], $17::uuid[], $18::timestamptz[], $19::text[])
 		       as u (id, loan_id, status, kind, currency, amount, value_date, channel, reference, principal, interest,
 		             fees, penalties, overpaid, created_by, created_at, decided_by, decided_at, reason)`,
-		c.ids, c.loans, c.statuses, c.kinds, c.currencies, c.amounts, c.valueDates, c.channels, c.references,
-		c.principal, c.interest, c.fees, c.penalties, c.overpaid, c.createdBy, c.createdAt, c.decidedBy, c.decidedAt,
-		c.reasons)
-	if err != nil {
-		return fmt.Errorf("inserting %d payments: %w", len(payments), err)
-	}
-	return nil
+		Args: []any{
+			c.ids, c.loans, c.statuses, c.kinds, c.currencies, c.amounts, c.valueDates, c.channels, c.references,
+			c.principal, c.interest, c.fees, c.penalties, c.overpaid, c.createdBy, c.createdAt, c.decidedBy,
+			c.decidedAt, c.reasons,
+		},
+	})
 }
 
 // paymentColumns are payments to insert, as arrays.
