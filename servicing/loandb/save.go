@@ -18,9 +18,10 @@ import (
 // Save stores changes with their facts and journal entries, with one statement
 // for each table. Several changes of one loan follow each other in their order,
 // each from the version that the one before it made. by names in the journal who
-// caused the entries that do not name anybody. Changes without facts are passed over. The error is ErrStale if a loan is no
-// longer at the version that its first change started from; it may come from a
-// later statement or from the commit, and the transaction has no effect.
+// caused the entries that do not name anybody. Changes without facts are passed
+// over. The error is ErrStale if a loan is no longer at the version that its
+// first change started from; it may come from a later statement or from the
+// commit, and the transaction has no effect.
 func Save(ctx context.Context, tx database.Tx, now time.Time, by string, changes ...servicing.Change) error {
 	var rows, facts = newSaving(len(changes)), &factColumns{}
 	var entries []ledger.JournalEntry

@@ -141,7 +141,8 @@ func (s *statementTimes) TraceBatchStart(
 	for _, q := range data.Batch.QueuedQueries {
 		words = append(words, firstWords(q.SQL))
 	}
-	return context.WithValue(ctx, statementKey{}, statementStart{sql: "batch " + strings.Join(words, "; "), at: time.Now()})
+	start := statementStart{sql: "batch " + strings.Join(words, "; "), at: time.Now()}
+	return context.WithValue(ctx, statementKey{}, start)
 }
 
 // TraceBatchQuery implements pgx.BatchTracer.
