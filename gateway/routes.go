@@ -98,6 +98,7 @@ var routes = []Route{
 
 	{post, "/api/v1/loans/{loanId}/close", "repayment", only(access.System), Ordinary},
 	{post, "/api/v1/payments", "repayment", bearer, Ordinary},
+	{post, "/api/v1/payments/batch", "repayment", only(access.Partner, access.System), Bulk},
 	{get, "/api/v1/payments/{loanId}/history", "repayment", bearer, Ordinary},
 	{get, "/api/v1/payments/{loanId}/outstanding", "repayment", bearer, Ordinary},
 	{get, "/api/v1/payments/{loanId}/payoff", "repayment", bearer, Ordinary},

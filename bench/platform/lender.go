@@ -237,7 +237,11 @@ func (p *platform) mixedLoads(
 			Op: func(ctx context.Context, _ int64) error { return p.originate(ctx, staff) },
 		},
 		{Name: "payments", Rate: payments, Op: func(ctx context.Context, n int64) error {
-			return pay(ctx, pays, loans[n%int64(len(loans))], posted)
+			err := pay(ctx, pays, loans[n%int64(len(loans))])
+			if err == nil {
+				posted.Add(1)
+			}
+			return err
 		}},
 		{Name: "reads", Rate: mixedReads, Op: func(ctx context.Context, _ int64) error {
 			_, err := journey.OutstandingOf(ctx, staff.Officer, loans[rand.IntN(len(loans))].String()) //nolint:gosec // spread

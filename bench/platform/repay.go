@@ -29,6 +29,7 @@ func Scenarios() []harness.Scenario {
 			Name: "repay-1000", What: "the same with 1,000 concurrent clients",
 			Run: func(ctx context.Context, b *harness.Bench) error { return runRepay(ctx, b, manyClients) },
 		},
+		{Name: "repay-batch", What: "the same by the batch endpoint, 1,000 a call, 4 clients", Run: runRepayBatch},
 		{Name: "activate", What: "agreements signed to loans activated and paid out, by events", Run: runActivate},
 		{Name: "close-of-day", What: "closing a day as the number of loans grows", Run: runCloseOfDay},
 		{Name: "origination", What: "whole applications through all stages, by the gateway", Run: runOrigination},
@@ -42,6 +43,9 @@ func Scenarios() []harness.Scenario {
 const (
 	singleClients = 64
 	manyClients   = 1_000
+	// The batch endpoint is called with batchPayments at a time.
+	payBatchClients = 4
+	batchPayments   = 1_000
 	// repayLoans are paid in turn, so that two payments of one loan rarely meet.
 	repayLoans  = 5_000
 	eventsLimit = 2 * time.Minute
@@ -53,6 +57,20 @@ const (
 var errStatus = errors.New("the payment is not posted")
 
 func runRepay(ctx context.Context, b *harness.Bench, clients int) error {
+	return repay(ctx, b, clients, 1, func(ctx context.Context, api *client.Client, loans []uuid.UUID, n int64) error {
+		return pay(ctx, api, loans[n%int64(len(loans))])
+	})
+}
+
+func runRepayBatch(ctx context.Context, b *harness.Bench) error {
+	return repay(ctx, b, payBatchClients, batchPayments, payBatch)
+}
+
+// repay makes loans and has clients pay them, units payments at a time.
+func repay(
+	ctx context.Context, b *harness.Bench, clients, units int,
+	send func(ctx context.Context, api *client.Client, loans []uuid.UUID, n int64) error,
+) error {
 	p, err := start(ctx, b)
 	if err != nil {
 		return err
@@ -82,9 +100,16 @@ func runRepay(ctx context.Context, b *harness.Bench, clients int) error {
 		return err
 	}
 	var posted atomic.Int64
-	stats := b.Load(ctx, harness.Load{Name: "payments", Clients: clients, Op: func(ctx context.Context, n int64) error {
-		return pay(ctx, api, loans[n%int64(len(loans))], &posted)
-	}})
+	stats := b.Load(ctx, harness.Load{
+		Name: "payments", Clients: clients, Units: units,
+		Op: func(ctx context.Context, n int64) error {
+			err := send(ctx, api, loans, n)
+			if err == nil {
+				posted.Add(int64(units))
+			}
+			return err
+		},
+	})
 	b.Measured("payments", stats)
 	b.OverTime("payments", []string{"payments"}, []harness.Stats{stats})
 	b.Table(result.Table{
@@ -109,7 +134,7 @@ func runRepay(ctx context.Context, b *harness.Bench, clients int) error {
 	return nil
 }
 
-func pay(ctx context.Context, api *client.Client, loan uuid.UUID, posted *atomic.Int64) error {
+func pay(ctx context.Context, api *client.Client, loan uuid.UUID) error {
 	amount := journey.Money{Amount: money.New(paymentMinor, currency).Text(), Currency: currency.Code()}
 	made, err := journey.Pay(ctx, api, loan.String(), "NORMAL", amount, "bench")
 	if err != nil {
@@ -118,8 +143,24 @@ func pay(ctx context.Context, api *client.Client, loan uuid.UUID, posted *atomic
 	if made.Status != "POSTED" {
 		return errStatus
 	}
-	posted.Add(1)
 	return nil
+}
+
+// payBatch sends the n-th batch: each batch pays other loans than the one before.
+func payBatch(ctx context.Context, api *client.Client, loans []uuid.UUID, n int64) error {
+	amount := journey.Money{Amount: money.New(paymentMinor, currency).Text(), Currency: currency.Code()}
+	items := make([]journey.BatchPayment, batchPayments)
+	for i := range items {
+		items[i] = journey.BatchPayment{
+			Key: uuid.NewString(), LoanID: loans[(n*batchPayments+int64(i))%int64(len(loans))].String(), Amount: amount,
+			Channel: "BANK_TRANSFER", Reference: "bench",
+		}
+	}
+	made, err := journey.PayAll(ctx, api, items)
+	if err == nil && made.Posted != len(items) {
+		err = errStatus
+	}
+	return err
 }
 
 // checkPayments holds that the acknowledged payments are stored, announced, and

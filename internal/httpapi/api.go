@@ -272,10 +272,17 @@ func Actor(ctx context.Context) access.Actor {
 	return actor
 }
 
+// KeyValue returns the request's idempotency key as the client sent it; "" when
+// the operation takes none.
+func KeyValue(ctx context.Context) string {
+	value, _ := ctx.Value(keyIdempotency).(string)
+	return value
+}
+
 // Key binds the request's idempotency key to its parsed input. It is the zero
 // Key when the operation takes none.
 func Key(ctx context.Context, input any) (command.Key, error) {
-	value, _ := ctx.Value(keyIdempotency).(string)
+	value := KeyValue(ctx)
 	if value == "" {
 		return command.Key{}, nil
 	}

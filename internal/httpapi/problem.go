@@ -132,13 +132,19 @@ func instance(ctx context.Context) string {
 	return ""
 }
 
-// problem maps an error of a handler to its document by the service's table;
-// what is in no table is shown to the log only.
+// problem maps an error of a handler to its document.
 func (a *API) problem(ctx context.Context, operation string, err error) error {
 	var status huma.StatusError
 	if errors.As(err, &status) {
 		return err
 	}
+	return withRetryAfter(a.ProblemOf(ctx, operation, err))
+}
+
+// ProblemOf maps an error to its document by the service's table; what is in no
+// table is shown to the log only. It is for operations whose answer holds
+// several outcomes.
+func (a *API) ProblemOf(ctx context.Context, operation string, err error) *huma.ErrorModel {
 	for _, row := range a.problems {
 		if !errors.Is(err, row.Err) {
 			continue
@@ -149,12 +155,12 @@ func (a *API) problem(ctx context.Context, operation string, err error) error {
 			a.log.WarnContext(ctx, "request not completed", "operation", operation, "error", err)
 		}
 		problem.Errors = fieldDetails(err)
-		return withRetryAfter(problem)
+		return problem
 	}
 	if database.IsUnavailable(err) || errors.Is(err, context.Canceled) {
 		a.log.WarnContext(ctx, "request not completed", "operation", operation, "error", err)
-		return withRetryAfter(NewProblem(ctx, http.StatusServiceUnavailable, "unavailable", "Temporarily unavailable",
-			"Send the same request again, with the same idempotency key if it has one."))
+		return NewProblem(ctx, http.StatusServiceUnavailable, "unavailable", "Temporarily unavailable",
+			"Send the same request again, with the same idempotency key if it has one.")
 	}
 	a.log.ErrorContext(ctx, "unmapped error", "operation", operation, "error", err)
 	return NewProblem(ctx, http.StatusInternalServerError, "internal", "Internal error",
@@ -163,6 +169,8 @@ func (a *API) problem(ctx context.Context, operation string, err error) error {
 
 const retryAfterSeconds = 1
 
+// withRetryAfter tells clients when an answer that may change is worth asking for
+// again.
 func withRetryAfter(problem *huma.ErrorModel) error {
 	if problem.Status != http.StatusServiceUnavailable && problem.Type != problemURN+"request-in-flight" {
 		return problem

@@ -42,6 +42,29 @@ func Pay(ctx context.Context, c *client.Client, loanID, kind string, amount Mone
 	return made, err
 }
 
+// BatchPayment is a payment of a batch.
+type BatchPayment struct {
+	Key       string `json:"idempotency_key"`
+	LoanID    string `json:"loan_id"`
+	Amount    Money  `json:"amount"`
+	Channel   string `json:"channel"`
+	Reference string `json:"reference"`
+}
+
+// BatchResult counts what became of the payments of a batch.
+type BatchResult struct {
+	Posted   int `json:"posted"`
+	Replayed int `json:"replayed"`
+	Rejected int `json:"rejected"`
+}
+
+// PayAll posts payments in one call.
+func PayAll(ctx context.Context, c *client.Client, payments []BatchPayment) (BatchResult, error) {
+	var made BatchResult
+	err := c.Post(ctx, "/api/v1/payments/batch", map[string]any{"payments": payments}, &made)
+	return made, err
+}
+
 // Prove sends the receipt of a declared payment.
 func (b *Borrower) Prove(ctx context.Context, paymentID string) error {
 	return b.Client.Upload(ctx, "/api/v1/payments/"+paymentID+"/proof", nil, "receipt.pdf", "application/pdf",

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/access"
+	"github.com/tenor-lending/tenor/internal/command"
 	"github.com/tenor-lending/tenor/internal/groupcommit"
 	"github.com/tenor-lending/tenor/internal/httpapi"
 	"github.com/tenor-lending/tenor/internal/upload"
@@ -64,6 +65,7 @@ func (s *Service) routes(api *httpapi.API) {
 	api.Problems(problems...)
 	api.Problems(upload.Problems()...)
 	s.paymentRoutes(api)
+	s.batchRoutes(api)
 	s.loanRoutes(api)
 }
 
@@ -133,15 +135,33 @@ func (s *Service) loanRoutes(api *httpapi.API) {
 	}, s.closeLoan)
 }
 
-type paymentInput struct {
-	Body struct {
-		LoanID    uuid.UUID     `json:"loan_id" format:"uuid" doc:"The loan that is paid"`
-		Amount    httpapi.Money `json:"amount" doc:"Above zero, in the currency of the loan"`
-		Kind      string        `json:"kind,omitempty" enum:"NORMAL,PAYOFF" default:"NORMAL" doc:"PAYOFF closes the loan"`
-		ValueDate *civil.Date   `json:"value_date,omitempty" format:"date" doc:"From when the money counts: from the disbursement to the business date, which is the default"`
-		Channel   string        `json:"channel" enum:"BANK_TRANSFER,UPI,CARD,CASH,DIRECT_DEBIT,OTHER" doc:"How it was paid"`
-		Reference string        `json:"reference,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9 ._/#:-]*$" example:"UTR 412345678901" doc:"The payer's or the bank's reference"`
+// PaymentFields are what a payer says.
+type PaymentFields struct {
+	LoanID    uuid.UUID     `json:"loan_id" format:"uuid" doc:"The loan that is paid"`
+	Amount    httpapi.Money `json:"amount" doc:"Above zero, in the currency of the loan"`
+	Kind      string        `json:"kind,omitempty" enum:"NORMAL,PAYOFF" default:"NORMAL" doc:"PAYOFF closes the loan"`
+	ValueDate *civil.Date   `json:"value_date,omitempty" format:"date" doc:"From when the money counts: from the disbursement to the business date, which is the default"`
+	Channel   string        `json:"channel" enum:"BANK_TRANSFER,UPI,CARD,CASH,DIRECT_DEBIT,OTHER" doc:"How it was paid"`
+	Reference string        `json:"reference,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9 ._/#:-]*$" example:"UTR 412345678901" doc:"The payer's or the bank's reference"`
+}
+
+// key binds an idempotency key to the payment: to the same request whether it
+// comes alone or in a batch.
+func (f *PaymentFields) key(value string) (command.Key, error) { return command.NewKey(value, f) }
+
+func (f *PaymentFields) payment() NewPayment {
+	p := NewPayment{
+		LoanID: f.LoanID, Amount: f.Amount.Value(), Kind: servicing.PaymentKind(f.Kind), Channel: f.Channel,
+		Reference: f.Reference,
 	}
+	if f.ValueDate != nil {
+		p.ValueDate = *f.ValueDate
+	}
+	return p
+}
+
+type paymentInput struct {
+	Body PaymentFields
 }
 
 type proofBody struct {
@@ -151,19 +171,11 @@ type proofBody struct {
 }
 
 func (s *Service) makePayment(ctx context.Context, in *paymentInput) (*paymentOutput, error) {
-	key, err := httpapi.Key(ctx, in)
+	key, err := in.Body.key(httpapi.KeyValue(ctx))
 	if err != nil {
 		return nil, err
 	}
-	b := &in.Body
-	payment := NewPayment{
-		LoanID: b.LoanID, Amount: b.Amount.Value(), Kind: servicing.PaymentKind(b.Kind), Channel: b.Channel,
-		Reference: b.Reference,
-	}
-	if b.ValueDate != nil {
-		payment.ValueDate = *b.ValueDate
-	}
-	result, err := s.Pay(ctx, httpapi.Actor(ctx), key, payment)
+	result, err := s.Pay(ctx, httpapi.Actor(ctx), key, in.Body.payment())
 	if err != nil {
 		return nil, err
 	}

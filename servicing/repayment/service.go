@@ -52,9 +52,10 @@ const name = "repayment"
 
 // Service takes payments.
 type Service struct {
-	env      *app.Env
-	intake   *upload.Intake
-	postings *groupcommit.Group[posting, command.Result[Payment]]
+	env       *app.Env
+	intake    *upload.Intake
+	postings  *groupcommit.Group[posting, command.Result[Payment]]
+	problemOf problemOf
 }
 
 // New describes the service.
@@ -100,6 +101,24 @@ func (s *Service) Pay(
 		at := standing{loan: loan, business: business}
 		return s.declare(ctx, tx, now, &at, s.newPayment(actor, &in, &at, now))
 	})
+}
+
+// KeyedPayment is a payment of a batch with its idempotency key.
+type KeyedPayment struct {
+	Key command.Key
+	NewPayment
+}
+
+// PayAll posts payments of a partner or the platform and returns what became of
+// each, as Pay would answer it. Payments of one loan are posted in their order.
+func (s *Service) PayAll(
+	ctx context.Context, actor access.Actor, payments []KeyedPayment,
+) []groupcommit.Result[command.Result[Payment]] {
+	items := make([]posting, len(payments))
+	for i := range payments {
+		items[i] = posting{ctx: ctx, actor: actor, key: payments[i].Key, in: payments[i].NewPayment}
+	}
+	return s.postings.DoAll(ctx, items)
 }
 
 // find returns a loan with the business date of its book.
