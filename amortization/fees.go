@@ -1,6 +1,10 @@
 package amortization
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tenor-lending/tenor/internal/money"
+)
 
 // fees adds the fees to the rows and to the deductions at disbursement.
 func (e *engine) fees() error {
@@ -70,7 +74,9 @@ func (e *engine) feeAmount(fee *Fee, base int64) (int64, error) {
 }
 
 func (e *engine) percentOf(base int64, percent Decimal) (int64, error) {
-	c := calc{ctx: exact}
-	share := c.quo(product(base, percent.coef), product(100, powersOfTen[percent.scale]))
-	return minorOf(share, 1, e.terms.Rounding.Mode)
+	share, err := PercentOf(money.New(base, e.cur), percent, e.terms.Rounding.Mode)
+	if err != nil {
+		return 0, fault("principal", RuleOverflow, "%v", err)
+	}
+	return share.Minor(), nil
 }

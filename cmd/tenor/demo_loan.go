@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"cloud.google.com/go/civil"
-	"github.com/cockroachdb/apd/v3"
 
+	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/journey"
 	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/origination/agreement"
@@ -187,12 +187,12 @@ func (d *demo) payOff(ctx context.Context) error {
 	if owed.Payoff == nil {
 		return fmt.Errorf("loan %s has no payoff", d.loan)
 	}
-	interest, err := simpleInterest("17813.70", days30360(third, on))
+	interest, err := interestOf("17813.70", third, on)
 	if err != nil {
 		return err
 	}
 	d.s.check("principal outstanding", owed.Payoff.Principal.Amount, "17813.70")
-	d.s.check(fmt.Sprintf("interest of %d days, 30/360", days30360(third, on)), owed.Payoff.Interest.Amount, interest)
+	d.s.check(fmt.Sprintf("interest from %s to %s, 30/360", third, on), owed.Payoff.Interest.Amount, interest)
 	if _, err := d.pay(ctx, "PAYOFF", owed.Payoff.Total.Amount, "PARTNER 0004"); err != nil {
 		return err
 	}
@@ -208,46 +208,30 @@ func (d *demo) payOff(ctx context.Context) error {
 	return nil
 }
 
-// days30360 counts days as months of thirty (30/360 US, also called bond
-// basis): ISDA 2006 Definitions, section 4.16 (f).
-func days30360(from, to civil.Date) int {
-	d1, d2 := min(from.Day, 30), to.Day
-	if d2 == 31 && d1 == 30 {
-		d2 = 30
-	}
-	return 360*(to.Year-from.Year) + 30*(int(to.Month)-int(from.Month)) + d2 - d1
-}
-
-// simpleInterest is principal x 15 % x days / 360, to the paisa: computed here
-// anew, to check the platform's own figure.
-func simpleInterest(principal string, days int) (string, error) {
-	base, _, err := apd.NewFromString(principal)
+// interestOf is the interest on a principal over some days, as the library
+// gives it: a loan of that principal over those days.
+func interestOf(principal string, from, to civil.Date) (string, error) {
+	amount, err := money.Parse(principal, money.MustCurrency(illustrationCurrency))
 	if err != nil {
 		return "", err
 	}
-	exact := apd.BaseContext.WithPrecision(34)
-	var product, interest apd.Decimal
-	if _, err := exact.Mul(&product, base, apd.New(int64(15*days), 0)); err != nil {
+	s, err := amortization.New(amortization.Terms{
+		Principal: amount, AnnualRatePercent: amortization.MustDecimal("15"), Instalments: 1,
+		DisbursementDate: from, FirstDueDate: to,
+	})
+	if err != nil {
 		return "", err
 	}
-	if _, err := exact.Quo(&interest, &product, apd.New(36_000, 0)); err != nil {
-		return "", err
-	}
-	amount, err := money.Round(&interest, money.MustCurrency(illustrationCurrency), money.HalfEven)
-	return amount.Text(), err
+	return s.Totals.Interest.Text(), nil
 }
 
 // wholeUnits rounds "3273.43" to "3273", as the published totals are shown.
 func wholeUnits(amount string) string {
-	value, _, err := apd.NewFromString(amount)
+	value, err := amortization.ParseDecimal(amount)
 	if err != nil {
 		return amount
 	}
-	var whole apd.Decimal
-	if _, err := apd.BaseContext.WithPrecision(34).Quantize(&whole, value, 0); err != nil {
-		return amount
-	}
-	return whole.Text('f')
+	return value.Fixed(0)
 }
 
 func (d *demo) showBooks(ctx context.Context) error {

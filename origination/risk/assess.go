@@ -78,14 +78,19 @@ func Assess(in Inputs, version string, at time.Time) (Assessment, error) {
 		return Assessment{}, err
 	}
 	rate := p.referenceRate(in.Product)
-	instalment, err := referenceInstalment(in, rate)
+	schedule, err := amortization.New(referenceTerms(in, rate))
+	if err != nil {
+		return Assessment{}, fmt.Errorf("assessing %s: estimating the instalment: %w", in.ApplicationID, err)
+	}
+	instalment := schedule.At(0).Total
+	f := figures{in: in, instalment: instalment.Minor()}
+	affordable, err := p.affordable(f, rate)
 	if err != nil {
 		return Assessment{}, fmt.Errorf("assessing %s: %w", in.ApplicationID, err)
 	}
-	f := figures{in: in, instalment: instalment.Minor()}
 	a := Assessment{
 		Inputs: in, InputsHash: hash, PolicyVersion: version, ReferenceRatePercent: rate,
-		ReferenceInstalment: instalment, AffordableAmount: p.affordable(f), AssessedAt: at,
+		ReferenceInstalment: instalment, AffordableAmount: affordable, AssessedAt: at,
 	}
 	for _, row := range p.factors {
 		score := row.score(f)
@@ -110,15 +115,11 @@ func (p policy) referenceRate(product string) amortization.Decimal {
 // make the instalment the same on any day, and the assessment replayable.
 var referenceDay = civil.Date{Year: 2026, Month: 1, Day: 1}
 
-func referenceInstalment(in Inputs, rate amortization.Decimal) (money.Amount, error) {
-	schedule, err := amortization.New(amortization.Terms{
+func referenceTerms(in Inputs, rate amortization.Decimal) amortization.Terms {
+	return amortization.Terms{
 		Principal: in.Amount, AnnualRatePercent: rate, Instalments: in.Instalments, DisbursementDate: referenceDay,
 		DayCount: amortization.Thirty360,
-	})
-	if err != nil {
-		return money.Amount{}, fmt.Errorf("estimating the instalment: %w", err)
 	}
-	return schedule.At(0).Total, nil
 }
 
 func (row factor) score(f figures) Score {
@@ -174,22 +175,18 @@ func (p policy) reasons(cut []Reason, scores []Score) []Reason {
 	return reasons[:min(len(reasons), ReasonsMax)]
 }
 
-// affordable scales the amount to the instalment that income leaves room for.
-// An annuity is proportional to its principal, so no second schedule is needed.
-func (p policy) affordable(f figures) money.Amount {
-	currency := f.in.Amount.Currency()
+// affordable returns the largest amount whose instalment income leaves room for.
+func (p policy) affordable(f figures, rate amortization.Decimal) (money.Amount, error) {
 	room := new(big.Int).Mul(big.NewInt(f.in.MonthlyIncome.Minor()), big.NewInt(p.debtToIncomeMax))
 	room.Quo(room, big.NewInt(basisPoints))
 	room.Sub(room, big.NewInt(f.in.MonthlyObligations.Minor()))
-	if room.Sign() <= 0 || f.instalment <= 0 {
-		return money.Zero(currency)
+	if room.Sign() <= 0 {
+		return money.Zero(f.in.Amount.Currency()), nil
 	}
-	room.Mul(room, big.NewInt(f.in.Amount.Minor()))
-	room.Quo(room, big.NewInt(f.instalment))
-	if !room.IsInt64() || room.Int64() > f.in.Amount.Minor() {
-		return f.in.Amount
+	if !room.IsInt64() {
+		return f.in.Amount, nil
 	}
-	return money.New(room.Int64(), currency)
+	return amortization.Affordable(referenceTerms(f.in, rate), money.New(room.Int64(), f.in.Amount.Currency()))
 }
 
 // figures are what measures are taken of.

@@ -77,11 +77,11 @@ func TestAssess(t *testing.T) {
 			500, "C", RecommendRefer,
 			[]Reason{DebtToIncomeTooHigh, ObligationsTooHigh, IncomeTooLowForAmount, TermTooLong},
 		}},
-		// One paisa less of income is not; what is affordable is (1,969.72 - 1,000) × 20,000 / 969.73.
+		// One paisa less of income is not; 969.72 is the instalment of 19,999.83, and 969.73 that of a paisa more.
 		"beyond the cut-off": {with(func(in *Inputs) {
 			in.MonthlyIncome, in.MonthlyObligations = rupees("3939.45"), rupees("1000")
 		}), outcome{
-			"969.73", "19999.79",
+			"969.73", "19999.83",
 			[]int64{5001, 2539, 4231, 24},
 			[]int{0, 60, 200, 120},
 			380, "E", RecommendReject,
@@ -214,8 +214,9 @@ func TestAssessProperties(t *testing.T) {
 	})
 }
 
-// TestAffordableAmountIsAffordable assesses the affordable amount itself: it
-// passes the debt-to-income cut-off but for the rounding of an instalment.
+// TestAffordableAmountIsAffordable assesses the affordable amount itself: its
+// instalment fits into the room that income leaves, and that of a paisa more
+// does not.
 func TestAffordableAmountIsAffordable(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -231,8 +232,15 @@ func TestAffordableAmountIsAffordable(t *testing.T) {
 		smaller.Amount = a.AffordableAmount
 		again := mustAssess(t, smaller)
 		room := in.MonthlyIncome.Minor()/2 - in.MonthlyObligations.Minor()
-		if again.ReferenceInstalment.Minor() > room+1 {
+		if again.ReferenceInstalment.Minor() > room {
 			t.Fatalf("instalment %s of affordable %s, room for %d", again.ReferenceInstalment, a.AffordableAmount, room)
+		}
+		if a.AffordableAmount == in.Amount {
+			return
+		}
+		smaller.Amount = money.New(a.AffordableAmount.Minor()+1, inr)
+		if more := mustAssess(t, smaller); more.ReferenceInstalment.Minor() <= room {
+			t.Fatalf("a paisa more than %s has the instalment %s, room for %d", a.AffordableAmount, more.ReferenceInstalment, room)
 		}
 	})
 }
