@@ -10,7 +10,8 @@ import (
 // instalment is at most an amount: the terms are built for one principal after
 // another, halving what is left between one that fits and one that does not, so
 // that fees, grace and rounding count. It returns nothing where no principal
-// fits. The errors are ErrAmount and the faults of the terms.
+// fits. New may still refuse it, where rounding would end the loan early. The
+// errors are ErrAmount and the faults of the terms.
 func Affordable(t Terms, instalment money.Amount) (money.Amount, error) {
 	currency := t.Principal.Currency()
 	if instalment.Currency() != currency {
@@ -19,7 +20,10 @@ func Affordable(t Terms, instalment money.Amount) (money.Amount, error) {
 	var s Schedule
 	fits := func(principal int64) (bool, error) {
 		t.Principal = money.New(principal, currency)
-		err := s.Rebuild(t)
+		e := newEngine(t, false)
+		defer e.release()
+		e.trial = true
+		err := s.buildBy(e)
 		return err == nil && s.typicalInstalment().Minor() <= instalment.Minor(), err
 	}
 	whole := t.Principal.Minor()

@@ -13,6 +13,7 @@ import (
 type engine struct {
 	terms        Terms
 	reference    bool // keep off the fast path
+	trial        bool // only the instalment is wanted: rows may be unsound
 	cur          money.Currency
 	unit         int64 // multiple of instalments
 	interestUnit int64 // multiple of interest

@@ -37,7 +37,7 @@ type planner struct {
 // prepare chooses the plan of the method.
 func (p *planner) prepare(e *engine) error {
 	t, n := &e.terms, len(e.periods)
-	p.e, p.grace = e, t.Grace
+	p.e, p.grace, p.trial = e, t.Grace, e.trial
 	p.resizes = t.ChangePolicy == Resize && (len(e.rates) > 1 || len(t.Tranches) > 0)
 	switch t.Method {
 	case EqualPrincipal:

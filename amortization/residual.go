@@ -25,7 +25,7 @@ func (p *planner) settleResidual() error {
 	}
 	p.extra, p.trial = make([]int64, n), true
 	err := p.residualFirst(first)
-	p.trial = false
+	p.trial = e.trial
 	return err
 }
 

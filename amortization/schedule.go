@@ -129,6 +129,10 @@ func (s *Schedule) Rebuild(t Terms) error { return s.build(t, false) }
 func (s *Schedule) build(t Terms, reference bool) error {
 	e := newEngine(t, reference)
 	defer e.release()
+	return s.buildBy(e)
+}
+
+func (s *Schedule) buildBy(e *engine) error {
 	if err := e.terms.faults(); err != nil {
 		return err
 	}
