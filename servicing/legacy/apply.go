@@ -111,14 +111,21 @@ func (s *State) takeBack(t *Transaction) {
 	if t.Principal == 0 {
 		return
 	}
+	s.owe(t, Parts{Principal: t.Amount}, []table.Component{table.Principal})
+}
+
+// owe adds to the next row, and lets the overpayment pay it in an order.
+func (s *State) owe(t *Transaction, parts Parts, order []table.Component) {
 	r := s.next(t.Date)
-	if s.book.follows(r) {
-		s.book.lent = append(s.book.lent, flow{t.Date, t.Amount, nil})
-	}
-	r.Principal += t.Amount
-	r.Credited += t.Amount
+	r.Credited = r.Credited.Plus(parts)
+	r.Parts = r.Plus(parts)
+	s.book.credit(r, t.Date, parts.Principal)
 	r.Settle(t.Date)
-	r.Pay(table.Principal, t.Date, used)
+	before, m := r.Paid.Principal, &table.Money{On: t.Date, Rest: t.Overpaid}
+	for _, c := range order {
+		m.To(r, c, *c.Of(&parts))
+	}
+	s.book.pays(r, t.Date, r.Paid.Principal-before)
 }
 
 // takeBackByRule takes back the split of the payment, less earlier chargebacks,
@@ -138,15 +145,11 @@ func (s *State) takeBackByRule(t *Transaction, order []string) {
 		rest -= took
 	}
 	t.Principal += rest
-	r := s.next(t.Date)
-	r.Parts = r.Parts.Plus(t.Parts)
-	r.Credited += t.Principal
-	r.Settle(t.Date)
-	rest = t.Overpaid
-	for _, name := range order {
-		c := table.Components[name]
-		rest -= r.Pay(c, t.Date, min(rest, *c.Of(&t.Parts)))
+	components := make([]table.Component, len(order))
+	for i, name := range order {
+		components[i] = table.Components[name]
 	}
+	s.owe(t, t.Parts, components)
 }
 
 // credit returns the principal that a chargeback or refund leaves owed.

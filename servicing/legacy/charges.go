@@ -105,8 +105,8 @@ func (s *State) chargeOf(e *Event) (*table.Charge, error) {
 func (s *State) bear(c *table.Charge) {
 	var loan Parts
 	for _, r := range s.Rows {
-		loan.Principal += r.Principal - r.Credited
-		loan.Interest += r.Interest
+		loan.Principal += r.Principal - r.Credited.Principal
+		loan.Interest += r.Interest - r.Credited.Interest
 	}
 	switch c.When {
 	case "disbursement":
@@ -114,7 +114,8 @@ func (s *State) bear(c *table.Charge) {
 	case "each_installment":
 		for _, r := range s.Rows {
 			if r.Regular() {
-				r.Bear(c, s.planner.Charge(&c.Charge, r.Principal-r.Credited, r.Interest))
+				own := r.Minus(r.Credited)
+				r.Bear(c, s.planner.Charge(&c.Charge, own.Principal, own.Interest))
 			}
 		}
 	default:

@@ -20,6 +20,7 @@ func (s *State) disburse(e *Event) error {
 	if err := s.disbursementCharges(e, amount); err != nil {
 		return err
 	}
+	s.settledPlan = false
 	t := s.add(e, Disbursement, amount)
 	if err := s.replay(); err != nil {
 		return err
@@ -44,7 +45,7 @@ func (s *State) payment(e *Event) error {
 	if err != nil {
 		return err
 	}
-	s.settledPlan = s.loan.Recalculation != nil && amount == s.Outstanding().Total()
+	s.settle(amount)
 	s.add(e, e.Type, amount)
 	return s.replay()
 }
@@ -52,8 +53,15 @@ func (s *State) payment(e *Event) error {
 // payOff pays what it takes to close the loan on its date.
 func (s *State) payOff(e *Event) error {
 	t := s.add(e, Repayment, s.payOffAmount(e.On()))
-	s.settledPlan = s.loan.Recalculation != nil && t.Amount == s.Outstanding().Total()
+	s.settle(t.Amount)
 	return s.replay()
+}
+
+// settle notes a payment of exactly what is outstanding: it settles the plan as it
+// stands, and so it stays until the plan changes for another reason than money.
+func (s *State) settle(amount int64) {
+	open := s.Outstanding().Total()
+	s.settledPlan = s.settledPlan && open == 0 || amount == open
 }
 
 // simple adds a transaction of which the schedule decides the split. Without an
@@ -101,6 +109,7 @@ func (s *State) reschedule(e *Event) error {
 	if added := e.ExtraInstallments + e.ExtraPrincipalGrace; added < 0 || added > plan.InstalmentsMax {
 		return fmt.Errorf("%w: %d more installments", ErrHistory, added)
 	}
+	s.settledPlan = false
 	s.reschedules = append(s.reschedules, e)
 	return s.replay()
 }
@@ -126,8 +135,8 @@ func (s *State) reverse(e *Event) error {
 	if err != nil {
 		return err
 	}
-	if t.Reversed {
-		return fmt.Errorf("%w: event %d is reversed already", ErrHistory, e.Target)
+	if t.Reversed || t.Type == Disbursement {
+		return fmt.Errorf("%w: the %s of event %d cannot be reversed, or is already", ErrHistory, t.Type, e.Target)
 	}
 	t.Reversed = true
 	if t.Type == ChargeWaiver {
@@ -144,6 +153,7 @@ func (s *State) undoLast(*Event) error {
 	if len(list) == 0 {
 		return fmt.Errorf("%w: nothing was disbursed", ErrHistory)
 	}
+	s.settledPlan = false
 	last := list[len(list)-1].Event
 	s.Transactions = slices.DeleteFunc(s.Transactions, func(t *Transaction) bool {
 		return t.Event == last && t.Type != Accrual
@@ -153,6 +163,6 @@ func (s *State) undoLast(*Event) error {
 
 // undoAll takes the loan back to its approval.
 func (s *State) undoAll(*Event) error {
-	s.Transactions, s.closedThrough, s.inForce = nil, civil.Date{}, nil
+	s.Transactions, s.closedThrough, s.inForce, s.settledPlan = nil, civil.Date{}, nil, false
 	return s.replay()
 }

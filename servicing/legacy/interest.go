@@ -14,7 +14,7 @@ import (
 // and repaid, and when.
 type interestBook struct {
 	s    *State
-	lent []flow // what was lent to amortize
+	lent []flow // what was lent to amortize, or is owed again by a row
 	paid []flow // principal that was paid, by the row it was laid on
 	// rates are the planners at the rates that a reschedule has set, by date.
 	rates []rate
@@ -23,12 +23,14 @@ type interestBook struct {
 
 // period is what the book knows of a row.
 type period struct {
-	installment int64 // that is asked for, or 0
+	sized       bool  // something was lent before it is due
+	installment int64 // that is asked for
 	opening     int64 // balance in the period
+	lent        int   // how much of what was lent that counts
 	carried     int64 // interest that the period before did not cover
-	// settled keeps the interest of a period that was paid in full before it was due.
-	settled  bool
-	interest int64
+	// settled keeps what a period asked for that was paid in full before it was due.
+	settled             bool
+	principal, interest int64
 }
 
 func newInterestBook(s *State) *interestBook {
@@ -42,7 +44,7 @@ func newInterestBook(s *State) *interestBook {
 // follows reports whether payments change the interest of a row. There is no
 // book of a cumulative loan.
 func (b *interestBook) follows(r *Row) bool {
-	return b != nil && b.s.loan.Recalculation != nil && b.of[r] != nil && b.of[r].installment > 0
+	return b != nil && b.s.loan.Recalculation != nil && b.of[r] != nil && b.of[r].sized
 }
 
 type rate struct {
@@ -62,6 +64,13 @@ func (b *interestBook) lend(t *Transaction, amount int64) {
 	b.lent = append(b.lent, flow{t.Date, amount, nil})
 	if !b.resize(t.Date) {
 		b.s.extra(t.Date).Principal += amount
+	}
+}
+
+// credit adds principal that a row owes again.
+func (b *interestBook) credit(r *Row, on civil.Date, amount int64) {
+	if b != nil && b.of[r] != nil && b.of[r].sized && amount > 0 {
+		b.lent = append(b.lent, flow{on, amount, r})
 	}
 }
 
@@ -86,6 +95,9 @@ func (b *interestBook) resize(on civil.Date) bool {
 		balance -= rows[0].Principal
 		rows = rows[1:]
 	}
+	for _, r := range rows {
+		balance -= r.Credited.Principal
+	}
 	if len(rows) == 0 {
 		return false
 	}
@@ -108,10 +120,10 @@ func (b *interestBook) resize(on civil.Date) bool {
 
 func abs(v int64) int64 { return max(v, -v) }
 
-// try sets the instalment of the rows.
+// try sets the instalment of the rows; what was paid in full may be open again.
 func (b *interestBook) try(rows []*Row, installment int64) {
 	for _, r := range rows {
-		b.of[r].installment = installment
+		b.of[r].sized, b.of[r].settled, b.of[r].installment = true, false, installment
 	}
 	b.recompute(civil.Date{})
 }
@@ -179,28 +191,42 @@ func (b *interestBook) recompute(today civil.Date) {
 	rows := b.rows()
 	balance, unpaid, lent := int64(0), int64(0), 0
 	for k, r := range rows {
-		for lent < len(b.lent) && b.lent[lent].on.Before(r.Due) {
+		for lent < len(b.lent) && (b.lent[lent].on.Before(r.Due) || b.lent[lent].row == r) {
 			balance += b.lent[lent].amount
 			lent++
 		}
 		x := b.of[r]
-		x.opening, x.carried = balance, unpaid
-		if x.installment == 0 {
+		x.opening, x.carried, x.lent = balance, unpaid, lent
+		if !x.sized {
 			continue
 		}
 		earned := unpaid + b.earned(rows[:k], r, r.Due, today)
-		r.Parts.Interest = min(earned, x.installment)
-		if x.settled {
-			r.Parts.Interest = x.interest
+		interest := max(r.Paid.Interest-r.Credited.Interest, min(earned, x.installment))
+		reserved := b.reserved(rows[k+1:], b.lent[lent:])
+		principal := max(r.Paid.Principal, min(x.installment-interest+r.Credited.Principal, balance-reserved))
+		switch {
+		case x.settled:
+			principal, interest = x.principal+r.Credited.Principal, x.interest
+		case b.final(r, rows[k+1:]):
+			principal, interest = balance-reserved, max(earned, interest)
 		}
-		r.Parts.Principal = min(x.installment-r.Parts.Interest+r.Credited, balance)
-		if !x.settled && b.final(r, rows[k+1:]) {
-			r.Parts.Principal, r.Parts.Interest = balance, earned
-		}
-		unpaid = max(0, earned-r.Parts.Interest)
-		balance -= r.Parts.Principal
+		unpaid = max(0, earned-interest)
+		balance -= principal
+		r.Parts.Principal, r.Parts.Interest = principal, interest+r.Credited.Interest
 		r.Settle(r.PaidOn)
 	}
+}
+
+// reserved returns what later rows need of the balance: what was paid in advance
+// stays where it was laid, unless what is still to be lent covers it.
+func (b *interestBook) reserved(later []*Row, toCome []flow) (amount int64) {
+	for _, r := range later {
+		amount += r.Paid.Principal
+	}
+	for _, f := range toCome {
+		amount -= f.amount
+	}
+	return max(0, amount)
 }
 
 // final reports whether no later row can take what is left.
@@ -263,11 +289,18 @@ func (b *interestBook) owed(before []*Row, r *Row, on, today civil.Date) int64 {
 // payable sets what a row asks for when it is paid in advance: interest up to the
 // payment, or to the end of the running period, and principal up to the instalment.
 func (b *interestBook) payable(r *Row, on civil.Date) {
-	r.Parts.Interest = max(r.Paid.Interest, b.payableInterest(r, on))
 	x := b.of[r]
-	r.Parts.Principal = min(x.opening, max(r.Paid.Principal, x.installment-r.Parts.Interest+r.Credited))
-	if rows := b.rows(); r == rows[len(rows)-1] {
-		r.Parts.Principal = x.opening
+	if x.settled {
+		return
+	}
+	interest := b.payableInterest(r, on)
+	r.Parts.Interest = max(r.Paid.Interest, interest+r.Credited.Interest)
+	rows := b.rows()
+	later := rows[slices.Index(rows, r)+1:]
+	left := x.opening - b.reserved(later, b.lent[x.lent:])
+	r.Parts.Principal = max(r.Paid.Principal, min(left, x.installment-interest+r.Credited.Principal))
+	if b.final(r, later) {
+		r.Parts.Principal = left
 	}
 }
 
@@ -277,7 +310,7 @@ func (b *interestBook) payableInterest(r *Row, on civil.Date) int64 {
 	case on.Before(r.From):
 		return 0
 	case b.s.loan.Recalculation.EarlyCloseInterest == "until_period_end":
-		return r.Parts.Interest
+		return r.Parts.Interest - r.Credited.Interest
 	}
 	rows := b.rows()
 	return b.of[r].carried + b.earned(rows[:slices.Index(rows, r)], r, on, on)
@@ -286,8 +319,8 @@ func (b *interestBook) payableInterest(r *Row, on civil.Date) int64 {
 // paidEarly keeps the interest of a row that was paid in full, and sees what the
 // payment means for the others.
 func (b *interestBook) paidEarly(r *Row, on civil.Date) {
-	if r.Outstanding() == 0 {
-		b.of[r].settled, b.of[r].interest = true, r.Parts.Interest
+	if x := b.of[r]; r.Outstanding() == 0 && r.Paid.Principal > 0 {
+		x.settled, x.principal, x.interest = true, r.Principal-r.Credited.Principal, r.Interest-r.Credited.Interest
 	}
 	b.recompute(on)
 }
@@ -312,7 +345,7 @@ func (s *State) payOffAmount(on civil.Date) int64 {
 	for _, r := range s.book.rows() {
 		interest := r.Parts.Interest
 		if r.Due.After(on) && !s.book.of[r].settled {
-			interest = s.book.payableInterest(r, on)
+			interest = s.book.payableInterest(r, on) + r.Credited.Interest
 		}
 		open.Interest += max(0, interest-r.Paid.Interest)
 	}

@@ -296,7 +296,7 @@ func (s *State) rowBalances(disbursed []*Transaction) {
 		if len(disbursed) == 0 && i == 0 {
 			balance = s.planner.Amount(s.loan.Principal)
 		}
-		balance += r.Credited - r.Principal
+		balance += r.Credited.Principal - r.Principal
 		r.Balance = balance
 	}
 }

@@ -164,14 +164,14 @@ func (c *course) principalGrace(k int) bool {
 func (c *course) flat(k int, p plan.Period) {
 	g := c.loan.Terms.Grace
 	total := c.p.FlatInterest(c.amortized, c.periods)
-	interest := c.p.Share(total, c.count)
+	interest := c.p.Share(total, len(c.periods))
 	total -= int64(g.InterestFree) * interest
 	if k < g.InterestFree {
 		interest = 0
 	}
 	last := k == len(c.periods)-1
 	if last {
-		interest = total - c.charged
+		interest = max(0, total-c.charged)
 	}
 	c.charged += interest
 	due := c.share

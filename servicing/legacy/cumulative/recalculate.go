@@ -36,7 +36,7 @@ func (c *course) recalculated(k int, p plan.Period, in []Flow) {
 	rc, l := c.recalc, c.loan
 	if k < len(rc.frozen) && (l.Settled || rc.frozen[k].Due.Before(l.Effective)) {
 		old := rc.frozen[k]
-		c.charges(c.add(k, p, old.Principal-old.Credited, old.Interest))
+		c.charges(c.add(k, p, old.Principal-old.Credited.Principal, old.Interest-old.Credited.Interest))
 		rc.held += c.receive(p.Due)
 		c.shrink(k)
 		return

@@ -28,8 +28,8 @@ type Row struct {
 	DownPayment, Extra bool
 	// Shares are what the row bears of charges.
 	Shares []Share
-	// Credited is the principal that chargebacks and refunds have added.
-	Credited int64
+	// Credited is what chargebacks and refunds have added to the amount due.
+	Credited Parts
 }
 
 // Period returns the period of the row.
