@@ -7,10 +7,10 @@ import (
 	"github.com/tenor-lending/tenor/internal/database"
 )
 
-// announced counts the events in the outbox, and those not yet published.
+// announced counts the events that were announced, and those not yet published.
 func announced(ctx context.Context, db *database.DB) (all, unpublished int64, err error) {
 	err = db.Pool().QueryRow(ctx, `
-		select count(*)::bigint, (select count(*)::bigint from outbox where published_at is null) from outbox`,
+		select coalesce(sum(version), 0)::bigint, (select count(*)::bigint from outbox) from stream_head`,
 	).Scan(&all, &unpublished)
 	if err != nil {
 		return 0, 0, fmt.Errorf("counting the outbox: %w", err)

@@ -117,6 +117,10 @@ func runOrigination(ctx context.Context, b *harness.Bench) error {
 	if err != nil {
 		return err
 	}
+	eventsWere, _, err := p.events(ctx)
+	if err != nil {
+		return err
+	}
 	var done atomic.Int64
 	stats := b.Load(ctx, harness.Load{
 		Name: "applications", Clients: originationClients, InFlight: originationFlight,
@@ -142,7 +146,7 @@ func runOrigination(ctx context.Context, b *harness.Bench) error {
 	if err := errors.Join(stats.Err(), ctx.Err()); err != nil {
 		return err
 	}
-	return p.checkActivations(ctx, b, before+done.Load())
+	return p.checkActivations(ctx, b, before, done.Load(), eventsWere)
 }
 
 // runMixed has applications, payments and reads come at once, and closes a day

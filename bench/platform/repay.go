@@ -175,22 +175,23 @@ func (p *platform) checkPayments(ctx context.Context, b *harness.Bench, before p
 		"the %d acknowledged payments are stored, of %s", posted, money.New(after.volume, currency)); err != nil {
 		return err
 	}
-	announced, err := p.published(ctx, "payment.verified.v1")
+	announced, err := p.published(ctx)
 	if err != nil {
 		return err
 	}
-	if err := b.Check(announced == after.count, "each is announced and published (%d events of %d payments)", announced,
-		after.count); err != nil {
+	const each = 2 // received and verified; what else happens meanwhile announces more
+	if err := b.Check(announced-before.events >= each*posted, "each is announced twice and published (%d events)",
+		announced-before.events); err != nil {
 		return err
 	}
 	return p.booksBalance(ctx, b)
 }
 
-// published waits until the outbox is empty and counts the events of a type.
-func (p *platform) published(ctx context.Context, eventType string) (int64, error) {
+// published waits until the outbox is empty and counts all events so far.
+func (p *platform) published(ctx context.Context) (int64, error) {
 	deadline := time.Now().Add(eventsLimit)
 	for {
-		announced, unpublished, err := p.events(ctx, eventType)
+		announced, unpublished, err := p.events(ctx)
 		if err != nil || unpublished == 0 {
 			return announced, err
 		}

@@ -20,8 +20,8 @@ func (p *platform) count(ctx context.Context, sql string, args []any, into ...an
 	})
 }
 
-// paymentTotals are the booked payments.
-type paymentTotals struct{ count, volume int64 }
+// paymentTotals are the booked payments, and all events announced so far.
+type paymentTotals struct{ count, volume, events int64 }
 
 func (p *platform) payments(ctx context.Context) (paymentTotals, error) {
 	var t paymentTotals
@@ -31,15 +31,16 @@ func (p *platform) payments(ctx context.Context) (paymentTotals, error) {
 	if err != nil {
 		return t, fmt.Errorf("counting payments: %w", err)
 	}
-	return t, nil
+	t.events, _, err = p.events(ctx)
+	return t, err
 }
 
-// events counts the announcements of a type in the core database, and those of
-// all types that are not published yet.
-func (p *platform) events(ctx context.Context, eventType string) (announced, unpublished int64, err error) {
+// events counts the announcements of the core database, and those that are not
+// published yet.
+func (p *platform) events(ctx context.Context) (announced, unpublished int64, err error) {
 	err = p.count(ctx, `
-		select count(*)::bigint, (select count(*)::bigint from outbox where published_at is null)
-		  from outbox where type = $1`, []any{eventType}, &announced, &unpublished)
+		select coalesce(sum(version), 0)::bigint, (select count(*)::bigint from outbox) from stream_head`,
+		nil, &announced, &unpublished)
 	if err != nil {
 		return 0, 0, fmt.Errorf("counting events: %w", err)
 	}

@@ -49,10 +49,13 @@ func (c *Consumer) handle(ctx context.Context, deliveries []delivery) error {
 		}
 		for _, d := range deliveries {
 			key := aggregate{d.env.Source, d.env.Subject}
-			if head, known := heads[key]; known && d.env.Version > head+1 {
+			head, known := heads[key]
+			if known && d.env.Version > head+1 {
 				gaps = append(gaps, d)
 			}
-			heads[key] = max(heads[key], d.env.Version)
+			if _, ours := c.handlers[d.env.Type]; ours || known {
+				heads[key] = max(head, d.env.Version)
+			}
 			if !fresh[d.env.ID] {
 				continue
 			}
@@ -61,7 +64,8 @@ func (c *Consumer) handle(ctx context.Context, deliveries []delivery) error {
 			}
 			delete(fresh, d.env.ID) // the same event twice in one chunk
 		}
-		return c.writeHeads(ctx, tx, heads)
+		c.writeHeads(tx, heads)
+		return nil
 	})
 	if err != nil {
 		return err
@@ -134,7 +138,12 @@ func (c *Consumer) readHeads(ctx context.Context, tx database.Tx, deliveries []d
 	return heads, nil
 }
 
-func (c *Consumer) writeHeads(ctx context.Context, tx database.Tx, heads map[aggregate]int64) error {
+// writeHeads keeps how far the consumer has seen the aggregates of which it has
+// handled an event; of the others no gap could hide anything from it.
+func (c *Consumer) writeHeads(tx database.Tx, heads map[aggregate]int64) {
+	if len(heads) == 0 {
+		return
+	}
 	var sources []string
 	var subjects []uuid.UUID
 	var versions []int64
@@ -143,18 +152,15 @@ func (c *Consumer) writeHeads(ctx context.Context, tx database.Tx, heads map[agg
 		subjects = append(subjects, key.subject)
 		versions = append(versions, version)
 	}
-	_, err := tx.Exec(ctx, `
+	tx.Later(database.Write{What: "writing inbox heads", Rows: database.AnyRows, SQL: `
 		insert into inbox_head (consumer, source, subject, version)
 		select $1, u.source, u.subject, u.version
 		  from unnest($2::text[], $3::uuid[], $4::bigint[]) as u (source, subject, version)
 		 order by u.source, u.subject
 		on conflict (consumer, source, subject) do update
 		   set version = greatest(inbox_head.version, excluded.version)`,
-		c.name, sources, subjects, versions)
-	if err != nil {
-		return fmt.Errorf("writing inbox heads: %w", err)
-	}
-	return nil
+		Args: []any{c.name, sources, subjects, versions},
+	})
 }
 
 var tracer = otel.Tracer("github.com/tenor-lending/tenor/internal/stream")

@@ -19,7 +19,7 @@ import (
 // Limits of the relay.
 const (
 	// RelayBatchMax bounds how many events one drain publishes.
-	RelayBatchMax = 500
+	RelayBatchMax = 1_000
 	// relayPoll finds what a crashed process left behind, or what another
 	// process committed while its own relay was not draining.
 	relayPoll = 250 * time.Millisecond
@@ -27,9 +27,6 @@ const (
 	relayBusyPause   = 10 * time.Millisecond
 	relayErrorFirst  = 50 * time.Millisecond
 	relayErrorLimit  = 5 * time.Second
-	publishedKeep    = 24 * time.Hour
-	purgeEvery       = 10 * time.Minute
-	purgeBatchMax    = 1000
 	outboxNothing    = 0
 	relayLockMissing = -1
 )
@@ -63,8 +60,6 @@ func (r *Relay) Wake() {
 func (r *Relay) Run(ctx context.Context) error {
 	poll := time.NewTicker(relayPoll)
 	defer poll.Stop()
-	purge := time.NewTicker(purgeEvery)
-	defer purge.Stop()
 	backoff := relayErrorFirst
 	for {
 		published, err := r.drain(ctx)
@@ -93,10 +88,6 @@ func (r *Relay) Run(ctx context.Context) error {
 			return nil
 		case <-r.wake:
 		case <-poll.C:
-		case <-purge.C:
-			if err := r.Purge(ctx); err != nil && ctx.Err() == nil {
-				r.log.WarnContext(ctx, "outbox not purged", "error", err)
-			}
 		}
 	}
 }
@@ -136,14 +127,15 @@ type pending struct {
 	Source      string
 	Subject     uuid.UUID
 	Version     int64
+	RecordedAt  time.Time
 	OccurredAt  time.Time
 	TraceParent string
 	Data        string
 }
 
-// drain publishes one batch while holding the relay's row, and marks it in the
-// same transaction. A crash in between publishes again: consumers know by the
-// event's id.
+// drain publishes one batch while holding the relay's row, and takes it out of
+// the outbox in the same transaction. A crash in between publishes again:
+// consumers know by the event's id.
 func (r *Relay) drain(ctx context.Context) (int, error) {
 	published := 0
 	err := database.InTx(ctx, r.db, func(tx database.Tx) error {
@@ -157,9 +149,8 @@ func (r *Relay) drain(ctx context.Context) (int, error) {
 			return fmt.Errorf("locking outbox: %w", err)
 		}
 		rows, err := tx.Query(ctx, `
-			select id, topic, partition_key, type, source, subject, version, occurred_at, trace_parent, data
-			  from outbox where published_at is null
-			 order by recorded_at, subject, version limit $1`, RelayBatchMax)
+			select id, topic, partition_key, type, source, subject, version, recorded_at, occurred_at, trace_parent, data
+			  from outbox order by recorded_at, subject, version limit $1`, RelayBatchMax)
 		if err != nil {
 			return fmt.Errorf("reading outbox: %w", err)
 		}
@@ -178,7 +169,6 @@ func (r *Relay) drain(ctx context.Context) (int, error) {
 
 func (r *Relay) publish(ctx context.Context, tx database.Tx, batch []pending) error {
 	records := make([]*kgo.Record, len(batch))
-	ids := make([]uuid.UUID, len(batch))
 	for i, p := range batch {
 		value, err := json.Marshal(event.Envelope{
 			SpecVersion: event.SpecVersion, ID: p.ID, Source: p.Source, Type: p.Type, Subject: p.Subject,
@@ -188,7 +178,6 @@ func (r *Relay) publish(ctx context.Context, tx database.Tx, batch []pending) er
 		if err != nil {
 			return fmt.Errorf("encoding event %s: %w", p.ID, err)
 		}
-		ids[i] = p.ID
 		records[i] = &kgo.Record{
 			Topic: p.Topic, Key: []byte(p.Key), Value: value,
 			Headers: []kgo.RecordHeader{{Key: "content-type", Value: []byte("application/cloudevents+json")}},
@@ -197,33 +186,15 @@ func (r *Relay) publish(ctx context.Context, tx database.Tx, batch []pending) er
 	if err := r.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return fmt.Errorf("publishing %d events: %w", len(records), err)
 	}
-	_, err := tx.Exec(ctx, `update outbox set published_at = $2 where id = any($1::uuid[])`, ids, r.now())
-	if err != nil {
-		return fmt.Errorf("marking %d events published: %w", len(ids), err)
-	}
+	// What was read is exactly what this transaction sees up to the last of it.
+	last := &batch[len(batch)-1]
+	tx.Later(database.Write{
+		What: "taking published events out", Rows: int64(len(batch)), Otherwise: errDrained,
+		SQL:  `delete from outbox where (recorded_at, subject, version) <= ($1::timestamptz, $2::uuid, $3::bigint)`,
+		Args: []any{last.RecordedAt, last.Subject, last.Version},
+	})
 	return nil
 }
 
-// Purge deletes all events that were published more than a day ago, a bounded
-// number in each transaction: however many come in, the table stays as long as
-// a day's worth.
-func (r *Relay) Purge(ctx context.Context) error {
-	before := r.now().Add(-publishedKeep)
-	for {
-		var purged int64
-		err := database.InTx(ctx, r.db, func(tx database.Tx) error {
-			tag, err := tx.Exec(ctx, `
-				delete from outbox where id in (
-				    select id from outbox where published_at < $1 order by published_at limit $2)`,
-				before, purgeBatchMax)
-			purged = tag.RowsAffected()
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("purging outbox: %w", err)
-		}
-		if purged < purgeBatchMax {
-			return nil
-		}
-	}
-}
+// errDrained would mean that the outbox changed while it was drained.
+var errDrained = errors.New("other events were taken out than were published")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tenor-lending/tenor/internal/database"
@@ -245,11 +246,26 @@ func TestRedeliveryHasNoSecondEffect(t *testing.T) {
 	b := setup(t)
 	app, seen := uuid.New(), newRecorder()
 	b.announce(declined(app, "once"))
+	columns := []string{
+		"recorded_at", "subject", "version", "id", "topic", "partition_key", "type", "source", "occurred_at",
+		"trace_parent", "data",
+	}
+	rows, err := b.db.Pool().Query(t.Context(), `
+		select recorded_at, subject, version, id, topic, partition_key, type, source, occurred_at, trace_parent, data
+		  from outbox`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pending, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) ([]any, error) { return row.Values() })
+	if err != nil || len(pending) != 1 {
+		t.Fatalf("%d events wait, %v", len(pending), err)
+	}
 	if err := b.relay.Drain(t.Context()); err != nil {
 		t.Fatalf("draining: %v", err)
 	}
-	// A relay that crashed between publishing and marking publishes again.
-	if _, err := b.db.Pool().Exec(t.Context(), `update outbox set published_at = null`); err != nil {
+	// A relay that crashed between publishing and its commit publishes again.
+	_, err = b.db.Pool().CopyFrom(t.Context(), pgx.Identifier{"outbox"}, columns, pgx.CopyFromRows(pending))
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := b.relay.Drain(t.Context()); err != nil {

@@ -7,4 +7,4 @@ create table if not exists stream_head (
     version     bigint      not null,
     recorded_at timestamptz not null,
     constraint stream_head_pkey primary key (subject)
-);
+) with (fillfactor = 50);

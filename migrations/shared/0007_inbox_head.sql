@@ -7,4 +7,4 @@ create table if not exists inbox_head (
     subject  uuid   not null,
     version  bigint not null,
     constraint inbox_head_pkey primary key (consumer, source, subject)
-);
+) with (fillfactor = 50);
