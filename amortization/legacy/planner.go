@@ -61,10 +61,10 @@ func (p *Planner) After(d civil.Date, periods, seed int) civil.Date {
 // Amount returns a decimal as money.
 func (p *Planner) Amount(d amortization.Decimal) int64 { return p.b.n.money(d.Apd()) }
 
-// ToMultiple rounds an amount to the multiple of an installment.
+// ToMultiple rounds an amount to the multiple of an instalment.
 func (p *Planner) ToMultiple(minor int64) int64 { return p.b.n.toMultiple(minor) }
 
-// HasMultiple reports whether installments are rounded to a multiple.
+// HasMultiple reports whether instalments are rounded to a multiple.
 func (p *Planner) HasMultiple() bool { return p.b.n.multiple != nil }
 
 // Share returns an amount over a count, as money.
@@ -91,7 +91,7 @@ func (p *Planner) Charge(c *Charge, principal, interest int64) int64 {
 	return p.b.charge(c, [2]int64{principal, interest})
 }
 
-// Annuity returns the equal installment of a cumulative loan, to the multiple.
+// Annuity returns the equal instalment of a cumulative loan, to the multiple.
 func (p *Planner) Annuity(balance int64, count int) int64 {
 	b := *p.b
 	b.amortized = balance
@@ -108,7 +108,7 @@ func (p *Planner) FlatInterest(amount int64, periods []Period) int64 {
 	return b.flatInterest()
 }
 
-// FlatPrincipal returns the principal of one installment, and how many repay any.
+// FlatPrincipal returns the principal of one instalment, and how many repay any.
 func (p *Planner) FlatPrincipal(amount int64, count int) (share int64, repaying int) {
 	b := *p.b
 	b.amortized = amount
@@ -152,14 +152,14 @@ func (p *Planner) Times(balance int64, factor *apd.Decimal) int64 {
 	return p.b.n.money(p.b.n.mul(p.b.n.decimal(balance), factor))
 }
 
-// Installment sizes the equal installment of a progressive loan from the
+// Instalment sizes the equal instalment of a progressive loan from the
 // factors of its periods, to the multiple; smoothing is up to the caller.
-func (p *Planner) Installment(balance int64, factors []*apd.Decimal) int64 {
+func (p *Planner) Instalment(balance int64, factors []*apd.Decimal) int64 {
 	return p.b.sized(balance, factors)
 }
 
-// Smoothed reports whether a gap between the last installment and the others is
-// so large that it is worth spreading over count installments.
+// Smoothed reports whether a gap between the last instalment and the others is
+// so large that it is worth spreading over count instalments.
 func (p *Planner) Smoothed(gap int64, count int) bool { return count > 1 && p.b.wide(gap, count) }
 
 // AtRate returns the planner of the same terms at another annual rate.

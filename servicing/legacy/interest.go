@@ -62,7 +62,8 @@ type flow struct {
 func (b *interestBook) lend(t *Transaction, amount int64) {
 	b.recompute(t.Date)
 	b.lent = append(b.lent, flow{t.Date, amount, nil})
-	if !b.resize(t.Date) {
+	if !b.resize(t.Date) { // after the last due date it bears none
+		b.lent = b.lent[:len(b.lent)-1]
 		b.s.extra(t.Date).Principal += amount
 	}
 }
@@ -106,7 +107,7 @@ func (b *interestBook) resize(on civil.Date) bool {
 		r.Factors = b.factors(r)
 		factors[i] = b.s.planner.Sum(r.Factors...)
 	}
-	b.try(rows, b.s.planner.Installment(balance, factors))
+	b.try(rows, b.s.planner.Instalment(balance, factors))
 	gap := b.gap(rows)
 	if b.s.planner.Smoothed(gap, len(rows)) {
 		old := b.of[rows[0]].installment
@@ -212,7 +213,7 @@ func (b *interestBook) recompute(today civil.Date) {
 		}
 		unpaid = max(0, earned-interest)
 		balance -= principal
-		r.Parts.Principal, r.Parts.Interest = principal, interest+r.Credited.Interest
+		r.Principal, r.Interest = principal, interest+r.Credited.Interest
 		r.Settle(r.PaidOn)
 	}
 }
@@ -221,7 +222,11 @@ func (b *interestBook) recompute(today civil.Date) {
 // stays where it was laid, unless what is still to be lent covers it.
 func (b *interestBook) reserved(later []*Row, toCome []flow) (amount int64) {
 	for _, r := range later {
-		amount += r.Paid.Principal
+		if x := b.of[r]; x.settled {
+			amount += x.principal + r.Credited.Principal
+		} else {
+			amount += r.Paid.Principal
+		}
 	}
 	for _, f := range toCome {
 		amount -= f.amount
@@ -294,13 +299,13 @@ func (b *interestBook) payable(r *Row, on civil.Date) {
 		return
 	}
 	interest := b.payableInterest(r, on)
-	r.Parts.Interest = max(r.Paid.Interest, interest+r.Credited.Interest)
+	r.Interest = max(r.Paid.Interest, interest+r.Credited.Interest)
 	rows := b.rows()
 	later := rows[slices.Index(rows, r)+1:]
 	left := x.opening - b.reserved(later, b.lent[x.lent:])
-	r.Parts.Principal = max(r.Paid.Principal, min(left, x.installment-interest+r.Credited.Principal))
+	r.Principal = max(r.Paid.Principal, min(left, x.installment-interest+r.Credited.Principal))
 	if b.final(r, later) {
-		r.Parts.Principal = left
+		r.Principal = left
 	}
 }
 
@@ -310,7 +315,7 @@ func (b *interestBook) payableInterest(r *Row, on civil.Date) int64 {
 	case on.Before(r.From):
 		return 0
 	case b.s.loan.Recalculation.EarlyCloseInterest == "until_period_end":
-		return r.Parts.Interest - r.Credited.Interest
+		return r.Interest - r.Credited.Interest
 	}
 	rows := b.rows()
 	return b.of[r].carried + b.earned(rows[:slices.Index(rows, r)], r, on, on)
@@ -343,7 +348,7 @@ func (s *State) payOffAmount(on civil.Date) int64 {
 	open = s.Outstanding()
 	open.Interest = 0
 	for _, r := range s.book.rows() {
-		interest := r.Parts.Interest
+		interest := r.Interest
 		if r.Due.After(on) && !s.book.of[r].settled {
 			interest = s.book.payableInterest(r, on) + r.Credited.Interest
 		}

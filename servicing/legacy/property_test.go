@@ -36,6 +36,9 @@ func randomLoan(t *rapid.T) *legacy.Loan {
 		NumberOfInstallments: rapid.IntRange(1, 5).Draw(t, "n"), RepaymentEvery: 1, RepaymentUnit: "months",
 		SubmittedDate: start, DisbursementDate: start, DueDatesCountedFrom: "disbursement", MultiDisbursement: true,
 	}}
+	if l.Algorithm == plan.Progressive {
+		l.InterestType, l.Amortization = "declining", "equal_installments" // it knows no other
+	}
 	if rapid.Bool().Draw(t, "down") {
 		l.DownPayment = &plan.DownPayment{
 			Percent: amortization.MustDecimal("25"), AutoPay: rapid.Bool().Draw(t, "auto"),
