@@ -29,6 +29,8 @@ const (
 	uploadBytesMax = 26 << 20
 	// uploadTime is what a slow line may take on top of the usual timeout.
 	uploadTime = 60 * time.Second
+	// downloadTime is how long a streamed answer may take.
+	downloadTime = 30 * time.Minute
 )
 
 // Gateway is the front door.
@@ -221,6 +223,11 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, x *exchange) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), g.patience(x.route))
 	defer cancel()
+	if x.route.Kind == Download { // the server's own limit is for answers that come at once
+		if err := http.NewResponseController(w).SetWriteDeadline(g.now().Add(downloadTime)); err != nil {
+			g.log.WarnContext(ctx, "a long answer will be cut", "error", err)
+		}
+	}
 	upstream.serve(w, r.WithContext(ctx), func(w http.ResponseWriter, r *http.Request, err error) {
 		g.refuse(w, r, x, g.fault(w, r, service, err))
 	})
@@ -228,10 +235,14 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, x *exchange) {
 
 // patience is how long the whole exchange may take.
 func (g *Gateway) patience(route Route) time.Duration {
-	if route.Kind == Upload {
+	switch route.Kind {
+	case Upload:
 		return g.cfg.Timeout + uploadTime
+	case Download:
+		return downloadTime
+	default:
+		return g.cfg.Timeout
 	}
-	return g.cfg.Timeout
 }
 
 // secureHeaders are on every answer, whoever gives it.

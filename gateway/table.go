@@ -42,6 +42,8 @@ const (
 	Bulk
 	// Upload takes files: the large size limit and more time.
 	Upload
+	// Download streams an answer of any length: much more time.
+	Download
 	// Page is a page for people, which is no operation of the API.
 	Page
 )

@@ -358,7 +358,7 @@ func runStatement(ctx context.Context, b *harness.Bench) error {
 // is part of both.
 func (h *history) stream(ctx context.Context, want int) (peak float64, err error) {
 	before := liveMemory()
-	r := ledgerdb.StatementRange{Limit: statementPage, Known: h.now()}
+	r := ledgerdb.StatementRange{Limit: statementPage, View: ledgerdb.View{Known: h.now()}}
 	count, running := 0, money.Zero(currency)
 	for page := 0; ; page++ {
 		var s ledgerdb.Statement

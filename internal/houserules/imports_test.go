@@ -35,7 +35,10 @@ var layers = map[string][]string{
 	"ledger/bankfile":  {"internal/money"},
 	"ledger/reconcile": {},
 	"ledger/ledgerdb":  {"ledger", "internal/database", "internal/groupcommit", "internal/money"},
-	"ledger/ledgersvc": append([]string{"ledger", "ledger/ledgerdb"}, platform...),
+	"ledger/ledgerexport": {
+		"ledger", "ledger/ledgerdb", "internal/database", "internal/httpapi",
+	},
+	"ledger/ledgersvc": append([]string{"ledger", "ledger/ledgerdb", "ledger/ledgerexport"}, platform...),
 	"servicing/loandb": {
 		"servicing", "amortization", "ledger", "ledger/ledgerdb", "internal/database", "internal/event", "internal/money",
 		"internal/stream",

@@ -2,9 +2,12 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 )
 
@@ -36,4 +39,15 @@ func WithRequestID(next http.Handler) http.Handler {
 func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(keyRequestID).(string)
 	return id
+}
+
+// ExtendWrite gives the client this long from now to take what is written of a
+// streamed answer, instead of the server's limit for answers as a whole. The
+// stream calls it after each part.
+func ExtendWrite(ctx huma.Context, patience time.Duration) error {
+	_, w := unwrap(ctx)
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return fmt.Errorf("extending the time of a streamed answer: %w", err)
+	}
+	return nil
 }

@@ -318,8 +318,13 @@ func scanAccount(row pgx.CollectableRow) (ledger.Account, error) {
 type AccountFilter struct {
 	GLCode   string
 	Currency string
+	Type     ledger.AccountType
+	// Closed is "true" or "false"; anything else is both.
+	Closed string
 	// Prefix is how the code begins.
 	Prefix string
+	// Metadata are pairs that an account must all have.
+	Metadata map[string]string
 	// After is the code behind which the page begins.
 	After string
 	// Limit is the number of accounts at most, at least 1.
@@ -328,13 +333,16 @@ type AccountFilter struct {
 
 // ListAccounts returns accounts in the order of their codes.
 func ListAccounts(ctx context.Context, tx database.Tx, f AccountFilter) ([]ledger.Account, error) {
-	rows, err := tx.Query(ctx, `
-		select `+accountColumns+`
-		  from ledger_account
-		 where code > $1 and ($2 = '' or gl_code = $2) and ($3 = '' or currency = $3)
-		   and ($4 = '' or (code >= $4 and code < $5))
-		 order by code limit $6`,
-		f.After, f.GLCode, f.Currency, f.Prefix, f.Prefix+"~", f.Limit)
+	metadata, err := encodeMetadata(f.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	query := selectAccounts
+	if len(f.Metadata) > 0 {
+		query = selectAccountsOfMetadata
+	}
+	rows, err := tx.Query(ctx, query,
+		f.After, f.GLCode, f.Currency, f.Prefix, f.Prefix+"~", f.Limit, string(f.Type), f.Closed, metadata)
 	if err != nil {
 		return nil, fmt.Errorf("listing accounts: %w", err)
 	}
@@ -344,6 +352,17 @@ func ListAccounts(ctx context.Context, tx database.Tx, f AccountFilter) ([]ledge
 	}
 	return list, nil
 }
+
+const (
+	accountConditions = `
+		select ` + accountColumns + `
+		  from ledger_account
+		 where code > $1 and ($2 = '' or gl_code = $2) and ($3 = '' or currency = $3)
+		   and ($4 = '' or (code >= $4 and code < $5)) and ($7 = '' or type = $7)
+		   and ($8 = '' or closed = ($8 = 'true'))`
+	selectAccounts           = accountConditions + ` and $9::jsonb = '{}'::jsonb order by code limit $6`
+	selectAccountsOfMetadata = accountConditions + ` and metadata @> $9::jsonb order by code limit $6`
+)
 
 // CloseAccount refuses further lines on an account whose balance is zero. One
 // that is closed already is left alone. The error is ErrNotFound or the

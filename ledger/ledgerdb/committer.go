@@ -86,6 +86,24 @@ func (c *Committer) PostEach(ctx context.Context, entries []ledger.JournalEntry)
 	return results
 }
 
+// GroupResult is what became of one group of PostGroups.
+type GroupResult struct {
+	// Posted has the entries of the group in their order.
+	Posted []Posted
+	// Err is as in Committer.Post.
+	Err error
+}
+
+// PostGroups books groups of entries and returns what became of each: the
+// entries of a group all or none, whatever becomes of the other groups.
+func (c *Committer) PostGroups(ctx context.Context, groups [][]ledger.JournalEntry) []GroupResult {
+	results := make([]GroupResult, len(groups))
+	for i, r := range c.group.DoAll(ctx, groups) {
+		results[i] = GroupResult{Posted: r.Value, Err: r.Err}
+	}
+	return results
+}
+
 // Close waits for the entries that are on their way and takes no more.
 func (c *Committer) Close(ctx context.Context) error { return c.group.Close(ctx) }
 

@@ -283,11 +283,11 @@ func (d *duel) trial(t *rapid.T) {
 func (d *duel) statement(t *rapid.T) {
 	account := rapid.SampledFrom(universe[:len(universe)-neverOpened]).Draw(t, "account")
 	r := ledgerdb.StatementRange{
-		From: drawDate(t, "from"), To: drawDate(t, "to"), Known: point(t).Known,
+		From: drawDate(t, "from"), To: drawDate(t, "to"), View: ledgerdb.View{Known: point(t).Known},
 		Limit: rapid.IntRange(1, 9).Draw(t, "limit"),
 	}
-	want := d.model.Statement(account.ID(), r.From, r.To, r.Known)
-	opening, err := d.model.Balance(account.ID(), r.From.AddDays(-1), r.Known)
+	want := d.model.Statement(account.ID(), r.From, r.To, r.View.Known)
+	opening, err := d.model.Balance(account.ID(), r.From.AddDays(-1), r.View.Known)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,3 +81,25 @@ func TestOneEndOfAPendingEntryWins(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestARefusedSettlementLeavesItsKeyFree settles a pending entry into a closed
+// period: the rejection rolls back with its transaction, so that the key may
+// still name another entry.
+func TestARefusedSettlementLeavesItsKeyFree(t *testing.T) {
+	t.Parallel()
+	b := openBooks(t)
+	s := store{ctx: t.Context(), db: b.db}
+	p := ledger.Pending{JournalEntry: move("pending", day(1), b.cash, b.income, "10.00")}
+	if _, err := s.OpenPending(noon, p); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ClosePeriod(noon, day(5)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.PostPending(noon, "pending", "settle", nil); !errors.Is(err, ledger.PeriodClosed) {
+		t.Fatalf("settling into a closed period: %v", err)
+	}
+	if _, err := b.committer().Post(t.Context(), move("settle", day(6), b.cash, b.income, "3.00")); err != nil {
+		t.Errorf("another entry under the same key: %v", err)
+	}
+}

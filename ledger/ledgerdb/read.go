@@ -50,124 +50,16 @@ type Entry struct {
 	ReversedBy uuid.UUID
 }
 
-// EntryFilter selects entries; zero fields select all.
-type EntryFilter struct {
-	Account   uuid.UUID
-	Kind      string
-	Reference string
-	// Metadata are pairs that an entry must all have.
-	Metadata map[string]string
-	// From and To bound the effective date, both inclusive.
-	From, To civil.Date
-	// Known leaves out what was recorded later.
-	Known time.Time
-	// After is the entry behind which the page begins.
-	After EntryPosition
-	// Limit is the number of entries at most, at least 1.
-	Limit int
-}
+// entryOf reads an entry of a query that selects entryColumnList.
+func entryOf(row pgx.CollectableRow) (Entry, error) { return scanEntry(row) }
 
-// EntryPosition is a place in the order of the journal.
-type EntryPosition struct {
-	Effective civil.Date `json:"e"`
-	Recorded  time.Time  `json:"r"`
-	Batch     uuid.UUID  `json:"b"`
-	Pos       int64      `json:"p"`
-}
-
-// Position returns the place of e in the order of the journal.
-func (e Entry) Position() EntryPosition {
-	return EntryPosition{Effective: e.EffectiveDate, Recorded: e.RecordedAt, Batch: e.BatchID, Pos: e.BatchPos}
-}
-
-func (f EntryFilter) filled() EntryFilter {
-	at := At{Effective: f.To, Known: f.Known}.Or()
-	f.To, f.Known = at.Effective, at.Known
-	if f.From == (civil.Date{}) {
-		f.From = civil.Date{Year: 1, Month: time.January, Day: 1}
-	}
-	if f.After.Effective == (civil.Date{}) {
-		f.After.Effective = civil.Date{Year: 1, Month: time.January, Day: 1}
-	}
-	return f
-}
-
-const entryColumnList = `
-	e.id, e.key, e.kind, e.effective_date, e.booking_date, e.recorded_at, e.reference, e.description, e.posted_by,
-	e.metadata, e.reverses, e.batch_id, e.batch_pos, r.entry_id`
-
-// Entries returns entries with their lines, in the order of effective date and
-// recording; those that one transaction posted in the order of the call.
-func Entries(ctx context.Context, tx database.Tx, f EntryFilter) ([]Entry, error) {
-	f = f.filled()
-	metadata, err := encodeMetadata(f.Metadata)
-	if err != nil {
-		return nil, err
-	}
-	args := []any{
-		f.From, f.To, f.Known, f.Kind, f.Reference, metadata,
-		f.After.Effective, f.After.Recorded, f.After.Batch, f.After.Pos, f.Limit,
-	}
-	query := selectEntries
-	switch {
-	case f.Account != uuid.Nil:
-		query = selectEntriesOfAccount
-		args = append(args, f.Account)
-	case f.Reference != "":
-		query = selectEntriesOfReference
-	}
-	rows, err := tx.Query(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("listing entries: %w", err)
-	}
-	entries, err := pgx.CollectRows(rows, scanEntry)
-	if err != nil {
-		return nil, fmt.Errorf("listing entries: %w", err)
-	}
-	return withLines(ctx, tx, entries)
-}
-
-// The three ways into the journal share their conditions; each has the index
-// that fits its leading one. That of an account walks along its lines and takes
-// each entry at the first of them.
-const (
-	entryConditions = `
-		   and ($4 = '' or e.kind = $4) and e.metadata @> $6::jsonb`
-	entryOrder = `
-		 order by e.effective_date, e.recorded_at, e.batch_id, e.batch_pos limit $11`
-	entryRange = `
-		 where e.effective_date >= $1 and e.effective_date <= $2 and e.recorded_at <= $3
-		   and (e.effective_date, e.recorded_at, e.batch_id, e.batch_pos)
-		       > ($7::date, $8::timestamptz, $9::uuid, $10::bigint)`
-	selectEntries = `
-		select ` + entryColumnList + `
-		  from ledger_entry e left join ledger_reversal r on r.reverses = e.id` + entryRange + entryConditions + `
-		   and ($5 = '' or e.reference = $5)` + entryOrder
-	selectEntriesOfReference = `
-		select ` + entryColumnList + `
-		  from ledger_entry e left join ledger_reversal r on r.reverses = e.id` + entryRange + entryConditions + `
-		   and e.reference = $5` + entryOrder
-	selectEntriesOfAccount = `
-		select ` + entryColumnList + `
-		  from ledger_line l
-		  join ledger_entry e on e.batch_id = l.batch_id and e.batch_pos = l.batch_pos
-		  left join ledger_reversal r on r.reverses = e.id
-		 where l.account_id = $12 and l.effective_date >= $1 and l.effective_date <= $2 and l.recorded_at <= $3
-		   and (l.effective_date, l.recorded_at, l.batch_id, l.batch_pos)
-		       > ($7::date, $8::timestamptz, $9::uuid, $10::bigint)
-		   and not exists (select 1 from ledger_line f
-		                    where f.batch_id = l.batch_id and f.batch_pos = l.batch_pos and f.line_no < l.line_no
-		                      and f.account_id = l.account_id)` + entryConditions + `
-		   and ($5 = '' or e.reference = $5)
-		 order by l.effective_date, l.recorded_at, l.batch_id, l.batch_pos limit $11`
-)
-
-func scanEntry(row pgx.CollectableRow) (Entry, error) {
+// scanEntry reads an entry, and what a query selects before it.
+func scanEntry(row pgx.CollectableRow, before ...any) (Entry, error) {
 	var id uuid.UUID
 	var reverses, reversedBy *uuid.UUID
 	var e Entry
-	err := row.Scan(&id, &e.Key, &e.Kind, &e.EffectiveDate, &e.BookingDate, &e.RecordedAt, &e.Reference, &e.Description,
-		&e.PostedBy, &e.Metadata, &reverses, &e.BatchID, &e.BatchPos, &reversedBy)
+	err := row.Scan(append(before, &id, &e.Key, &e.Kind, &e.EffectiveDate, &e.BookingDate, &e.RecordedAt, &e.Reference,
+		&e.Description, &e.PostedBy, &e.Metadata, &reverses, &e.BatchID, &e.BatchPos, &reversedBy)...)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -195,7 +87,7 @@ func EntriesByID(ctx context.Context, tx database.Tx, ids ...uuid.UUID) (map[uui
 	if err != nil {
 		return nil, fmt.Errorf("reading entries: %w", err)
 	}
-	entries, err := pgx.CollectRows(rows, scanEntry)
+	entries, err := pgx.CollectRows(rows, entryOf)
 	if err != nil {
 		return nil, fmt.Errorf("reading entries: %w", err)
 	}

@@ -42,8 +42,8 @@ type StatementLine struct {
 type StatementRange struct {
 	// From and To bound the effective date, both inclusive; zero is unbounded.
 	From, To civil.Date
-	// Known leaves out what was recorded later; zero leaves out nothing.
-	Known time.Time
+	// View is the books as the statement sees them.
+	View View
 	// After is the line behind which the page begins, and Running the balance
 	// after it. The zero After begins at From with the opening balance.
 	After   LinePosition
@@ -69,18 +69,18 @@ var firstDay = civil.Date{Year: 1, Month: time.January, Day: 1}
 func ReadStatement(
 	ctx context.Context, tx database.Tx, account ledger.Account, r StatementRange,
 ) (Statement, error) {
-	end := At{Effective: r.To, Known: r.Known}.Or()
-	r.To, r.Known = end.Effective, end.Known
+	end := At{Effective: r.To, Known: r.View.Known}.Or()
+	r.To, r.View.Known = end.Effective, end.Known
 	if r.From == (civil.Date{}) {
 		r.From = firstDay.AddDays(1) // its day before must be a date as well
 	}
 	s := Statement{Account: account, Range: r}
 	var err error
-	s.Opening, err = BalanceOf(ctx, tx, account, At{Effective: r.From.AddDays(-1), Known: r.Known})
+	s.Opening, err = r.View.Balance(ctx, tx, account, At{Effective: r.From.AddDays(-1)})
 	if err != nil {
 		return Statement{}, err
 	}
-	s.Closing, err = BalanceOf(ctx, tx, account, end)
+	s.Closing, err = r.View.Balance(ctx, tx, account, end)
 	if err != nil {
 		return Statement{}, err
 	}
@@ -119,9 +119,11 @@ func statementLines(
 		 where l.account_id = $1 and l.effective_date >= $2 and l.effective_date <= $3 and l.recorded_at <= $4
 		   and (l.effective_date, l.recorded_at, l.batch_id, l.batch_pos, l.line_no)
 		       > ($5::date, $6::timestamptz, $7::uuid, $8::bigint, $9::bigint)
+		   and l.batch_id <> all($11::uuid[])
 		 order by l.effective_date, l.recorded_at, l.batch_id, l.batch_pos, l.line_no limit $10`,
-		account.ID(), r.From, r.To, r.Known,
-		r.After.Effective, r.After.Recorded, r.After.Batch, r.After.Pos, r.After.Line, r.Limit)
+		account.ID(), r.From, r.To, r.View.Known,
+		r.After.Effective, r.After.Recorded, r.After.Batch, r.After.Pos, r.After.Line, r.Limit,
+		r.View.leftOut())
 	if err != nil {
 		return nil, fmt.Errorf("reading the statement of account %q: %w", account.Code, err)
 	}

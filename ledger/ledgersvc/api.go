@@ -84,15 +84,20 @@ func (s *Service) routes(api *httpapi.API) {
 	s.pendingRoutes(api)
 	s.reportRoutes(api)
 	s.auditRoutes(api)
+	s.feedRoutes(api)
 }
 
 // AtInput is a point of both times in a query.
 type AtInput struct {
 	Effective civil.Date `query:"effective" format:"date" doc:"Counts what is effective by the end of this day; default: everything"`
-	Known     time.Time  `query:"known_at" format:"date-time" doc:"Leaves out what was recorded later; default: nothing"`
+	ViewInput
 }
 
-func (in AtInput) at() ledgerdb.At { return ledgerdb.At{Effective: in.Effective, Known: in.Known} }
+// ViewInput is what is known of the books.
+type ViewInput struct {
+	Known    time.Time `query:"known_at" format:"date-time" doc:"Leaves out what was recorded later; default: nothing"`
+	Snapshot int64     `query:"snapshot" minimum:"0" doc:"What an earlier answer was of, whatever was posted or back-dated since; default: now"`
+}
 
 // AccountPath names an account in a path, by id or by code.
 type AccountPath struct {

@@ -33,7 +33,9 @@ func (s *Service) accountRoutes(api *httpapi.API) {
 	}, s.openAccount)
 	httpapi.Register(api, httpapi.Op{
 		ID: "list-accounts", Method: http.MethodGet, Path: base + "/accounts", Tag: tag, Access: readers,
-		Summary: "List accounts", Description: "In the order of their codes.",
+		Summary: "List accounts",
+		Description: "In the order of their codes. All conditions must hold. The cursor keeps the whole query, and can be " +
+			"sent alone.",
 	}, s.listAccounts)
 	httpapi.Register(api, httpapi.Op{
 		ID: "get-account", Method: http.MethodGet, Path: base + "/accounts/{account}", Tag: tag, Access: readers,
@@ -52,7 +54,7 @@ func (s *Service) accountRoutes(api *httpapi.API) {
 		ID: "get-account-balance", Method: http.MethodGet, Path: base + "/accounts/{account}/balance", Tag: tag,
 		Access: readers, Summary: "Read a balance at a pair of dates", Errors: []int{http.StatusNotFound},
 		Description: "`effective` asks for what counts by the end of a day, `known_at` for what was recorded by an " +
-			"instant. With both the answer of a report of that time can be had again, whatever was back-dated since.",
+			"instant; `snapshot` is the books as a statement or report had them, whatever was posted or back-dated since.",
 	}, s.getBalance)
 }
 
@@ -176,11 +178,19 @@ func (s *Service) openAccount(ctx context.Context, in *accountInput) (*accountOu
 	return &accountOutput{Body: accountOf(httpapi.Reply(ctx, result))}, nil
 }
 
+// AccountQuery says which accounts to list.
+type AccountQuery struct {
+	GLCode   string             `query:"gl_code" json:"gl_code,omitempty" maxLength:"100" doc:"Only accounts of this general ledger account"`
+	Currency string             `query:"currency" json:"currency,omitempty" maxLength:"3" doc:"Only accounts in this currency"`
+	Type     ledger.AccountType `query:"type" json:"type,omitempty" enum:"ASSET,LIABILITY,EQUITY,INCOME,EXPENSE" doc:"Only accounts of this type"`
+	Closed   string             `query:"closed" json:"closed,omitempty" enum:"true,false" doc:"Only accounts that are closed, or that are open"`
+	Prefix   string             `query:"prefix" json:"prefix,omitempty" maxLength:"100" example:"1100.INR." doc:"Only codes that begin so"`
+	Metadata []string           `query:"metadata,explode" json:"metadata,omitempty" maxItems:"5" doc:"Only accounts with this pair, as key=value; may be repeated"`
+}
+
 type accountsInput struct {
-	httpapi.PageInput
-	GLCode   string `query:"gl_code" maxLength:"100" doc:"Only accounts of this general ledger account"`
-	Currency string `query:"currency" maxLength:"3" doc:"Only accounts in this currency"`
-	Prefix   string `query:"prefix" maxLength:"100" example:"1100.INR." doc:"Only codes that begin so"`
+	PageInput
+	AccountQuery
 }
 
 type accountsOutput struct {
@@ -191,14 +201,20 @@ type accountsOutput struct {
 }
 
 func (s *Service) listAccounts(ctx context.Context, in *accountsInput) (*accountsOutput, error) {
-	filter := ledgerdb.AccountFilter{
-		GLCode: in.GLCode, Currency: in.Currency, Prefix: in.Prefix, Limit: in.Limit,
+	var at resume[AccountQuery, string]
+	if err := at.open(in.Cursor, in.AccountQuery, 0); err != nil {
+		return nil, err
 	}
-	if err := httpapi.DecodeCursor(in.Cursor, &filter.After); err != nil {
+	q := at.Query
+	metadata, err := pairsOf(q.Metadata)
+	if err != nil {
 		return nil, err
 	}
 	list, err := read(ctx, s, func(tx database.Tx) ([]ledger.Account, error) {
-		return ledgerdb.ListAccounts(ctx, tx, filter)
+		return ledgerdb.ListAccounts(ctx, tx, ledgerdb.AccountFilter{
+			GLCode: q.GLCode, Currency: q.Currency, Type: q.Type, Closed: q.Closed, Prefix: q.Prefix, Metadata: metadata,
+			After: at.After, Limit: in.Limit,
+		})
 	})
 	if err != nil {
 		return nil, err
@@ -209,7 +225,7 @@ func (s *Service) listAccounts(ctx context.Context, in *accountsInput) (*account
 		out.Body.Items[i] = accountOf(a)
 	}
 	if len(list) == in.Limit {
-		out.Body.NextCursor, err = httpapi.EncodeCursor(list[len(list)-1].Code)
+		out.Body.NextCursor, err = at.next(list[len(list)-1].Code)
 	}
 	return out, err
 }
@@ -280,7 +296,11 @@ func (s *Service) getBalance(ctx context.Context, in *balanceInput) (*balanceOut
 		if err != nil {
 			return fullBalance{}, err
 		}
-		balance, err := ledgerdb.BalanceOf(ctx, tx, account, in.at())
+		view, err := ledgerdb.ViewAt(ctx, tx, in.Snapshot, in.Known)
+		if err != nil {
+			return fullBalance{}, err
+		}
+		balance, err := view.Balance(ctx, tx, account, ledgerdb.At{Effective: in.Effective})
 		if err != nil {
 			return fullBalance{}, err
 		}

@@ -5,9 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
-	"cloud.google.com/go/civil"
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
@@ -16,6 +16,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/httpapi"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/ledger/ledgerdb"
+	"github.com/tenor-lending/tenor/ledger/ledgerexport"
 )
 
 func (s *Service) auditRoutes(api *httpapi.API) {
@@ -34,7 +35,8 @@ func (s *Service) auditRoutes(api *httpapi.API) {
 		ID: "export-journal", Method: http.MethodGet, Path: base + "/export", Tag: tag, Access: readers,
 		Summary: "Export the journal",
 		Description: "`csv` has a row per line, `jsonl` an entry per line; `hledger` and `beancount` are journals of these " +
-			"plain-text accounting tools, which come to the same balances. Streamed: a transfer that breaks off is incomplete.",
+			"plain-text accounting tools, which come to the same balances. It is of one snapshot of the books, which the " +
+			"header `Tenor-Snapshot` names. Streamed: a transfer that breaks off is incomplete.",
 	}, s.exportJournal)
 }
 
@@ -100,23 +102,31 @@ func (s *Service) verifyChain(ctx context.Context, in *verifyInput) (*verifyOutp
 }
 
 type exportInput struct {
-	Format    string     `query:"format" enum:"csv,jsonl,hledger,beancount" default:"csv"`
-	From      civil.Date `query:"from" format:"date" doc:"First effective date"`
-	To        civil.Date `query:"to" format:"date" doc:"Last effective date"`
-	Known     time.Time  `query:"known_at" format:"date-time" doc:"Leaves out what was recorded later; default: now"`
-	Reference string     `query:"reference" maxLength:"100" doc:"Only entries about this object, such as a loan id"`
+	Format string `query:"format" enum:"csv,jsonl,hledger,beancount" default:"csv"`
+	EntryQuery
 }
 
-func (s *Service) exportJournal(_ context.Context, in *exportInput) (*huma.StreamResponse, error) {
-	form := formats[in.Format]
-	if in.Known.IsZero() {
-		in.Known = s.env.Now()
+// exportPageTimeout is how long the client may take for one page of the export.
+const exportPageTimeout = time.Minute
+
+func (s *Service) exportJournal(ctx context.Context, in *exportInput) (*huma.StreamResponse, error) {
+	filter, err := in.filter()
+	if err != nil {
+		return nil, err
 	}
-	filter := ledgerdb.EntryFilter{From: in.From, To: in.To, Known: in.Known, Reference: in.Reference}
+	if err := s.pin(ctx, &filter.Snapshot); err != nil {
+		return nil, err
+	}
+	form, _ := ledgerexport.Find(in.Format) // the schema allows those names only
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
-		ctx.SetHeader("Content-Type", form.contentType)
-		ctx.SetHeader("Content-Disposition", `attachment; filename="journal.`+form.extension+`"`)
-		err := s.export(ctx.Context(), ctx.BodyWriter(), form, filter)
+		ctx.SetHeader("Content-Type", form.ContentType)
+		ctx.SetHeader("Content-Disposition", `attachment; filename="journal.`+form.Extension+`"`)
+		ctx.SetHeader("Tenor-Snapshot", strconv.FormatInt(filter.Snapshot, 10))
+		patience := func() error { return httpapi.ExtendWrite(ctx, exportPageTimeout) }
+		err := patience()
+		if err == nil {
+			err = form.Write(ctx.Context(), s.env.DB, ctx.BodyWriter(), filter, patience)
+		}
 		if err != nil {
 			s.env.Log.WarnContext(ctx.Context(), "export broke off", "error", err)
 			panic(http.ErrAbortHandler) // the status is sent: only a broken transfer can still tell the client

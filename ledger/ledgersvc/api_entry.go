@@ -1,10 +1,11 @@
 package ledgersvc
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -15,6 +16,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/httpapi"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/ledger/ledgerdb"
+	"github.com/tenor-lending/tenor/ledger/ledgerexport"
 )
 
 func (s *Service) entryRoutes(api *httpapi.API) {
@@ -28,12 +30,15 @@ func (s *Service) entryRoutes(api *httpapi.API) {
 	httpapi.Register(api, httpapi.Op{
 		ID: "post-entries", Method: http.MethodPost, Path: base + "/entries/batch", Tag: tag, Access: writers,
 		Idempotent: true, BodyBytes: entryBytesMax, Summary: "Post up to 1,000 journal entries",
-		Description: "Each entry has a result of its own, in the order of the request. With `atomic` they are booked all " +
-			"or none, and the first fault is the answer.",
+		Description: "Each entry has a result of its own, in the order of the request. Entries that are `linked` to the " +
+			"next one are booked together with it or not at all. With `atomic` all of them are, and the first fault is the " +
+			"answer.",
 	}, s.postEntries)
 	httpapi.Register(api, httpapi.Op{
 		ID: "list-entries", Method: http.MethodGet, Path: base + "/entries", Tag: tag, Access: readers,
-		Summary: "List journal entries", Description: "In the order of effective date and recording.",
+		Summary: "List journal entries",
+		Description: "In the order of effective date and recording. All conditions must hold. Every page is of the same " +
+			"`snapshot`: the cursor keeps it with the whole query, and can be sent alone.",
 	}, s.listEntries)
 	httpapi.Register(api, httpapi.Op{
 		ID: "get-entry", Method: http.MethodGet, Path: base + "/entries/{id}", Tag: tag, Access: readers,
@@ -81,51 +86,10 @@ func (f EntryFields) entry() ledger.JournalEntry {
 
 type postInput struct{ Body EntryFields }
 
-type lineBody struct {
-	AccountID uuid.UUID     `json:"account_id" format:"uuid"`
-	Account   string        `json:"account" example:"1000.INR" doc:"Code of the account"`
-	Side      ledger.Side   `json:"side" enum:"DEBIT,CREDIT"`
-	Amount    httpapi.Money `json:"amount"`
-}
-
-type entryBody struct {
-	ID            uuid.UUID         `json:"id" format:"uuid"`
-	Key           string            `json:"key" doc:"Names the entry for ever"`
-	Kind          string            `json:"kind"`
-	EffectiveDate civil.Date        `json:"effective_date" format:"date"`
-	BookingDate   civil.Date        `json:"booking_date" format:"date"`
-	RecordedAt    time.Time         `json:"recorded_at"`
-	Reference     string            `json:"reference"`
-	Description   string            `json:"description"`
-	PostedBy      string            `json:"posted_by" doc:"Id of the actor or name of the component"`
-	Metadata      map[string]string `json:"metadata" nullable:"false"`
-	Reverses      *uuid.UUID        `json:"reverses,omitempty" format:"uuid" doc:"The entry that this one mirrors"`
-	ReversedBy    *uuid.UUID        `json:"reversed_by,omitempty" format:"uuid" doc:"The entry that mirrors this one"`
-	Lines         []lineBody        `json:"lines" nullable:"false"`
-}
-
-func entryOf(e ledgerdb.Entry, codes map[uuid.UUID]string) entryBody {
-	body := entryBody{
-		ID: e.ID(), Key: e.Key, Kind: e.Kind, EffectiveDate: e.EffectiveDate, BookingDate: e.BookingDate,
-		RecordedAt: e.RecordedAt, Reference: e.Reference, Description: e.Description, PostedBy: e.PostedBy,
-		Metadata: e.Metadata, Lines: make([]lineBody, len(e.Lines)),
-	}
-	if body.Metadata == nil {
-		body.Metadata = map[string]string{}
-	}
-	if e.Reverses != uuid.Nil {
-		body.Reverses = &e.Reverses
-	}
-	if e.ReversedBy != uuid.Nil {
-		body.ReversedBy = &e.ReversedBy
-	}
-	for i, line := range e.Lines {
-		body.Lines[i] = lineBody{
-			AccountID: line.AccountID, Account: codes[line.AccountID], Side: line.Side, Amount: httpapi.MoneyOf(line.Amount),
-		}
-	}
-	return body
-}
+type (
+	entryBody = ledgerexport.EntryBody
+	lineBody  = ledgerexport.LineBody
+)
 
 type postOutput struct {
 	Location string `header:"Location" doc:"The entry"`
@@ -181,16 +145,22 @@ func (s *Service) postEntry(ctx context.Context, in *postInput) (*postOutput, er
 
 type batchInput struct {
 	Body struct {
-		Atomic  bool          `json:"atomic,omitempty" doc:"Book all entries or none"`
-		Entries []EntryFields `json:"entries" minItems:"1" maxItems:"1000" nullable:"false"`
+		Atomic  bool         `json:"atomic,omitempty" doc:"Book all entries or none"`
+		Entries []batchEntry `json:"entries" minItems:"1" maxItems:"1000" nullable:"false"`
 	}
+}
+
+type batchEntry struct {
+	EntryFields
+	Linked bool `json:"linked,omitempty" doc:"Book it together with the next one, all or none; several in a row make one chain"`
 }
 
 type batchResult struct {
 	Status     string     `json:"status" enum:"POSTED,REPLAYED,REJECTED,FAILED" doc:"FAILED: not decided; send the same request again"`
 	ID         *uuid.UUID `json:"id,omitempty" format:"uuid"`
 	RecordedAt *time.Time `json:"recorded_at,omitempty"`
-	Code       string     `json:"code,omitempty" example:"LIMIT_EXCEEDED" doc:"Why it is rejected"`
+	Code       string     `json:"code,omitempty" example:"LIMIT_EXCEEDED" doc:"Why it is rejected; LINKED_REJECTED: because another of its chain is"`
+	Field      string     `json:"field,omitempty" example:"lines[1].amount" doc:"The field at fault"`
 	Detail     string     `json:"detail,omitempty"`
 }
 
@@ -205,11 +175,17 @@ func (s *Service) postEntries(ctx context.Context, in *batchInput) (*batchOutput
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]ledger.JournalEntry, len(in.Body.Entries))
-	for i, fields := range in.Body.Entries {
-		entries[i] = fields.entry()
+	batch := Batch{Atomic: in.Body.Atomic, Entries: make([]ledger.JournalEntry, len(in.Body.Entries))}
+	for i, e := range in.Body.Entries {
+		batch.Entries[i] = e.entry()
+		batch.Linked = append(batch.Linked, e.Linked)
 	}
-	results, err := s.PostMany(ctx, httpapi.Actor(ctx), key.Value, entries, in.Body.Atomic)
+	if batch.Linked[len(batch.Linked)-1] {
+		last := &placedError{index: len(batch.Linked) - 1, err: ledger.Reject(ledger.FieldInvalid, "linked",
+			"must not be set on the last entry: there is none to link it to")}
+		return nil, last
+	}
+	results, err := s.PostMany(ctx, httpapi.Actor(ctx), key.Value, batch)
 	if err != nil {
 		return nil, placed(err)
 	}
@@ -230,7 +206,12 @@ func (s *Service) resultOf(ctx context.Context, r ledgerdb.Result) batchResult {
 		return batchResult{Status: status, ID: &r.Posted.ID, RecordedAt: &r.Posted.RecordedAt}
 	}
 	if rejection, ok := ledger.AsRejection(r.Err); ok {
-		return batchResult{Status: "REJECTED", Code: string(rejection.Code), Detail: reasonOf(r.Err)}
+		return batchResult{
+			Status: "REJECTED", Code: string(rejection.Code), Field: rejection.FieldName(), Detail: reasonOf(r.Err),
+		}
+	}
+	if errors.Is(r.Err, errLinked) {
+		return batchResult{Status: "REJECTED", Code: "LINKED_REJECTED", Detail: "another entry of its chain is rejected"}
 	}
 	if keyReused(r.Err) {
 		return batchResult{Status: "REJECTED", Code: "KEY_REUSED", Detail: "the key was used with another entry"}
@@ -239,84 +220,28 @@ func (s *Service) resultOf(ctx context.Context, r ledgerdb.Result) batchResult {
 	return batchResult{Status: "FAILED", Detail: reasonOf(r.Err)}
 }
 
-type entriesInput struct {
-	httpapi.PageInput
-	Account   string     `query:"account" maxLength:"100" example:"1000.INR" doc:"Only entries with a line on this account; code or id"`
-	Kind      string     `query:"kind" maxLength:"40" doc:"Only entries of this kind"`
-	Reference string     `query:"reference" maxLength:"100" doc:"Only entries about this object, such as a loan id"`
-	From      civil.Date `query:"from" format:"date" doc:"First effective date"`
-	To        civil.Date `query:"to" format:"date" doc:"Last effective date"`
-	Known     time.Time  `query:"known_at" format:"date-time" doc:"Leaves out what was recorded later"`
-	Metadata  []string   `query:"metadata,explode" maxItems:"5" doc:"Only entries with this pair, as key=value; may be repeated"`
-}
-
-func (in *entriesInput) filter() (ledgerdb.EntryFilter, error) {
-	f := ledgerdb.EntryFilter{
-		Kind: in.Kind, Reference: in.Reference, From: in.From, To: in.To, Known: in.Known, Limit: in.Limit,
-	}
-	if in.Account != "" {
-		f.Account = AccountPath{Account: in.Account}.id()
-	}
-	for _, pair := range in.Metadata {
-		name, value, ok := strings.Cut(pair, "=")
-		if !ok {
-			return f, ledger.Reject(ledger.FieldInvalid, "metadata", "must be key=value")
-		}
-		if f.Metadata == nil {
-			f.Metadata = map[string]string{}
-		}
-		f.Metadata[name] = value
-	}
-	return f, httpapi.DecodeCursor(in.Cursor, &f.After)
-}
-
-type entriesOutput struct {
-	Body struct {
-		Items      []entryBody `json:"items" nullable:"false"`
-		NextCursor string      `json:"next_cursor,omitempty"`
-	}
-}
-
-func (s *Service) listEntries(ctx context.Context, in *entriesInput) (*entriesOutput, error) {
-	filter, err := in.filter()
-	if err != nil {
-		return nil, err
-	}
-	out := &entriesOutput{}
-	list, err := read(ctx, s, func(tx database.Tx) ([]ledgerdb.Entry, error) {
-		list, err := ledgerdb.Entries(ctx, tx, filter)
-		if err != nil {
-			return nil, err
-		}
-		out.Body.Items, err = withCodes(ctx, tx, list)
-		return list, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(list) == in.Limit {
-		out.Body.NextCursor, err = httpapi.EncodeCursor(list[len(list)-1].Position())
-	}
-	return out, err
-}
-
 func withCodes(ctx context.Context, tx database.Tx, list []ledgerdb.Entry) ([]entryBody, error) {
+	codes, err := ledgerdb.Codes(ctx, tx, accountsOf(list)...)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]entryBody, len(list))
+	for i, e := range list {
+		items[i] = ledgerexport.BodyOf(e, codes)
+	}
+	return items, nil
+}
+
+// accountsOf lists the accounts of entries, each once, by id.
+func accountsOf(list []ledgerdb.Entry) []uuid.UUID {
 	var ids []uuid.UUID
 	for _, e := range list {
 		for _, line := range e.Lines {
 			ids = append(ids, line.AccountID)
 		}
 	}
-	slices.SortFunc(ids, func(a, b uuid.UUID) int { return strings.Compare(string(a[:]), string(b[:])) })
-	codes, err := ledgerdb.Codes(ctx, tx, slices.Compact(ids)...)
-	if err != nil {
-		return nil, err
-	}
-	items := make([]entryBody, len(list))
-	for i, e := range list {
-		items[i] = entryOf(e, codes)
-	}
-	return items, nil
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(ids)
 }
 
 // EntryPath names an entry in a path.

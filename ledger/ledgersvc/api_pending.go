@@ -12,6 +12,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/httpapi"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/ledger/ledgerdb"
+	"github.com/tenor-lending/tenor/ledger/ledgerexport"
 )
 
 func (s *Service) pendingRoutes(api *httpapi.API) {
@@ -22,14 +23,20 @@ func (s *Service) pendingRoutes(api *httpapi.API) {
 			"in part, voided, or past its time.",
 	}, s.openPending)
 	httpapi.Register(api, httpapi.Op{
+		ID: "list-pending-entries", Method: http.MethodGet, Path: base + "/pending-entries", Tag: tag, Access: readers,
+		Summary: "List pending entries",
+		Description: "In the order in which they were announced. All conditions must hold. The cursor keeps the whole " +
+			"query, and can be sent alone.",
+	}, s.listPending)
+	httpapi.Register(api, httpapi.Op{
 		ID: "get-pending-entry", Method: http.MethodGet, Path: base + "/pending-entries/{id}", Tag: tag, Access: readers,
 		Summary: "Read a pending entry", Errors: []int{http.StatusNotFound},
 	}, s.getPending)
 	httpapi.Register(api, httpapi.Op{
 		ID: "post-pending-entry", Method: http.MethodPost, Path: base + "/pending-entries/{id}/post", Tag: tag,
 		Access: writers, Idempotent: true, BodyBytes: entryBytesMax, Summary: "Post a pending entry",
-		Description: "Once. With `lines` a part of it: at most what was announced on each side of each account. The rest " +
-			"is given back.",
+		Description: "Once: with `lines` a part of it is posted, at most what was announced on each side of each account, " +
+			"and the rest is given back. Whoever wants to post more of it later announces that anew.",
 		Errors: []int{http.StatusNotFound},
 	}, s.postPending)
 	httpapi.Register(api, httpapi.Op{
@@ -66,7 +73,7 @@ type pendingBody struct {
 type pendingOutput struct{ Body pendingBody }
 
 func pendingOf(p ledgerdb.PendingEntry, codes map[uuid.UUID]string) pendingBody {
-	entry := entryOf(ledgerdb.Entry{JournalEntry: p.JournalEntry}, codes)
+	entry := ledgerexport.BodyOf(ledgerdb.Entry{JournalEntry: p.JournalEntry}, codes)
 	body := pendingBody{
 		ID: p.ID(), State: p.State, RecordedAt: p.RecordedAt, ResolvedBy: p.ResolvedBy, Kind: p.Kind,
 		Effective: p.EffectiveDate, Booking: p.BookingDate, Reference: p.Reference, Desc: p.Description,
@@ -117,6 +124,66 @@ func (s *Service) openPending(ctx context.Context, in *openPendingInput) (*pendi
 		return nil, err
 	}
 	return s.pending(ctx, httpapi.Reply(ctx, result))
+}
+
+// PendingQuery says which pending entries to list.
+type PendingQuery struct {
+	State     ledger.PendingState `query:"state" json:"state,omitempty" enum:"OPEN,POSTED,VOIDED,EXPIRED" doc:"Only those that stand so"`
+	Kind      string              `query:"kind" json:"kind,omitempty" maxLength:"40" doc:"Only those of this kind"`
+	Reference string              `query:"reference" json:"reference,omitempty" maxLength:"100" doc:"Only those about this object"`
+	Account   string              `query:"account" json:"account,omitempty" maxLength:"100" example:"1000.INR" doc:"Only those with a line on this account; code or id"`
+}
+
+type pendingsInput struct {
+	PageInput
+	PendingQuery
+}
+
+type pendingsOutput struct {
+	Body struct {
+		Items      []pendingBody `json:"items" nullable:"false"`
+		NextCursor string        `json:"next_cursor,omitempty"`
+	}
+}
+
+func (s *Service) listPending(ctx context.Context, in *pendingsInput) (*pendingsOutput, error) {
+	var at resume[PendingQuery, ledgerdb.PendingPosition]
+	if err := at.open(in.Cursor, in.PendingQuery, 0); err != nil {
+		return nil, err
+	}
+	filter := ledgerdb.PendingFilter{
+		State: at.Query.State, Kind: at.Query.Kind, Reference: at.Query.Reference, After: at.After, Limit: in.Limit,
+	}
+	if at.Query.Account != "" {
+		filter.Account = AccountPath{Account: at.Query.Account}.id()
+	}
+	out := &pendingsOutput{}
+	list, err := read(ctx, s, func(tx database.Tx) ([]ledgerdb.PendingEntry, error) {
+		list, err := ledgerdb.PendingEntries(ctx, tx, filter)
+		if err != nil {
+			return nil, err
+		}
+		entries := make([]ledgerdb.Entry, len(list))
+		for i, p := range list {
+			entries[i].JournalEntry = p.JournalEntry
+		}
+		codes, err := ledgerdb.Codes(ctx, tx, accountsOf(entries)...)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Items = make([]pendingBody, len(list))
+		for i, p := range list {
+			out.Body.Items[i] = pendingOf(p, codes)
+		}
+		return list, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == in.Limit {
+		out.Body.NextCursor, err = at.next(list[len(list)-1].Position())
+	}
+	return out, err
 }
 
 func (s *Service) getPending(ctx context.Context, in *EntryPath) (*pendingOutput, error) {

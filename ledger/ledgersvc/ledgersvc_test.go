@@ -334,7 +334,8 @@ func TestListingFiltersAndPages(t *testing.T) {
 		}
 	}
 	d.finance.Get(base+"/entries?cursor=nonsense").WantProblem(http.StatusUnprocessableEntity, "validation")
-	d.finance.Get(base+"/entries?metadata=nonsense").WantProblem(http.StatusUnprocessableEntity, "rejected")
+	d.finance.Get(base+"/entries?metadata=nonsense").WantProblem(http.StatusUnprocessableEntity, "validation").
+		WantField(t, "query.metadata")
 }
 
 func TestStatementIsPinnedAcrossPages(t *testing.T) {
@@ -344,10 +345,10 @@ func TestStatementIsPinnedAcrossPages(t *testing.T) {
 		d.post(entry(fmt.Sprintf("2026-03-0%d", i+1), "cash", "income", amount))
 	}
 	type statement struct {
-		Known   string            `json:"known_at"`
-		Opening map[string]string `json:"opening_balance"`
-		Closing map[string]string `json:"closing_balance"`
-		Lines   []struct {
+		Snapshot int64             `json:"snapshot"`
+		Opening  map[string]string `json:"opening_balance"`
+		Closing  map[string]string `json:"closing_balance"`
+		Lines    []struct {
 			Balance map[string]string `json:"balance"`
 		} `json:"lines"`
 		Next string `json:"next_cursor"`
@@ -369,7 +370,7 @@ func TestStatementIsPinnedAcrossPages(t *testing.T) {
 	if diff := cmp.Diff([]string{"30.00", "60.00", "100.00"}, balances); diff != "" {
 		t.Errorf("running balances (-want +got):\n%s", diff)
 	}
-	d.finance.Get(path + "&known_at=" + one.Known).Want(http.StatusOK).Into(&fresh)
+	d.finance.Get(fmt.Sprint(path, "&snapshot=", one.Snapshot)).Want(http.StatusOK).Into(&fresh)
 	if diff := cmp.Diff(one, fresh); diff != "" {
 		t.Errorf("the same statement asked for again (-first +again):\n%s", diff)
 	}

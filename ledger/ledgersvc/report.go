@@ -93,3 +93,59 @@ func (s *sheet) add(r ledgerdb.TrialRow) error {
 	}
 	return err
 }
+
+// resultLine is what a range added to an account of income or expenses:
+// positive for income that was earned and for expenses that were made.
+type resultLine struct {
+	GL     ledger.GLAccount
+	Amount money.Amount
+}
+
+// resultSum is the outcome of a range in one currency.
+type resultSum struct {
+	Income, Expenses, Result money.Amount
+}
+
+// incomeAndExpenses picks the movements of income and expenses, which come by
+// currency, and sums them.
+func incomeAndExpenses(list []glMovement) ([]resultLine, []resultSum, error) {
+	var rows []resultLine
+	var sums []resultSum
+	for _, m := range list {
+		if m.GL.Type != ledger.Income && m.GL.Type != ledger.Expense {
+			continue
+		}
+		last := len(sums) - 1
+		if last < 0 || sums[last].Income.Currency() != m.Currency {
+			zero := money.Zero(m.Currency)
+			sums = append(sums, resultSum{Income: zero, Expenses: zero, Result: zero})
+			last++
+		}
+		amount, err := sums[last].add(m)
+		if err != nil {
+			return nil, nil, fmt.Errorf("adding %s: %w", m.GL.Code, err)
+		}
+		rows = append(rows, resultLine{GL: m.GL, Amount: amount})
+	}
+	return rows, sums, nil
+}
+
+// add adds a movement and returns it as the line shows it.
+func (s *resultSum) add(m glMovement) (money.Amount, error) {
+	amount, err := m.Credits.Sub(m.Debits)
+	if err != nil {
+		return money.Amount{}, err
+	}
+	if s.Result, err = s.Result.Add(amount); err != nil {
+		return money.Amount{}, err
+	}
+	if m.GL.Type == ledger.Income {
+		s.Income, err = s.Income.Add(amount)
+		return amount, err
+	}
+	if amount, err = m.Debits.Sub(m.Credits); err != nil {
+		return money.Amount{}, err
+	}
+	s.Expenses, err = s.Expenses.Add(amount)
+	return amount, err
+}

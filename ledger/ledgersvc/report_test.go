@@ -54,7 +54,7 @@ func TestReportsAgree(t *testing.T) {
 		first.Credits["amount"] != "0.00" || first.ClosingBalance["amount"] != "1025.00" {
 		t.Errorf("cash on 1 March: %+v", first)
 	}
-	d.finance.Get(base+"/general-ledger?from=2026-03-02&to=2026-03-01").WantProblem(422, "rejected")
+	d.finance.Get(base+"/general-ledger?from=2026-03-02&to=2026-03-01").WantProblem(422, "validation")
 	d.finance.Get(base+"/general-ledger").WantProblem(422, "validation")
 	var sheet struct {
 		Currencies []map[string]any `json:"currencies"`

@@ -2,7 +2,9 @@ package ledgersvc
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -21,11 +23,13 @@ import (
 type Service struct {
 	env       *app.Env
 	committer *ledgerdb.Committer
+	// feedWaiters has a place for each request that waits for a change.
+	feedWaiters chan struct{}
 }
 
 // New makes the ledger service.
 func New(env *app.Env) (*app.Component, error) {
-	s := &Service{env: env}
+	s := &Service{env: env, feedWaiters: make(chan struct{}, feedWaitersMax)}
 	component := &app.Component{Routes: s.routes}
 	if env.DB != nil {
 		s.committer = ledgerdb.NewCommitter(env.DB, func() time.Time { return env.Now() })
@@ -108,28 +112,71 @@ func (s *Service) Post(
 	return posted[0], nil
 }
 
+// Batch is entries that come in one request.
+type Batch struct {
+	Entries []ledger.JournalEntry
+	// Linked says of each entry whether it is booked together with the next one,
+	// all or none.
+	Linked []bool
+	// Atomic links all of them, and makes the first fault that of the request.
+	Atomic bool
+}
+
+// chains cuts the entries into those that are booked all or none.
+func (b Batch) chains() [][]ledger.JournalEntry {
+	var chains [][]ledger.JournalEntry
+	for i, begin := 0, 0; i < len(b.Entries); i++ {
+		if !b.Linked[i] {
+			chains = append(chains, b.Entries[begin:i+1])
+			begin = i + 1
+		}
+	}
+	return chains
+}
+
+// errLinked means that another entry of the chain was not booked.
+var errLinked = errors.New("another entry of the chain is not booked")
+
 // PostMany books entries under the client's key and their places. Atomic
 // entries are posted all or none, with the one error that stopped them; others
 // each have their own result.
 func (s *Service) PostMany(
-	ctx context.Context, actor access.Actor, key string, entries []ledger.JournalEntry, atomic bool,
+	ctx context.Context, actor access.Actor, key string, b Batch,
 ) ([]ledgerdb.Result, error) {
-	for i := range entries {
-		entries[i].Key = fmt.Sprintf("%s/%d", entryKey("batch", actor, key), i)
-		entries[i].PostedBy = actor.ID.String()
+	for i := range b.Entries {
+		b.Entries[i].Key = fmt.Sprintf("%s/%d", entryKey("batch", actor, key), i)
+		b.Entries[i].PostedBy = actor.ID.String()
 	}
-	if !atomic {
-		return s.committer.PostEach(ctx, entries), nil
+	if b.Atomic {
+		posted, err := s.committer.Post(ctx, b.Entries...)
+		return resultsOf(len(b.Entries), posted, nil), err
 	}
-	posted, err := s.committer.Post(ctx, entries...)
-	if err != nil {
-		return nil, err
+	if !slices.Contains(b.Linked, true) {
+		return s.committer.PostEach(ctx, b.Entries), nil
 	}
-	results := make([]ledgerdb.Result, len(posted))
-	for i := range posted {
-		results[i].Posted = posted[i]
+	chains := b.chains()
+	var results []ledgerdb.Result
+	for i, r := range s.committer.PostGroups(ctx, chains) {
+		results = append(results, resultsOf(len(chains[i]), r.Posted, r.Err)...)
 	}
 	return results, nil
+}
+
+// resultsOf gives each entry of a chain its share of the chain's outcome.
+func resultsOf(entries int, posted []ledgerdb.Posted, err error) []ledgerdb.Result {
+	results := make([]ledgerdb.Result, entries)
+	var fault *ledgerdb.EntryError
+	for i := range results {
+		switch {
+		case err == nil && posted != nil:
+			results[i].Posted = posted[i]
+		case errors.As(err, &fault) && fault.Index != i:
+			results[i].Err = errLinked
+		default:
+			results[i].Err = err
+		}
+	}
+	return results
 }
 
 // Reverse books the mirror of an entry under the client's key.

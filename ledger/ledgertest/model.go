@@ -95,6 +95,10 @@ func (m *Model) OpenAccount(a ledger.Account) error {
 
 // Post books one entry.
 func (m *Model) Post(now time.Time, entry ledger.JournalEntry) (bool, error) {
+	return m.post(now, entry, m.RememberRejections)
+}
+
+func (m *Model) post(now time.Time, entry ledger.JournalEntry, remember bool) (bool, error) {
 	entry = entry.Normalized()
 	if err := entry.Validate(); err != nil {
 		return false, err
@@ -114,7 +118,7 @@ func (m *Model) Post(now time.Time, entry ledger.JournalEntry) (bool, error) {
 		return false, prior.Err
 	}
 	if err := m.judge(entry); err != nil {
-		if m.RememberRejections {
+		if remember {
 			m.Rejected[entry.Key] = Rejected{Hash: entry.Hash(), Err: err}
 		}
 		return false, err
@@ -288,7 +292,7 @@ func (m *Model) PostPending(now time.Time, pending, key string, lines []ledger.L
 		entry.Lines = lines
 	}
 	if p.State == ledger.PendingPosted && p.PostedBy == key {
-		return m.Post(now, entry)
+		return m.post(now, entry, false)
 	}
 	if p.State != ledger.PendingOpen {
 		return false, ledger.Reject(ledger.PendingResolved, "state", "")
@@ -300,7 +304,7 @@ func (m *Model) PostPending(now time.Time, pending, key string, lines []ledger.L
 		return false, err
 	}
 	p.State, p.PostedBy = ledger.PendingPosted, key
-	replayed, err := m.Post(now, entry)
+	replayed, err := m.post(now, entry, false) // in the caller's transaction: what it rejects leaves no trace
 	if err != nil {
 		p.State, p.PostedBy = ledger.PendingOpen, ""
 	}

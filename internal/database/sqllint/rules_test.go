@@ -254,7 +254,8 @@ func columnNames(exprs ...tree.Expr) []string {
 // kin are missing on purpose: time comes in as a value. So is all that makes
 // ids, takes advisory locks or notifies.
 var functions = []string{
-	"abs", "array_agg", "bool_and", "bool_or", "coalesce", "count", "greatest", "has_table_privilege", "least", "length", "lower", "max",
+	"abs", "array_agg", "bool_and", "bool_or", "coalesce", "count", "greatest", "has_table_privilege", "least", "length",
+	"lower", "max",
 	"min", "sum", "unnest", "upper", "row_number", "rank", "lag", "lead", "first_value", "last_value", "octet_length",
 	"jsonb_agg", "jsonb_build_object", "array_length", "cardinality", "string_agg", "any", "all", "exists", "trim",
 	"btrim", "substring", "substr", "left", "right", "concat", "replace", "starts_with", "strpos", "position",

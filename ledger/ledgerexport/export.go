@@ -1,4 +1,4 @@
-package ledgersvc
+package ledgerexport
 
 import (
 	"context"
@@ -6,57 +6,82 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
 
+	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/ledger/ledgerdb"
 )
 
-// format is a form in which the journal leaves.
-type format struct {
-	contentType, extension string
+// Format is a form in which the journal leaves.
+type Format struct {
+	// Name is how callers ask for it.
+	Name string
+	// ContentType is its media type, Extension how names of its files end.
+	ContentType, Extension string
 	// head is written first, and accounts says whether a list of all accounts follows.
 	head     string
 	accounts bool
 	write    func(w io.Writer, page []ledgerdb.Entry, accounts map[uuid.UUID]ledger.Account) error
 }
 
-var formats = map[string]format{
-	"csv":   {contentType: "text/csv; charset=utf-8", extension: "csv", head: csvHead, write: writeCSV},
-	"jsonl": {contentType: "application/jsonl", extension: "jsonl", write: writeJSONLines},
-	"hledger": {
-		contentType: "text/plain; charset=utf-8", extension: "journal", head: "decimal-mark .\n\n",
+// Formats are all forms.
+var Formats = []Format{
+	{Name: "csv", ContentType: "text/csv; charset=utf-8", Extension: "csv", head: csvHead, write: writeCSV},
+	{Name: "jsonl", ContentType: "application/jsonl", Extension: "jsonl", write: writeJSONLines},
+	{
+		Name: "hledger", ContentType: "text/plain; charset=utf-8", Extension: "journal", head: "decimal-mark .\n\n",
 		write: plainWriter(ledger.JournalEntry.AppendHledger),
 	},
-	"beancount": {
-		contentType: "text/plain; charset=utf-8", extension: "beancount", accounts: true,
+	{
+		Name: "beancount", ContentType: "text/plain; charset=utf-8", Extension: "beancount", accounts: true,
 		write: plainWriter(ledger.JournalEntry.AppendBeancount),
 	},
 }
 
-// export writes the entries of the filter to w, page by page.
-func (s *Service) export(ctx context.Context, w io.Writer, f format, filter ledgerdb.EntryFilter) error {
+// Find returns the form of that name.
+func Find(name string) (Format, bool) {
+	i := slices.IndexFunc(Formats, func(f Format) bool { return f.Name == name })
+	if i < 0 {
+		return Format{}, false
+	}
+	return Formats[i], true
+}
+
+// Write writes the entries that the filter selects to w, page by page, in the
+// order of the journal; its After and Limit are not looked at. The filter needs
+// a Snapshot to be of one state of the books. wrote, if not nil, is called after
+// each page.
+func (f Format) Write(
+	ctx context.Context, db *database.DB, w io.Writer, filter ledgerdb.EntryFilter, wrote func() error,
+) error {
 	if _, err := io.WriteString(w, f.head); err != nil {
 		return fmt.Errorf("exporting: %w", err)
 	}
 	if f.accounts {
-		err := ledgerdb.EachAccount(ctx, s.env.DB, func(page []ledger.Account) error {
+		err := ledgerdb.EachAccount(ctx, db, func(page []ledger.Account) error {
 			var text []byte
 			for _, a := range page {
 				text = a.AppendBeancountOpen(text)
 			}
-			_, err := w.Write(text)
-			return err
+			if _, err := w.Write(text); err != nil || wrote == nil {
+				return err
+			}
+			return wrote()
 		})
 		if err != nil {
 			return fmt.Errorf("exporting accounts: %w", err)
 		}
 	}
-	err := ledgerdb.EachEntry(ctx, s.env.DB, filter,
+	err := ledgerdb.EachEntry(ctx, db, filter,
 		func(page []ledgerdb.Entry, accounts map[uuid.UUID]ledger.Account) error {
-			return f.write(w, page, accounts)
+			if err := f.write(w, page, accounts); err != nil || wrote == nil {
+				return err
+			}
+			return wrote()
 		})
 	if err != nil {
 		return fmt.Errorf("exporting entries: %w", err)
@@ -105,7 +130,7 @@ func writeJSONLines(w io.Writer, page []ledgerdb.Entry, accounts map[uuid.UUID]l
 	}
 	out := json.NewEncoder(w)
 	for _, e := range page {
-		if err := out.Encode(entryOf(e, codes)); err != nil {
+		if err := out.Encode(BodyOf(e, codes)); err != nil {
 			return err
 		}
 	}

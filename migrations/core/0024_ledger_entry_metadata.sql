@@ -1,0 +1,4 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+-- Entries by the pairs of their metadata.
+create index if not exists ledger_entry_metadata on ledger_entry using gin (metadata);
