@@ -35,10 +35,12 @@ type Config struct {
 	WeightMax int
 	// QueueMax is the number of items that may wait.
 	QueueMax int
-	// Workers is the number of batches that may be committed at once. A further
-	// one starts only when a full batch is waiting, so that light load stays in
-	// one.
-	Workers int
+	// Workers is the number of batches that may be committed at once, and
+	// WeightMore what must be waiting for a further one to start: light load
+	// stays in one, and under heavy load one batch is made ready while another
+	// waits for the disk.
+	Workers    int
+	WeightMore int
 	// Timeout bounds one commit.
 	Timeout time.Duration
 }
@@ -129,7 +131,7 @@ func (g *Group[T, R]) enqueue(ctx context.Context, items []T) ([]*waiter[T, R], 
 	}
 	g.queue = append(g.queue, waiters...)
 	g.queued += total
-	if g.workers == 0 || (g.workers < g.cfg.Workers && g.queued >= g.cfg.WeightMax) {
+	if g.workers == 0 || (g.workers < g.cfg.Workers && g.queued >= g.cfg.WeightMore) {
 		g.workers++
 		go g.work()
 	}

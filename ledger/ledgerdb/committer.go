@@ -19,8 +19,10 @@ const (
 	CommitLinesMax = 8_000
 	// CommitQueueMax bounds the groups that wait.
 	CommitQueueMax = 20_000
-	commitWorkers  = 2
-	commitTimeout  = 30 * time.Second
+	// commitLinesMore is what is worth a transaction beside those that run.
+	commitLinesMore = 800
+	commitWorkers   = 2
+	commitTimeout   = 30 * time.Second
 )
 
 // Committer posts entries for callers that have no transaction of their own.
@@ -42,7 +44,8 @@ type Result struct {
 func NewCommitter(db *database.DB, now func() time.Time) *Committer {
 	c := &Committer{db: db, now: now}
 	c.group = groupcommit.New(groupcommit.Config{
-		WeightMax: CommitLinesMax, QueueMax: CommitQueueMax, Workers: commitWorkers, Timeout: commitTimeout,
+		WeightMax: CommitLinesMax, QueueMax: CommitQueueMax, Workers: commitWorkers, WeightMore: commitLinesMore,
+		Timeout: commitTimeout,
 	}, c.commit, lineCount, func(err error) bool { return !database.IsUnavailable(err) })
 	return c
 }

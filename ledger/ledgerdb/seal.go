@@ -84,7 +84,7 @@ func chainEnd(ctx context.Context, tx database.Tx) (ChainHead, time.Time, error)
 // Seal appends committed batches to the chain, SealBatchesMax at most, and
 // returns how many it took and the new head. It takes batches from a queue, so
 // that one whose transaction commits late is sealed later, not passed over. Of
-// two that seal at once one does it again.
+// two that seal at once the second waits, and starts again.
 //
 // The same step brings the blocks up to date, of which balances and reports are
 // summed.
@@ -93,6 +93,10 @@ func Seal(ctx context.Context, tx database.Tx) (int, ChainHead, error) {
 }
 
 func seal(ctx context.Context, tx database.Tx, blocks shape) (int, ChainHead, error) {
+	_, err := tx.Exec(ctx, `select id from ledger_sealer where id = 1 for update`)
+	if err != nil {
+		return 0, ChainHead{}, fmt.Errorf("waiting to seal: %w", err)
+	}
 	head, through, err := chainEnd(ctx, tx)
 	if err != nil {
 		return 0, ChainHead{}, err
@@ -155,8 +159,7 @@ func (b *sealedBatch) seal(head ChainHead, through time.Time) (ChainHead, time.T
 	return ChainHead{Seq: b.Seq, Hash: b.ChainHash}, b.KnownThrough
 }
 
-// insertSeals takes the batches out of the queue first: there the second of two
-// that seal at once waits, and starts again.
+// insertSeals moves the batches from the queue to the chain.
 func insertSeals(ctx context.Context, tx database.Tx, batches []sealedBatch) error {
 	ids, seqs, hashes := make([]uuid.UUID, len(batches)), make([]int64, len(batches)), make([][]byte, len(batches))
 	recorded, through := make([]time.Time, len(batches)), make([]time.Time, len(batches))
