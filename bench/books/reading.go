@@ -6,11 +6,11 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/civil"
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tenor-lending/tenor/bench/harness"
@@ -28,7 +28,8 @@ const (
 	statementPage  = 1_000
 	daysOfHistory  = 3 * 365
 	fillers        = 2
-	fillPage       = 2_000
+	fillLines      = 10
+	fillEntriesMax = 40
 	sumsCompared   = 50
 	wideEntryLines = 1_000
 	trialRepeats   = 5
@@ -48,13 +49,14 @@ type history struct {
 	account ledger.Account
 	clock   atomic.Int64 // microseconds after firstInstant: recording is later than the value dates
 	done    int
-	known   []knownLine
+	mu      sync.Mutex
+	known   []knownSum
 }
 
-type knownLine struct {
+// knownSum is what one entry or batch adds to the account's debits.
+type knownSum struct {
 	effective int32 // days after firstDay
 	debit     int64
-	entry     uuid.UUID
 	recorded  int64 // microseconds after firstInstant
 }
 
@@ -70,24 +72,24 @@ func (h *history) now() time.Time {
 	return firstInstant.Add(time.Duration(h.clock.Add(1)) * time.Microsecond)
 }
 
-// fill posts entries of two lines until the account has so many lines. Their
-// value dates are spread over years, their instants of recording rise.
+// fill posts entries until the account has so many lines, some entries of ten
+// lines on the account in each transaction. Their value dates are spread over
+// years, their instants of recording rise, and as two post at once some commit
+// late. Then it seals.
 func (h *history) fill(ctx context.Context, b *harness.Bench, total int) error {
-	c := ledgerdb.NewCommitter(h.db, h.now)
-	defer func() { _ = c.Close(ctx) }() // all its callers have their answers
 	start, from := time.Now(), h.done
-	h.known = append(h.known, make([]knownLine, total-h.done)...)
 	var next atomic.Int64
 	next.Store(int64(h.done))
 	group, groupCtx := errgroup.WithContext(ctx)
 	for range fillers {
 		group.Go(func() error {
 			for groupCtx.Err() == nil {
-				at := int(next.Add(fillPage)) - fillPage
+				count := (rand.IntN(fillEntriesMax) + 1) * fillLines //nolint:gosec // spread, not secret
+				at := int(next.Add(int64(count))) - count
 				if at >= total {
 					return nil
 				}
-				if err := h.fillPage(groupCtx, c, at, min(fillPage, total-at)); err != nil {
+				if err := h.fillPage(groupCtx, at, min(count, total-at)); err != nil {
 					return err
 				}
 			}
@@ -97,32 +99,51 @@ func (h *history) fill(ctx context.Context, b *harness.Bench, total int) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	posted := time.Since(start)
+	if _, err := ledgerdb.SealAll(ctx, h.db); err != nil {
+		return err
+	}
 	h.done = total
-	b.Progress("%s lines in the account: %s entries a second", harness.Count(float64(total)),
-		harness.Count(float64(total-from)/time.Since(start).Seconds()))
-	return nil
+	b.Progress("%s lines in the account: posted in %s, sealed in %s", harness.Count(float64(total-from)),
+		harness.Short(posted), harness.Short(time.Since(start)-posted))
+	return refreshStatistics(ctx, h.db)
 }
 
-func (h *history) fillPage(ctx context.Context, c *ledgerdb.Committer, at, count int) error {
-	entries := make([]ledger.JournalEntry, count)
-	for i := range entries {
-		amount := money.New(rand.Int64N(amountMax)+1, currency) //nolint:gosec // spread, not secret
-		day := rand.IntN(daysOfHistory)                         //nolint:gosec // as above
-		entries[i] = ledger.JournalEntry{
-			Key: fmt.Sprintf("fill/%d", at+i), Kind: "REPAYMENT", EffectiveDate: firstDay.AddDays(day), PostedBy: "bench",
-			Lines: []ledger.Line{
-				{AccountID: h.account.ID(), Side: ledger.Debit, Amount: amount},
-				{AccountID: h.loans[(at+i)%len(h.loans)], Side: ledger.Credit, Amount: amount},
-			},
+// fillPage posts so many lines in one transaction.
+func (h *history) fillPage(ctx context.Context, at, count int) error {
+	var entries []ledger.JournalEntry
+	var sums []knownSum
+	for done := 0; done < count; done += fillLines {
+		day := rand.IntN(daysOfHistory) //nolint:gosec // spread, not secret
+		e := ledger.JournalEntry{
+			Key: fmt.Sprintf("fill/%d", at+done), Kind: "REPAYMENT", EffectiveDate: firstDay.AddDays(day), PostedBy: "bench",
 		}
-		h.known[at+i] = knownLine{effective: int32(day), debit: amount.Minor(), entry: entries[i].ID()}
-	}
-	for i, r := range c.PostEach(ctx, entries) {
-		if r.Err != nil {
-			return r.Err
+		var sum int64
+		for range min(fillLines, count-done) {
+			minor := rand.Int64N(amountMax) + 1 //nolint:gosec // as above
+			sum += minor
+			e.Lines = append(e.Lines,
+				ledger.Line{AccountID: h.account.ID(), Side: ledger.Debit, Amount: money.New(minor, currency)})
 		}
-		h.known[at+i].recorded = r.Posted.RecordedAt.Sub(firstInstant).Microseconds()
+		e.Lines = append(e.Lines, ledger.Line{
+			AccountID: h.loans[(at+done)%len(h.loans)], Side: ledger.Credit, Amount: money.New(sum, currency),
+		})
+		entries, sums = append(entries, e), append(sums, knownSum{effective: int32(day), debit: sum})
 	}
+	now := h.now()
+	err := database.InTx(ctx, h.db, func(tx database.Tx) error {
+		_, err := ledgerdb.Post(ctx, tx, now, entries...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i := range sums {
+		sums[i].recorded = now.Sub(firstInstant).Microseconds()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.known = append(h.known, sums...)
 	return nil
 }
 
@@ -153,9 +174,9 @@ func (h *history) compare(ctx context.Context, b *harness.Bench) error {
 			return err
 		}
 		var sum int64
-		for _, line := range h.known {
-			if line.effective <= effective && line.recorded <= known {
-				sum += line.debit
+		for _, k := range h.known {
+			if k.effective <= effective && k.recorded <= known {
+				sum += k.debit
 			}
 		}
 		if balance.Debits.Minor() != sum {
@@ -190,9 +211,6 @@ func runBalanceAt(ctx context.Context, b *harness.Bench) error {
 		if err := h.fill(ctx, b, n); err != nil {
 			return err
 		}
-		if err := refreshStatistics(ctx, h.db); err != nil {
-			return err
-		}
 		s := harness.Drive(ctx, harness.Load{
 			Name: "balance-at", Clients: 1, Warmup: b.Warmup / 2, Duration: b.Duration / time.Duration(len(steps)),
 			Op: func(ctx context.Context, _ int64) error {
@@ -224,11 +242,11 @@ func runBalanceAt(ctx context.Context, b *harness.Bench) error {
 // runTrialBalance measures the trial balance as the number of accounts grows.
 // Each account has a line; entries have a thousand.
 func runTrialBalance(ctx context.Context, b *harness.Bench) error {
-	books, err := newBooks(ctx, b, 0)
+	books, err := newHistory(ctx, b)
 	if err != nil {
 		return err
 	}
-	t := result.Table{Title: "the trial balance", Header: []string{"accounts", "median", "slowest"}}
+	t := result.Table{Title: "the trial balance at random points of both times", Header: []string{"accounts", "median", "slowest"}}
 	line := result.Line{Name: "median"}
 	done := 0
 	for _, n := range sizes(b.Sized(manyAccounts), 3) {
@@ -240,6 +258,9 @@ func runTrialBalance(ctx context.Context, b *harness.Bench) error {
 			return err
 		}
 		done = n
+		if _, err := ledgerdb.SealAll(ctx, books.db); err != nil {
+			return err
+		}
 		if err := refreshStatistics(ctx, books.db); err != nil {
 			return err
 		}
@@ -263,49 +284,69 @@ func runTrialBalance(ctx context.Context, b *harness.Bench) error {
 		Title: "the trial balance by the number of accounts", XLabel: "accounts", YLabel: "milliseconds",
 		Log: true, Lines: []result.Line{line},
 	})
-	return b.Check(true, "every trial balance was zero, over the acknowledged volume of %s",
-		money.New(books.volume.Load(), currency))
+	return b.Check(true, "every trial balance was zero, over the volume posted by its point of both times")
 }
 
 // touch posts one line to each of the loan accounts from..to.
-func (k *ledgerBooks) touch(ctx context.Context, from, to int) error {
+func (h *history) touch(ctx context.Context, from, to int) error {
 	for at := from; at < to; at += wideEntryLines - 1 {
-		accounts := k.loans[at:min(at+wideEntryLines-1, to)]
+		accounts := h.loans[at:min(at+wideEntryLines-1, to)]
+		day := rand.IntN(daysOfHistory) //nolint:gosec // spread, not secret
 		e := ledger.JournalEntry{
-			Key: fmt.Sprintf("touch/%d", at), Kind: "OPENING", EffectiveDate: firstDay, PostedBy: "bench",
+			Key: fmt.Sprintf("touch/%d", at), Kind: "OPENING", EffectiveDate: firstDay.AddDays(day), PostedBy: "bench",
 		}
 		var sum int64
 		for _, account := range accounts {
-			minor := rand.Int64N(amountMax) + 1 //nolint:gosec // spread, not secret
+			minor := rand.Int64N(amountMax) + 1 //nolint:gosec // as above
 			sum += minor
 			e.Lines = append(e.Lines, ledger.Line{AccountID: account, Side: ledger.Debit, Amount: money.New(minor, currency)})
 		}
-		e.Lines = append(e.Lines, ledger.Line{AccountID: k.cash, Side: ledger.Credit, Amount: money.New(sum, currency)})
-		err := database.InTx(ctx, k.db, func(tx database.Tx) error {
-			_, err := ledgerdb.Post(ctx, tx, time.Now().UTC(), e)
+		e.Lines = append(e.Lines, ledger.Line{AccountID: h.account.ID(), Side: ledger.Credit, Amount: money.New(sum, currency)})
+		now := h.now()
+		err := database.InTx(ctx, h.db, func(tx database.Tx) error {
+			_, err := ledgerdb.Post(ctx, tx, now, e)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		k.volume.Add(sum)
+		h.known = append(h.known, knownSum{
+			effective: int32(day), debit: sum, recorded: now.Sub(firstInstant).Microseconds(),
+		})
 	}
 	return nil
 }
 
-func (k *ledgerBooks) trial(ctx context.Context) error {
-	return database.InReadTx(ctx, k.db, func(tx database.Tx) error {
-		report, err := ledgerdb.Trial(ctx, tx, ledgerdb.At{}, ledgerdb.ByEffective)
-		if err != nil {
-			return err
-		}
-		total := report.Totals[0]
-		if !total.Difference.IsZero() || total.Debits.Minor() != k.volume.Load() {
-			return fmt.Errorf("%w: the trial balance has debits of %s and differs by %s", harness.ErrWrong, total.Debits,
-				total.Difference)
-		}
-		return nil
+// trial reads the trial balance at a random point and holds it against what was
+// posted by then.
+func (h *history) trial(ctx context.Context) error {
+	at, effective, known := h.point()
+	var report ledgerdb.TrialBalance
+	err := database.InReadTx(ctx, h.db, func(tx database.Tx) error {
+		var err error
+		report, err = ledgerdb.Trial(ctx, tx, at, ledgerdb.ByEffective)
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	var want, have int64
+	for _, k := range h.known {
+		if k.effective <= effective && k.recorded <= known {
+			want += k.debit
+		}
+	}
+	for _, total := range report.Totals {
+		have += total.Debits.Minor()
+		if !total.Difference.IsZero() {
+			return fmt.Errorf("%w: the trial balance at %v differs by %s", harness.ErrWrong, at, total.Difference)
+		}
+	}
+	if have != want {
+		return fmt.Errorf("%w: the trial balance at %v has debits of %s, not %s", harness.ErrWrong, at,
+			money.New(have, currency), money.New(want, currency))
+	}
+	return nil
 }
 
 // runStatement streams statements as they grow, and watches the memory.
@@ -321,9 +362,6 @@ func runStatement(ctx context.Context, b *harness.Bench) error {
 	took, memory := result.Line{Name: "time"}, result.Line{Name: "memory"}
 	for _, n := range sizes(b.Sized(longStatement), 3) {
 		if err := h.fill(ctx, b, n); err != nil {
-			return err
-		}
-		if err := refreshStatistics(ctx, h.db); err != nil {
 			return err
 		}
 		start := time.Now()
