@@ -26,8 +26,12 @@ func TestAffordable(t *testing.T) {
 			x.Method = amortization.EqualPrincipal
 			x.AnnualRatePercent = amortization.Decimal{}
 		}, 10_000, 240_012},
-		"in whole units":    {func(x *amortization.Terms) { x.Rounding.InstalmentUnit = amortization.MustDecimal("1") }, 50_000, 1_032_242},
-		"of one instalment": {func(x *amortization.Terms) { x.Instalments, x.AnnualRatePercent = 1, amortization.Decimal{} }, 5, 5},
+		"in whole units": {func(x *amortization.Terms) {
+			x.Rounding.InstalmentUnit = amortization.MustDecimal("1")
+		}, 50_000, 1_032_242},
+		"of one instalment": {func(x *amortization.Terms) {
+			x.Instalments, x.AnnualRatePercent = 1, amortization.Decimal{}
+		}, 5, 5},
 	} {
 		x := terms
 		x.Fees = nil

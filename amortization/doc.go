@@ -10,8 +10,8 @@
 // # 1. Terms
 //
 // [Terms] hold what lender and borrower agree on; every optional field has a
-// sound default. [Terms.Validate] and [New] report all faults at once, each a
-// [TermsError] that names the field and the [Rule]; see [Faults].
+// sound default. [DecodeTerms], [Terms.Validate] and [New] report all faults at
+// once, each a [TermsError] that names the field and the [Rule]; see [Faults].
 //
 //   - repayment: [Method] — annuity, equal principal, flat, interest-only, bullet,
 //     balloon, graduated, Rule of 78, fixed instalment, principal plan
@@ -33,31 +33,39 @@
 //
 // With balance B and the factor f(k) = rate × part of a year of period k:
 //
-//	interest          I(k) = B(k-1)·f(k), the sum over segments of one rate and balance
-//	annuity           A = B·∏(1+f) / Σ(k) ∏(j>k)(1+f(j))
-//	balloon           A = (B·∏(1+f) - balloon) / Σ(k) ∏(j>k)(1+f(j))
-//	graduated         A(k) = A·(1+g)^⌊(k-1)/s⌋, sized likewise with these weights
-//	equal principal   P(k) = B/n
-//	flat              I = B·Σf, A = (B+I)/n
-//	Rule of 78        I(k) = FC·(n-k+1)/(n(n+1)/2), FC = n·A - B
-//	bullet            I(n) = B·Σf, or B·(∏(1+f) - 1) compounded
+//	interest          I(k) = B(k-1)·f(k), summed over segments of one rate and balance [1]
+//	annuity           A = B·∏(1+f) / Σ(k) ∏(j>k)(1+f(j)) [2]
+//	balloon           A = (B·∏(1+f) - balloon) / Σ(k) ∏(j>k)(1+f(j)) [2]
+//	graduated         A(k) = A·(1+g)^⌊(k-1)/s⌋, sized likewise with these weights [3]
+//	equal principal   P(k) = B/n [4]
+//	interest-only     P(n) = B, all others 0 [4]
+//	fixed instalment  A given, n follows; P(k) = A - I(k) [4]
+//	flat              I = B·Σf, A = (B+I)/n [5]
+//	Rule of 78        I(k) = FC·(n-k+1)/(n(n+1)/2), FC = n·A - B [5]
+//	bullet            I(n) = B·Σf, or B·(∏(1+f) - 1) compounded [1]
 //
-// (S. Kellison, The Theory of Interest, chapters 3 and 5.) The definition is the
-// reference path: products exact, quotients and growth in decimals of at least
-// 34 digits, as IEEE 754 decimal128 has. A path in machine words answers where
-// it is certain to give the same, and properties hold the two together row for
-// row; a third implementation, in rationals, checks both.
+// Sources, in S. G. Kellison, The Theory of Interest: [1] The Measurement of
+// Interest; [2] Elementary Annuities; [3] More General Annuities; [4] Amortization
+// Schedules and Sinking Funds; [5] Practical Applications, for the add-on rate and
+// the sum of the digits (which 15 USC 1615 bars beyond 61 months).
+//
+// The definition is the reference path: products exact, quotients and growth in
+// decimals of at least 34 digits, as IEEE 754 decimal128 has. A path in machine
+// words answers where it is certain to give the same, and properties hold the two
+// together row for row; a third implementation, in rationals, checks both.
 //
 // The number of rows is the number agreed, the principal repaid is the principal
 // disbursed, and the last closing balance is exactly zero. What cannot be so is
-// refused.
+// refused. [Schedule.All], [Schedule.At] and [Schedule.Len] give the rows, and
+// [Affordable] the principal for an instalment.
 //
 // # 4. The life of a loan
 //
 // [Accrued], [Outstanding] and [Payoff] give the state on a day; [Allocate]
-// splits a payment by an [Order], which is data. [Prepay], [Reschedule],
-// [ChangeRate], [Reamortize], [ReAge], [Holiday] and [Draw] return a [Revision]:
-// the new schedule, its past rows unchanged, and the exact [Difference].
+// splits a payment by an [Order], which is data, and [PercentOf] is the share that
+// a late fee or a tax takes. [Prepay], [Reschedule], [ChangeRate], [Reamortize],
+// [ReAge], [Holiday] and [Draw] return a [Revision]: the new schedule, its past
+// rows unchanged, and the exact [Difference].
 //
 // # 5. Disclosure
 //
@@ -66,8 +74,8 @@
 //   - [RegulationZ]: the actuarial method of 12 CFR 1026 Appendix J;
 //     [WithinTolerance] is 12 CFR 1026.22(a)
 //   - [EU]: the annual percentage rate of charge of Directives 2008/48/EC and (EU) 2023/2225
-//   - [XIRR], [IRR], [MIRR], and the time value of money: [Payment],
-//     [PresentValue], [FutureValue], [Periods], [Rate]
+//   - [XIRR], [IRR], [MIRR] and the time value of money as spreadsheets define
+//     them: [Payment], [PresentValue], [FutureValue], [Periods], [Rate]
 //
 // A rate is found inside a bracket, so that the search ends, or fails with
 // [ErrNoRate] and says why.

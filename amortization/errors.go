@@ -24,6 +24,8 @@ const (
 	RuleContradiction Rule = "contradiction"
 	// RuleNegativeAmortization means an instalment does not cover its interest.
 	RuleNegativeAmortization Rule = "negative_amortization"
+	// RuleSyntax means a value cannot be read.
+	RuleSyntax Rule = "syntax"
 	// RuleOverflow means a figure exceeds the range of money.
 	RuleOverflow Rule = "overflow"
 )

@@ -240,3 +240,25 @@ func ExampleSchedule_Hash() {
 	// true
 	// false
 }
+
+// What can be lent to someone who can pay 500.00 a month.
+func ExampleAffordable() {
+	principal, err := amortization.Affordable(exampleTerms(), money.New(50_000, money.MustCurrency("INR")))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(principal)
+	// Output:
+	// 10312.22 INR
+}
+
+// Terms as JSON: a fault names the field.
+func ExampleDecodeTerms() {
+	_, err := amortization.DecodeTerms([]byte(`{"principal":{"amount":"100","currency":"EUR"},"instalments":"ten"}`))
+	for _, f := range amortization.Faults(err) {
+		fmt.Println(f.Field, f.Rule)
+	}
+	// Output:
+	// instalments syntax
+}

@@ -1,8 +1,6 @@
 package amortization_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"testing"
 
 	"github.com/tenor-lending/tenor/amortization"
@@ -15,10 +13,11 @@ func FuzzTerms(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var terms amortization.Terms
-		decoder := json.NewDecoder(bytes.NewReader(data))
-		decoder.DisallowUnknownFields()
-		if decoder.Decode(&terms) != nil {
+		terms, err := amortization.DecodeTerms(data)
+		if err != nil {
+			if len(amortization.Faults(err)) == 0 {
+				t.Fatalf("untyped error %v", err)
+			}
 			return
 		}
 		s, err := amortization.New(terms)

@@ -95,6 +95,8 @@ type Failure struct {
 	ID    string `json:"id"`
 	Kind  string `json:"kind"`
 	Error string `json:"error"`
+	// Difference is the first difference, where the vector could be run.
+	Difference *Difference `json:"difference,omitempty"`
 }
 
 // Count counts the vectors of a kind.
@@ -135,7 +137,9 @@ func Run(vectors []Vector, runners Runners, kind string) *Report {
 		}
 		if err := run(v, runners); err != nil {
 			count.Failed++
-			report.Failures = append(report.Failures, Failure{ID: v.ID, Kind: v.Kind, Error: err.Error()})
+			failure := Failure{ID: v.ID, Kind: v.Kind, Error: err.Error()}
+			_ = errors.As(err, &failure.Difference) // else it stays nil
+			report.Failures = append(report.Failures, failure)
 			continue
 		}
 		count.Passed++

@@ -34,6 +34,10 @@ func aprCommand(_ context.Context, args []string, std streams) int {
 	var f termsFlags
 	set := flag.NewFlagSet("tenor apr", flag.ContinueOnError)
 	set.SetOutput(std.err)
+	explain(set, `prints annual percentage rates: of a loan whose terms are given as flags or as JSON, or of cash flows.
+
+  tenor apr --principal 20000 --currency INR --rate 15 --instalments 24 --disbursed 2024-04-15 --fee 400
+  tenor apr --flows flows.csv --currency EUR`)
 	f.register(set)
 	flowsFile := set.String("flows", "", "read cash flows from this CSV `file` of date,amount: advances above zero, "+
 		"payments below; - is standard input")

@@ -28,6 +28,7 @@ func conformRunners() conform.Runners {
 func conformCommand(_ context.Context, args []string, std streams) int {
 	set := flag.NewFlagSet("tenor conform", flag.ContinueOnError)
 	set.SetOutput(std.err)
+	explain(set, `FILE… runs files of test vectors and prints, for each that fails, the first difference.`)
 	kind := set.String("kind", "", "run only vectors of this `kind`")
 	asJSON := set.Bool("json", false, "print JSON")
 	files, code, done := parseMixed(set, args)
@@ -47,18 +48,18 @@ func conformCommand(_ context.Context, args []string, std streams) int {
 		}
 		read, err := conform.Read(bytes.NewReader(data))
 		if err != nil {
-			say(std.err, "tenor conform: %s: %v\n", name, err)
+			say(std.err, "tenor conform: %s: %v\n", inputName(name), err)
 			return exitUsage
 		}
 		vectors = append(vectors, read...)
 	}
 	report := conform.Run(vectors, conformRunners(), *kind)
-	if err := printConform(std.out, report, *asJSON); err != nil {
-		return exitFailed
-	}
 	if len(report.Counts) == 0 {
 		say(std.err, "tenor conform: no vector of kind %q\n", *kind)
 		return exitUsage
+	}
+	if err := printConform(std.out, report, *asJSON); err != nil {
+		return exitFailed
 	}
 	if !report.Passed() {
 		return exitFailed

@@ -12,7 +12,6 @@ import (
 	"cloud.google.com/go/civil"
 
 	"github.com/tenor-lending/tenor/amortization"
-	"github.com/tenor-lending/tenor/amortization/conform"
 	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/internal/scheduleview"
 )
@@ -25,6 +24,12 @@ func scheduleCommand(_ context.Context, args []string, std streams) int {
 	var f termsFlags
 	set := flag.NewFlagSet("tenor schedule", flag.ContinueOnError)
 	set.SetOutput(std.err)
+	explain(set, `prints the schedule of a loan, its terms given as flags or as JSON.
+
+  tenor schedule --principal 20000 --currency INR --rate 15 --instalments 24 --disbursed 2024-04-15
+  tenor schedule --json terms.json --format svg > schedule.svg
+
+The JSON has every option; see the fields of Terms in package amortization.`)
 	f.register(set)
 	format := set.String("format", "table", "one of "+strings.Join(scheduleview.Formats(), ", "))
 	if code, done := parseFlags(set, args); done {
@@ -36,7 +41,7 @@ func scheduleCommand(_ context.Context, args []string, std streams) int {
 	}
 	terms, err := f.terms(std.in)
 	if err != nil {
-		say(std.err, "tenor schedule: %v\n", err)
+		sayFaults(std.err, "tenor schedule", err)
 		return exitUsage
 	}
 	s, err := amortization.New(terms)
@@ -52,6 +57,14 @@ func scheduleCommand(_ context.Context, args []string, std streams) int {
 		return exitFailed
 	}
 	return 0
+}
+
+// explain says what a command does above its flags.
+func explain(set *flag.FlagSet, text string) {
+	set.Usage = func() {
+		say(set.Output(), "%s %s\n\n", set.Name(), text)
+		set.PrintDefaults()
+	}
 }
 
 // parseFlags parses flags; done means that the command ends with code.
@@ -77,7 +90,7 @@ func sayFaults(w io.Writer, command string, err error) {
 // termsFlags are terms as flags.
 type termsFlags struct {
 	json, currency, principal, rate, method, unit, disbursed, firstDue, dayCount string
-	roundTo, residual                                                            string
+	roundTo, residual, balloon, instalment                                       string
 	instalments, every                                                           int
 	fees                                                                         feeFlags
 }
@@ -88,8 +101,9 @@ func (f *termsFlags) register(set *flag.FlagSet) {
 	set.StringVar(&f.principal, "principal", "", "`amount` of the loan, such as 20000")
 	set.StringVar(&f.rate, "rate", "", "nominal annual rate in `percent`, such as 9.99")
 	set.IntVar(&f.instalments, "instalments", 0, "`number` of instalments")
-	set.StringVar(&f.method, "method", "",
-		"repayment `method`: annuity, equal_principal, flat, interest_only, bullet, rule_of_78, …")
+	set.StringVar(&f.method, "method", "", "repayment `method`: "+methodNames()+" (the last ones need JSON)")
+	set.StringVar(&f.balloon, "balloon", "", "`amount` due with the last instalment, for --method balloon")
+	set.StringVar(&f.instalment, "instalment", "", "`amount` paid each time, for --method fixed_instalment")
 	set.IntVar(&f.every, "every", 0, "`number` of units between due dates")
 	set.StringVar(&f.unit, "unit", "", "`unit` of the frequency: day, week, semi_month, month, year")
 	set.StringVar(&f.disbursed, "disbursed", "", "`date` of the disbursement, such as 2024-01-31")
@@ -98,6 +112,19 @@ func (f *termsFlags) register(set *flag.FlagSet) {
 	set.StringVar(&f.roundTo, "round-to", "", "`multiple` of the instalment, such as 1")
 	set.StringVar(&f.residual, "residual", "", "`instalment` that takes what rounding leaves: last, first, spread")
 	set.Var(&f.fees, "fee", "`amount` deducted at the disbursement; may be repeated")
+}
+
+// methodNames lists the methods, those last that flags cannot describe.
+func methodNames() string {
+	var flags, rest []string
+	for _, m := range amortization.Methods() {
+		if m == amortization.Graduated || m == amortization.PrincipalPlan {
+			rest = append(rest, string(m))
+			continue
+		}
+		flags = append(flags, string(m))
+	}
+	return strings.Join(append(flags, rest...), ", ")
 }
 
 // feeFlags collects repeated --fee flags.
@@ -130,8 +157,20 @@ func (f *termsFlags) terms(stdin io.Reader) (amortization.Terms, error) {
 	if f.principal == "" || f.rate == "" || f.disbursed == "" {
 		return t, errors.New("need --principal, --rate, --instalments and --disbursed, or --json FILE")
 	}
-	if t.Principal, err = money.Parse(f.principal, currency); err != nil {
-		return t, fmt.Errorf("--principal: %w", err)
+	for _, amount := range []struct {
+		flag, text string
+		into       *money.Amount
+	}{
+		{"principal", f.principal, &t.Principal},
+		{"balloon", f.balloon, &t.Balloon},
+		{"instalment", f.instalment, &t.Instalment},
+	} {
+		if amount.text == "" {
+			continue
+		}
+		if *amount.into, err = money.Parse(amount.text, currency); err != nil {
+			return t, fmt.Errorf("--%s: %w", amount.flag, err)
+		}
 	}
 	if t.AnnualRatePercent, err = amortization.ParseDecimal(f.rate); err != nil {
 		return t, fmt.Errorf("--rate: %w", err)
@@ -161,15 +200,19 @@ func (f *termsFlags) terms(stdin io.Reader) (amortization.Terms, error) {
 
 // readTerms reads terms as JSON; unknown fields are refused.
 func readTerms(name string, stdin io.Reader) (amortization.Terms, error) {
-	var t amortization.Terms
 	data, err := readInput(name, stdin, termsBytesMax)
 	if err != nil {
-		return t, err
+		return amortization.Terms{}, err
 	}
-	if err := conform.Strict(data, &t); err != nil {
-		return t, fmt.Errorf("terms in %s: %w", name, err)
+	return amortization.DecodeTerms(data)
+}
+
+// inputName names a file to people.
+func inputName(name string) string {
+	if name == "-" {
+		return "standard input"
 	}
-	return t, nil
+	return name
 }
 
 // readInput reads a whole file, or standard input for "-", up to a limit.
@@ -185,10 +228,10 @@ func readInput(name string, stdin io.Reader, limit int64) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(from, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
+		return nil, fmt.Errorf("reading %s: %w", inputName(name), err)
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is larger than %d bytes", name, limit)
+		return nil, fmt.Errorf("%s is larger than %d bytes", inputName(name), limit)
 	}
 	return data, nil
 }

@@ -70,7 +70,7 @@ func TestScheduleCommandUsage(t *testing.T) {
 		{"--json", "absent.json"},
 		append([]string{"--format", "poem"}, illustrationFlags...),
 		append([]string{"--first-due", "x"}, illustrationFlags...), append([]string{"--round-to", "x"}, illustrationFlags...),
-		append([]string{"--fee", "x"}, illustrationFlags...),
+		append([]string{"--fee", "x"}, illustrationFlags...), append([]string{"--balloon", "x"}, illustrationFlags...),
 	} {
 		if code, _, errs := tool(t, scheduleCommand, "", args...); code != exitUsage || errs == "" {
 			t.Errorf("%v: exit %d, %q", args, code, errs)
@@ -78,6 +78,37 @@ func TestScheduleCommandUsage(t *testing.T) {
 	}
 	if code, _, _ := tool(t, scheduleCommand, "", "--help"); code != 0 {
 		t.Errorf("help: exit %d", code)
+	}
+}
+
+func TestScheduleCommandMethods(t *testing.T) {
+	t.Parallel()
+	loan := []string{
+		"--principal", "20000", "--currency", "INR", "--rate", "15", "--disbursed", "2024-04-15", "--format", "csv",
+	}
+	for _, test := range []struct {
+		flags []string
+		last  string
+	}{
+		{
+			[]string{"--method", "balloon", "--balloon", "5000", "--instalments", "3"},
+			"3,2024-07-15,30,10062.23,10062.23,125.78,10188.01,0.00",
+		},
+		{
+			[]string{"--method", "fixed_instalment", "--instalment", "9000"},
+			"3,2024-07-15,30,2390.62,2390.62,29.88,2420.50,0.00",
+		},
+	} {
+		code, out, errs := tool(t, scheduleCommand, "", append(test.flags, loan...)...)
+		if code != 0 || !strings.HasSuffix(out, test.last+"\n") {
+			t.Errorf("%v: exit %d:\n%s%s", test.flags, code, out, errs)
+		}
+	}
+	code, _, errs := tool(t, scheduleCommand, `{"principal":{"amount":"9223372036854775808","currency":"JPY"},"colour":1}`,
+		"--json", "-")
+	if code != exitUsage || !strings.Contains(errs, "principal: ") || !strings.Contains(errs, "(overflow)") ||
+		!strings.Contains(errs, "colour: ") {
+		t.Errorf("bad JSON: exit %d, %s", code, errs)
 	}
 }
 

@@ -240,7 +240,7 @@ func TestAffordableAmountIsAffordable(t *testing.T) {
 		}
 		smaller.Amount = money.New(a.AffordableAmount.Minor()+1, inr)
 		if more := mustAssess(t, smaller); more.ReferenceInstalment.Minor() <= room {
-			t.Fatalf("a paisa more than %s has the instalment %s, room for %d", a.AffordableAmount, more.ReferenceInstalment, room)
+			t.Fatalf("a paisa more than %s pays %s, room for %d", a.AffordableAmount, more.ReferenceInstalment, room)
 		}
 	})
 }
