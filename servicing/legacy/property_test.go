@@ -37,7 +37,8 @@ func randomLoan(t *rapid.T) *legacy.Loan {
 		SubmittedDate: start, DisbursementDate: start, DueDatesCountedFrom: "disbursement", MultiDisbursement: true,
 	}}
 	if l.Algorithm == plan.Progressive {
-		l.InterestType, l.Amortization = "declining", "equal_installments" // it knows no other
+		// It knows no other.
+		l.InterestType, l.Amortization = "declining", "equal_installments"
 	}
 	if rapid.Bool().Draw(t, "down") {
 		l.DownPayment = &plan.DownPayment{
