@@ -27,6 +27,8 @@ const (
 	// uploadBytesMax is the largest file of any service and what a multipart
 	// body has beside it; the service states its own, smaller limit.
 	uploadBytesMax = 26 << 20
+	// bankFileBytesMax is the largest file of a bank.
+	bankFileBytesMax = 64 << 20
 	// uploadTime is what a slow line may take on top of the usual timeout.
 	uploadTime = 60 * time.Second
 	// downloadTime is how long a streamed answer may take.
@@ -187,6 +189,8 @@ func (k Kind) bodyBytes() int64 {
 	switch k {
 	case Upload:
 		return uploadBytesMax
+	case BankFile:
+		return bankFileBytesMax
 	case Bulk:
 		return bulkBytesMax
 	default:
@@ -236,7 +240,7 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, x *exchange) {
 // patience is how long the whole exchange may take.
 func (g *Gateway) patience(route Route) time.Duration {
 	switch route.Kind {
-	case Upload:
+	case Upload, BankFile:
 		return g.cfg.Timeout + uploadTime
 	case Download:
 		return downloadTime

@@ -44,6 +44,8 @@ const (
 	Upload
 	// Download streams an answer of any length: much more time.
 	Download
+	// BankFile takes a bank's file: larger still.
+	BankFile
 	// Page is a page for people, which is no operation of the API.
 	Page
 )

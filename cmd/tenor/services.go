@@ -7,8 +7,10 @@ import (
 	"github.com/tenor-lending/tenor/gateway"
 	"github.com/tenor-lending/tenor/identity"
 	"github.com/tenor-lending/tenor/internal/app"
+	"github.com/tenor-lending/tenor/internal/httpapi"
 	"github.com/tenor-lending/tenor/internal/openapidoc"
 	"github.com/tenor-lending/tenor/ledger/ledgersvc"
+	"github.com/tenor-lending/tenor/ledger/reconcilesvc"
 	"github.com/tenor-lending/tenor/notification"
 	"github.com/tenor-lending/tenor/origination/agreement"
 	"github.com/tenor-lending/tenor/origination/application"
@@ -57,12 +59,31 @@ var services = []app.Service{
 		Name: "notification", Port: 8011, Database: "notification", Title: "Messages to borrowers and staff",
 		New: notification.New,
 	},
-	{Name: "ledger", Port: 8012, Database: "core", Title: "The general ledger for finance", New: ledgersvc.New},
+	{Name: "ledger", Port: 8012, Database: "core", Title: "The general ledger for finance", New: newLedger},
 	{Name: "identity", Port: 8013, Database: "identity", Title: "Logins, tokens, keys, roles", New: identity.New},
 	{
 		Name: "closeofday", Port: 8014, Database: "core", Title: "The business date and what happens when it moves",
 		New: closeofday.New,
 	},
+}
+
+// newLedger makes the role of finance: the books, and their reconciliation with
+// the bank.
+func newLedger(env *app.Env) (*app.Component, error) {
+	books, err := ledgersvc.New(env)
+	if err != nil {
+		return nil, err
+	}
+	reconciliation, err := reconcilesvc.New(env)
+	if err != nil {
+		return nil, err
+	}
+	routes := books.Routes
+	books.Routes = func(api *httpapi.API) {
+		routes(api)
+		reconciliation.Routes(api)
+	}
+	return books, nil
 }
 
 // mergedOpenAPI is the one document of all services, made once.

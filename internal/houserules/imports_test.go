@@ -33,7 +33,13 @@ var layers = map[string][]string{
 	"servicing":    {"amortization", "ledger", "internal/money"},
 
 	"ledger/bankfile":  {"internal/money"},
-	"ledger/reconcile": {},
+	"ledger/reconcile": {"internal/money"},
+	"ledger/reconciledb": {
+		"ledger", "ledger/bankfile", "ledger/ledgerdb", "ledger/reconcile", "internal/database", "internal/money",
+	},
+	"ledger/reconcilesvc": append([]string{
+		"ledger", "ledger/bankfile", "ledger/ledgerdb", "ledger/reconcile", "ledger/reconciledb",
+	}, platform...),
 	"ledger/ledgerdb":  {"ledger", "internal/database", "internal/groupcommit", "internal/money"},
 	"ledger/ledgerexport": {
 		"ledger", "ledger/ledgerdb", "internal/database", "internal/httpapi",
