@@ -88,29 +88,28 @@ func Visible(
 // Subscriptions keep the projection.
 func Subscriptions() []stream.Subscription {
 	return []stream.Subscription{
-		stream.On(func(ctx context.Context, tx database.Tx, env event.Envelope, e event.ApplicationCreated) error {
-			return put(ctx, tx, env.Version, Case{
+		stream.On(func(_ context.Context, tx database.Tx, env event.Envelope, e event.ApplicationCreated) error {
+			put(tx, env.Version, Case{
 				ApplicationID: e.ApplicationID, CustomerID: e.CustomerID, Stage: event.StageInput,
 			})
+			return nil
 		}),
-		stream.On(func(ctx context.Context, tx database.Tx, env event.Envelope, e event.ApplicationStageChanged) error {
-			return put(ctx, tx, env.Version, Case{
+		stream.On(func(_ context.Context, tx database.Tx, env event.Envelope, e event.ApplicationStageChanged) error {
+			put(tx, env.Version, Case{
 				ApplicationID: e.ApplicationID, CustomerID: e.CustomerID, Stage: e.To, Outcome: e.Outcome,
 			})
+			return nil
 		}),
 	}
 }
 
 // put keeps what the event of that version says, unless a later one is known.
-func put(ctx context.Context, tx database.Tx, version int64, c Case) error {
-	_, err := tx.Exec(ctx, `
+func put(tx database.Tx, version int64, c Case) {
+	tx.Later(database.Write{What: "writing casefile", Rows: database.AnyRows, SQL: `
 		insert into casefile (application_id, customer_id, stage, outcome, version) values ($1, $2, $3, $4, $5)
 		on conflict (application_id) do update
 		   set stage = excluded.stage, outcome = excluded.outcome, version = excluded.version
 		 where casefile.version <= excluded.version`,
-		c.ApplicationID, c.CustomerID, c.Stage, c.Outcome, version)
-	if err != nil {
-		return fmt.Errorf("writing casefile %s: %w", c.ApplicationID, err)
-	}
-	return nil
+		Args: []any{c.ApplicationID, c.CustomerID, c.Stage, c.Outcome, version},
+	})
 }

@@ -186,6 +186,9 @@ func (c *Config) checkServices(fault func(name, format string, args ...any)) {
 	if c.Payout.Delay < 0 {
 		fault("PAYOUT_DELAY", "want at least 0, got %s", c.Payout.Delay)
 	}
+	if c.Payout.LosePercent < 0 || c.Payout.LosePercent > 100 {
+		fault("PAYOUT_LOSE_PERCENT", "want 0 to 100, got %d", c.Payout.LosePercent)
+	}
 	if c.Payout.FailPercent < 0 || c.Payout.FailPercent > 100 {
 		fault("PAYOUT_FAIL_PERCENT", "want 0 to 100, got %d", c.Payout.FailPercent)
 	}

@@ -102,6 +102,7 @@ type Agreement struct {
 type Payout struct {
 	Delay       time.Duration `env:"DELAY" envDefault:"50ms" doc:"how long the simulated bank takes"`
 	FailPercent int           `env:"FAIL_PERCENT" envDefault:"0" doc:"share of payouts that the simulated bank refuses, 0 to 100"`
+	LosePercent int           `env:"LOSE_PERCENT" envDefault:"0" doc:"share of the simulated bank's answers that are lost, so that the order is sent again, 0 to 100"`
 }
 
 // Load reads the environment (as os.Environ gives it), then lets the flags in

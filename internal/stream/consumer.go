@@ -40,7 +40,9 @@ var ErrNotYet = errors.New("an earlier event has not arrived yet")
 type Subscription struct {
 	topic  string
 	typ    string
-	handle func(ctx context.Context, tx database.Tx, env event.Envelope) error
+	handle func(ctx context.Context, tx database.Tx, envs []event.Envelope) error
+	// together is how many events handle takes at once.
+	together int
 }
 
 // On subscribes fn to events of type E. fn runs in the transaction that also
@@ -49,13 +51,33 @@ type Subscription struct {
 func On[E event.Event](fn func(ctx context.Context, tx database.Tx, env event.Envelope, e E) error) Subscription {
 	var zero E
 	return Subscription{
-		topic: zero.Topic(), typ: zero.Type(),
-		handle: func(ctx context.Context, tx database.Tx, env event.Envelope) error {
-			e, err := event.Decode[E](env)
+		topic: zero.Topic(), typ: zero.Type(), together: 1,
+		handle: func(ctx context.Context, tx database.Tx, envs []event.Envelope) error {
+			e, err := event.Decode[E](envs[0])
 			if err != nil {
 				return err
 			}
-			return fn(ctx, tx, env, e)
+			return fn(ctx, tx, envs[0], e)
+		},
+	}
+}
+
+// OnAll is On for handlers that do better with many events at once: fn gets up
+// to ConsumeBatchMax of them, each of another aggregate, and each once. Events of
+// one aggregate keep their order, those of other types included.
+func OnAll[E event.Event](fn func(ctx context.Context, tx database.Tx, events []E) error) Subscription {
+	var zero E
+	return Subscription{
+		topic: zero.Topic(), typ: zero.Type(), together: ConsumeBatchMax,
+		handle: func(ctx context.Context, tx database.Tx, envs []event.Envelope) error {
+			events := make([]E, len(envs))
+			for i := range envs {
+				var err error
+				if events[i], err = event.Decode[E](envs[i]); err != nil {
+					return err
+				}
+			}
+			return fn(ctx, tx, events)
 		},
 	}
 }

@@ -47,6 +47,7 @@ func (c *Consumer) handle(ctx context.Context, deliveries []delivery) error {
 		if err != nil {
 			return err
 		}
+		waiting := c.newWaiting()
 		for _, d := range deliveries {
 			key := aggregate{d.env.Source, d.env.Subject}
 			head, known := heads[key]
@@ -59,10 +60,13 @@ func (c *Consumer) handle(ctx context.Context, deliveries []delivery) error {
 			if !fresh[d.env.ID] {
 				continue
 			}
-			if err := c.runHandler(ctx, tx, d.env); err != nil {
+			delete(fresh, d.env.ID) // the same event twice in one chunk
+			if err := waiting.add(ctx, tx, d.env); err != nil {
 				return err
 			}
-			delete(fresh, d.env.ID) // the same event twice in one chunk
+		}
+		if err := waiting.flush(ctx, tx); err != nil {
+			return err
 		}
 		c.writeHeads(tx, heads)
 		return nil
@@ -165,16 +169,62 @@ func (c *Consumer) writeHeads(tx database.Tx, heads map[aggregate]int64) {
 
 var tracer = otel.Tracer("github.com/tenor-lending/tenor/internal/stream")
 
-// runHandler continues the trace that the event came from.
-func (c *Consumer) runHandler(ctx context.Context, tx database.Tx, env event.Envelope) error {
+// waiting holds events back that are handled together.
+type waiting struct {
+	consumer *Consumer
+	types    []string // in the order of their first event
+	envs     map[string][]event.Envelope
+	subjects map[uuid.UUID]bool
+}
+
+func (c *Consumer) newWaiting() *waiting {
+	return &waiting{consumer: c, envs: map[string][]event.Envelope{}, subjects: map[uuid.UUID]bool{}}
+}
+
+// add handles the event, or holds it back to be handled with others of its
+// type. What waits of the same aggregate is handled before.
+func (w *waiting) add(ctx context.Context, tx database.Tx, env event.Envelope) error {
+	most := w.consumer.handlers[env.Type].together
+	if w.subjects[env.Subject] || len(w.envs[env.Type]) >= most {
+		if err := w.flush(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if most == 1 {
+		return w.consumer.runHandler(ctx, tx, []event.Envelope{env})
+	}
+	if len(w.envs[env.Type]) == 0 {
+		w.types = append(w.types, env.Type)
+	}
+	w.envs[env.Type] = append(w.envs[env.Type], env)
+	w.subjects[env.Subject] = true
+	return nil
+}
+
+func (w *waiting) flush(ctx context.Context, tx database.Tx) error {
+	types, envs := w.types, w.envs
+	*w = *w.consumer.newWaiting()
+	for _, typ := range types {
+		if err := w.consumer.runHandler(ctx, tx, envs[typ]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runHandler continues the trace that the event came from; for several, that of
+// the first.
+func (c *Consumer) runHandler(ctx context.Context, tx database.Tx, envs []event.Envelope) error {
+	env := envs[0]
 	ctx = traceParent.Extract(ctx, propagation.MapCarrier{traceParentKey: env.TraceParent})
 	ctx, span := tracer.Start(ctx, c.name+" handle "+env.Type, trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithAttributes(attribute.String("messaging.message.id", env.ID.String()),
+			attribute.Int("messaging.batch.message_count", len(envs)),
 			attribute.String("messaging.consumer.group.name", c.name)))
 	defer span.End()
-	if err := c.guard(ctx, tx, env); err != nil {
+	if err := c.guard(ctx, tx, envs); err != nil {
 		span.SetStatus(codes.Error, "not handled")
-		return fmt.Errorf("handling %s %s: %w", env.Type, env.ID, err)
+		return fmt.Errorf("handling %d of %s from %s on: %w", len(envs), env.Type, env.ID, err)
 	}
 	return nil
 }
@@ -185,14 +235,14 @@ var errPanic = errors.New("handler panicked")
 
 // guard makes a panic of a handler an error, so that the event becomes a dead
 // letter and neither ends the process nor does so again after each restart.
-func (c *Consumer) guard(ctx context.Context, tx database.Tx, env event.Envelope) (err error) {
+func (c *Consumer) guard(ctx context.Context, tx database.Tx, envs []event.Envelope) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			c.log.ErrorContext(ctx, "panic", "event", env.ID, "type", env.Type, "cause", cause, "stack", string(debug.Stack()))
+			c.log.ErrorContext(ctx, "panic", "event", envs[0].ID, "type", envs[0].Type, "cause", cause, "stack", string(debug.Stack()))
 			err = errPanic
 		}
 	}()
-	return c.handlers[env.Type].handle(ctx, tx, env)
+	return c.handlers[envs[0].Type].handle(ctx, tx, envs)
 }
 
 func (c *Consumer) measure(ctx context.Context, deliveries, gaps []delivery) {

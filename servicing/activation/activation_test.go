@@ -273,9 +273,7 @@ func TestPayoutWithoutAnswerIsAskedAgainAndPaidOnce(t *testing.T) {
 	loanID := f.trigger(signed.ApplicationID).LoanID
 	now := loandbtest.Now
 	f.env.Now = func() time.Time { return now }
-	if _, err := f.service.payOut(context.Background()); !errors.Is(err, lost) {
-		t.Errorf("lost answer: %v", err)
-	}
+	f.payOut()
 	f.payOut() // still claimed
 	if got := f.account(loanID); got.Disbursement.Attempts != 1 || got.Status != "PENDING" {
 		t.Errorf("while claimed: %+v", got)
@@ -287,11 +285,10 @@ func TestPayoutWithoutAnswerIsAskedAgainAndPaidOnce(t *testing.T) {
 	}
 	// The bank's answer comes twice.
 	order := f.channel.calls[0]
-	if err := f.service.completed(context.Background(), order.ID, Receipt{Reference: "again"}); err != nil {
-		t.Errorf("second answer: %v", err)
-	}
-	if err := f.service.refused(context.Background(), order.ID, "late refusal"); err != nil {
-		t.Errorf("late refusal: %v", err)
+	for _, late := range []Answer{{Receipt: Receipt{Reference: "again"}}, {Err: ErrRefused}, {Err: lost}} {
+		if err := f.service.settle(context.Background(), []PayoutOrder{order}, []Answer{late}); err != nil {
+			t.Errorf("late answer %+v: %v", late, err)
+		}
 	}
 	if got := len(streamtest.Types(t, f.db)); got != 4 {
 		t.Errorf("%d events, want 4", got)
@@ -335,12 +332,13 @@ func TestParallelTriggersMakeOneLoan(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	signed := f.signed()
-	loandbtest.InTx(t, f.db, func(ctx context.Context, tx database.Tx) error {
-		return insertAgreement(ctx, tx, agreement{
+	loandbtest.InTx(t, f.db, func(_ context.Context, tx database.Tx) error {
+		insertAgreements(tx, []agreement{{
 			ApplicationID: signed.ApplicationID, CustomerID: f.customer, AgreementID: signed.AgreementID,
 			OfferID: signed.OfferID, Terms: string(signed.Terms), ScheduleHash: signed.ScheduleHash,
 			SignedAt: signed.SignedAt,
-		})
+		}})
+		return nil
 	})
 	ids := make([]uuid.UUID, 8)
 	var wait sync.WaitGroup
@@ -434,17 +432,61 @@ func TestRunPayoutsWakesAndStops(t *testing.T) {
 func TestSimulatedBankRefusesItsShare(t *testing.T) {
 	t.Parallel()
 	refused := 0
-	bank := &simulatedBank{failPercent: 30}
+	bank := &simulatedBank{}
 	for i := range 1000 {
-		if bank.refuses(PayoutOrder{ID: uuid.NewSHA1(uuid.NameSpaceOID, []byte{byte(i), byte(i >> 8)}), Attempt: 1}) {
+		order := PayoutOrder{ID: uuid.NewSHA1(uuid.NameSpaceOID, []byte{byte(i), byte(i >> 8)}), Attempt: 1}
+		drawn := bank.drawn("refuse", order)
+		if drawn < 30 {
 			refused++
+		}
+		if drawn < 0 || drawn > 99 {
+			t.Errorf("drew %d", drawn)
 		}
 	}
 	if refused < 230 || refused > 370 {
 		t.Errorf("%d of 1000 refused, want about 300", refused)
 	}
-	never, always := &simulatedBank{failPercent: 0}, &simulatedBank{failPercent: 100}
-	if never.refuses(PayoutOrder{}) || !always.refuses(PayoutOrder{}) {
-		t.Error("0 must never refuse and 100 always")
+}
+
+// A bank that refuses and loses answers: each loan is paid out once or cancelled,
+// and the books agree with the bank.
+func TestABadBankLeavesNothingOpenAndPaysNothingTwice(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.service.channel = &simulatedBank{db: f.db, now: f.env.Now, failPercent: 70, losePercent: 40}
+	signed := make([]event.AgreementSigned, 60)
+	for i := range signed {
+		signed[i] = f.signed()
+	}
+	loandbtest.InTx(t, f.db, func(ctx context.Context, tx database.Tx) error {
+		return f.service.onAgreementsSigned(ctx, tx, signed)
+	})
+	now := loandbtest.Now
+	f.env.Now = func() time.Time { return now }
+	for range 40 {
+		f.payOut()
+		now = now.Add(payoutLease)
+	}
+	statuses, loans := map[string]int{}, []uuid.UUID{}
+	for _, e := range signed {
+		account := f.account(f.trigger(e.ApplicationID).LoanID)
+		statuses[account.Status]++
+		loans = append(loans, account.LoanID)
+	}
+	if statuses["ACTIVE"]+statuses["CANCELLED"] != len(signed) || statuses["CANCELLED"] == 0 || statuses["ACTIVE"] == 0 {
+		t.Errorf("loans by status: %v", statuses)
+	}
+	loandbtest.TieOut(t, f.db, loans...)
+	var paid, settled int
+	loandbtest.InTx(t, f.db, func(ctx context.Context, tx database.Tx) error {
+		return tx.QueryRow(ctx, `
+			select (select count(*) from simulated_payout), (select count(*) from disbursement where status = 'COMPLETED')`).
+			Scan(&paid, &settled)
+	})
+	if paid != settled || settled != statuses["ACTIVE"] {
+		t.Errorf("the bank paid %d, %d are settled, %d loans are active", paid, settled, statuses["ACTIVE"])
+	}
+	if got := len(streamtest.Types(t, f.db)); got != 4*len(signed) {
+		t.Errorf("%d events of %d loans", got, len(signed))
 	}
 }

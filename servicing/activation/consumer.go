@@ -2,8 +2,10 @@ package activation
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/access"
 	"github.com/tenor-lending/tenor/internal/command"
@@ -14,33 +16,40 @@ import (
 )
 
 func (s *Service) subscriptions() []stream.Subscription {
-	return []stream.Subscription{stream.On(s.onAgreementSigned)}
+	return []stream.Subscription{stream.OnAll(s.onAgreementsSigned)}
 }
 
-// onAgreementSigned keeps what was signed and makes the loan. Terms that do not
-// give the signed schedule fail for good: the event becomes a dead letter.
-func (s *Service) onAgreementSigned(
-	ctx context.Context, tx database.Tx, _ event.Envelope, e event.AgreementSigned,
-) error {
+// onAgreementsSigned keeps what was signed and makes the loans. Terms that do
+// not give the signed schedule fail for good: then the events are handled one by
+// one, and that one becomes a dead letter.
+func (s *Service) onAgreementsSigned(ctx context.Context, tx database.Tx, events []event.AgreementSigned) error {
 	now := s.env.Now().UTC().Truncate(time.Microsecond) // what the database can store
-	signed := agreement{
-		ApplicationID: e.ApplicationID, CustomerID: e.CustomerID, AgreementID: e.AgreementID, OfferID: e.OfferID,
-		Terms: string(e.Terms), ScheduleHash: e.ScheduleHash, SignedAt: e.SignedAt,
+	signed := make([]agreement, len(events))
+	ids := make([]uuid.UUID, len(events))
+	for i, e := range events {
+		ids[i] = e.ApplicationID
+		signed[i] = agreement{
+			ApplicationID: e.ApplicationID, CustomerID: e.CustomerID, AgreementID: e.AgreementID, OfferID: e.OfferID,
+			Terms: string(e.Terms), ScheduleHash: e.ScheduleHash, SignedAt: e.SignedAt,
+		}
 	}
-	if err := insertAgreement(ctx, tx, signed); err != nil {
-		return err
-	}
-	_, err := loandb.FindByApplication(ctx, tx, e.ApplicationID)
-	if !errors.Is(err, loandb.ErrNotFound) {
-		return err // it exists, or the database failed
-	}
-	actor := access.Platform(name)
-	loan, err := s.activate(ctx, tx, now, signed, actor)
+	insertAgreements(tx, signed)
+	done, err := loandb.ActivatedApplications(ctx, tx, ids)
 	if err != nil {
 		return err
 	}
-	return command.Audit(ctx, tx, command.Command{
-		Name: "activation.activate", Actor: actor, Subject: e.ApplicationID,
-		Detail: map[string]any{"loan_id": loan.ID, "agreement_id": e.AgreementID},
-	}, now)
+	signed = slices.DeleteFunc(signed, func(a agreement) bool { return done[a.ApplicationID] })
+	actor := access.Platform(name)
+	loans, err := s.activate(ctx, tx, now, actor, signed...)
+	if err != nil {
+		return err
+	}
+	audit := make([]command.Command, len(loans))
+	for i := range loans {
+		audit[i] = command.Command{
+			Name: "activation.activate", Actor: actor, Subject: loans[i].ApplicationID,
+			Detail: map[string]any{"loan_id": loans[i].ID, "agreement_id": signed[i].AgreementID},
+		}
+	}
+	return command.AuditAll(ctx, tx, now, audit...)
 }

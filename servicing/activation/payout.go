@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"cloud.google.com/go/civil"
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/access"
@@ -38,6 +39,20 @@ type PayoutOrder struct {
 // Receipt is the channel's proof of a payout.
 type Receipt struct{ Reference string }
 
+// Answer is what a channel says about an order; Err is as in PayoutChannel.Pay.
+type Answer struct {
+	Receipt Receipt
+	Err     error
+}
+
+// BatchPayoutChannel is a PayoutChannel that takes many orders at once, as banks
+// take files.
+type BatchPayoutChannel interface {
+	PayoutChannel
+	// PayAll is Pay for each of the orders, and answers in their order.
+	PayAll(ctx context.Context, orders []PayoutOrder) []Answer
+}
+
 // ErrRefused is returned by a PayoutChannel that will not pay an order now.
 var ErrRefused = errors.New("payout refused")
 
@@ -45,12 +60,17 @@ var ErrRefused = errors.New("payout refused")
 const (
 	// PayoutRefusalsMax is how many refusals cancel a loan.
 	PayoutRefusalsMax = 3
-	payoutBatchMax    = 16
-	payoutTimeout     = 10 * time.Second
+	// payoutBatchMax is what a channel that takes batches is given, payoutSingleMax
+	// how many orders are sent side by side to one that does not.
+	payoutBatchMax  = 500
+	payoutSingleMax = 16
+	payoutTimeout   = 10 * time.Second
 	// payoutLease is for how long a process that claimed an order is left alone;
 	// longer than any attempt can take.
-	payoutLease     = 30 * time.Second
-	payoutPause     = 200 * time.Millisecond // after a refusal, doubled each time
+	payoutLease = 30 * time.Second
+	payoutPause = 200 * time.Millisecond // after a refusal, doubled each time
+	// payoutUnsure is how long an order waits whose answer was lost.
+	payoutUnsure    = time.Second
 	payoutPoll      = 500 * time.Millisecond
 	payoutErrorWait = time.Second
 )
@@ -66,7 +86,7 @@ func (s *Service) runPayouts(ctx context.Context) error {
 			s.env.Log.WarnContext(ctx, "cannot pay out now", "error", err)
 			pause = payoutErrorWait
 		}
-		if worked == payoutBatchMax && err == nil {
+		if worked == s.claimMax() && err == nil {
 			pause = 0
 		}
 		timer := time.NewTimer(pause)
@@ -81,109 +101,206 @@ func (s *Service) runPayouts(ctx context.Context) error {
 	}
 }
 
-// payOut claims a batch of orders and carries each of them as far as it goes.
+func (s *Service) claimMax() int {
+	if _, many := s.channel.(BatchPayoutChannel); many {
+		return payoutBatchMax
+	}
+	return payoutSingleMax
+}
+
+// payOut claims a batch of orders, sends them, and records the answers. What has
+// no answer is sent again a little later.
 func (s *Service) payOut(ctx context.Context) (int, error) {
 	var orders []PayoutOrder
 	now := s.env.Now().UTC().Truncate(time.Microsecond)
 	err := database.InTx(ctx, s.env.DB, func(tx database.Tx) error {
 		var err error
-		orders, err = claimOrders(ctx, tx, now, now.Add(payoutLease), payoutBatchMax)
+		orders, err = claimOrders(ctx, tx, now, now.Add(payoutLease), s.claimMax())
 		return err
 	})
-	if err != nil {
+	if err != nil || len(orders) == 0 {
 		return 0, err
 	}
-	errs := make([]error, len(orders))
+	answers := s.send(ctx, orders)
+	for i := range answers {
+		if err := answers[i].Err; err != nil && !errors.Is(err, ErrRefused) {
+			s.env.Log.WarnContext(ctx, "payout without an answer, asking again", "order", orders[i].ID, "error", err)
+		}
+	}
+	// An answer is recorded although the service stops.
+	recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), payoutTimeout)
+	defer cancel()
+	return len(orders), s.record(recording, orders, answers)
+}
+
+// send asks the channel.
+func (s *Service) send(ctx context.Context, orders []PayoutOrder) []Answer {
+	ctx, cancel := context.WithTimeout(ctx, payoutTimeout)
+	defer cancel()
+	if batch, many := s.channel.(BatchPayoutChannel); many {
+		answers := batch.PayAll(ctx, orders)
+		for len(answers) < len(orders) {
+			answers = append(answers, Answer{Err: errNoAnswer})
+		}
+		return answers
+	}
+	answers := make([]Answer, len(orders))
 	var wait sync.WaitGroup
 	for i, order := range orders {
-		wait.Go(func() { errs[i] = s.send(ctx, order) })
+		wait.Go(func() { answers[i].Receipt, answers[i].Err = s.channel.Pay(ctx, order) })
 	}
 	wait.Wait()
-	return len(orders), errors.Join(errs...)
+	return answers
 }
 
-// send asks the channel and records the answer. Without an answer the order
-// stays claimed until its lease is over, and is then sent again.
-func (s *Service) send(ctx context.Context, order PayoutOrder) error {
-	asking, cancel := context.WithTimeout(ctx, payoutTimeout)
-	defer cancel()
-	receipt, err := s.channel.Pay(asking, order)
-	recording, done := context.WithTimeout(context.WithoutCancel(ctx), payoutTimeout)
-	defer done() // an answer is recorded although the service stops
-	switch {
-	case err == nil:
-		return s.completed(recording, order.ID, receipt)
-	case errors.Is(err, ErrRefused):
-		return s.refused(recording, order.ID, err.Error())
+// errNoAnswer means that a channel passed an order over.
+var errNoAnswer = errors.New("the payout channel gave no answer")
+
+// record records the answers in one transaction; if that is not to be, because
+// one of them does not fit its loan, each in its own.
+func (s *Service) record(ctx context.Context, orders []PayoutOrder, answers []Answer) error {
+	err := s.settle(ctx, orders, answers)
+	if err == nil || len(orders) == 1 || database.IsUnavailable(err) {
+		return err
 	}
-	return fmt.Errorf("payout %s: %w", order.ID, err)
+	s.env.Log.WarnContext(ctx, "recording payouts one by one", "count", len(orders), "cause", err)
+	errs := make([]error, len(orders))
+	for i := range orders {
+		errs[i] = s.settle(ctx, orders[i:i+1], answers[i:i+1])
+	}
+	return errors.Join(errs...)
 }
 
-// completed records that the channel has paid; hearing of it again has no effect.
-func (s *Service) completed(ctx context.Context, id uuid.UUID, receipt Receipt) error {
-	return s.settle(ctx, id, func(tx database.Tx, at settling) (servicing.Change, error) {
-		business, err := loandb.BusinessDate(ctx, tx, at.loan.BookID)
-		if err != nil {
-			return servicing.Change{}, err
-		}
-		if err := settleDisbursement(ctx, tx, at.now, id, Completed, receipt.Reference, ""); err != nil {
-			return servicing.Change{}, err
-		}
-		return at.loan.CompleteDisbursement(id, receipt.Reference, business)
-	})
-}
-
-// refused counts a refusal; the last one that is allowed cancels the loan.
-func (s *Service) refused(ctx context.Context, id uuid.UUID, reason string) error {
-	return s.settle(ctx, id, func(tx database.Tx, at settling) (servicing.Change, error) {
-		if refusals := at.disbursement.Refusals; refusals+1 < PayoutRefusalsMax {
-			until := at.now.Add(payoutPause << refusals)
-			return servicing.Change{}, postponeDisbursement(ctx, tx, id, until, reason)
-		}
-		business, err := loandb.BusinessDate(ctx, tx, at.loan.BookID)
-		if err != nil {
-			return servicing.Change{}, err
-		}
-		if err := settleDisbursement(ctx, tx, at.now, id, Failed, "", reason); err != nil {
-			return servicing.Change{}, err
-		}
-		return at.loan.FailDisbursement(id, reason, business)
-	})
-}
-
-// settling is an open disbursement with its loan, at one instant.
-type settling struct {
-	now          time.Time
-	disbursement disbursement
-	loan         *servicing.Loan
-}
-
-// settle lets fn record the outcome of an open disbursement, with the loan,
-// its entries, the events and the audit row in one transaction.
-func (s *Service) settle(
-	ctx context.Context, id uuid.UUID, fn func(database.Tx, settling) (servicing.Change, error),
-) error {
+// settle records answers of the channel, with the loans, their entries, the
+// events and the audit rows in one transaction. Orders that were settled before
+// are left alone: hearing of a payout again has no effect.
+func (s *Service) settle(ctx context.Context, orders []PayoutOrder, answers []Answer) error {
 	now := s.env.Now().UTC().Truncate(time.Microsecond)
 	actor := access.Platform(name)
 	return database.InTx(ctx, s.env.DB, func(tx database.Tx) error {
-		d, err := findDisbursement(ctx, tx, id)
-		if err != nil || d.Status != Initiated {
+		open, err := openDisbursements(ctx, tx, orders)
+		if err != nil || len(open) == 0 {
 			return err
 		}
-		loan, err := loandb.Find(ctx, tx, d.LoanID)
+		loans, err := lockLoans(ctx, tx, open)
 		if err != nil {
 			return err
 		}
-		change, err := fn(tx, settling{now: now, disbursement: d, loan: &loan})
-		if err != nil || change.Empty() {
+		verdicts := make([]verdict, 0, len(open))
+		var audit []command.Command
+		for i := range orders {
+			d, waiting := open[orders[i].ID]
+			if !waiting {
+				continue
+			}
+			v, err := judge(ctx, tx, now, d, loans[d.LoanID], answers[i])
+			if err != nil {
+				return err
+			}
+			verdicts = append(verdicts, v)
+			if !v.change.Empty() {
+				audit = append(audit, command.Command{
+					Name: "activation.settle", Actor: actor, Subject: d.LoanID,
+					Detail: map[string]any{"disbursement_id": d.ID, "loan_status": v.change.Loan.Status},
+				})
+			}
+		}
+		updateDisbursements(tx, verdicts)
+		changes := make([]servicing.Change, len(verdicts))
+		for i := range verdicts {
+			changes[i] = verdicts[i].change
+		}
+		if err := s.store(ctx, tx, now, actor, changes...); err != nil {
 			return err
 		}
-		if err := s.store(ctx, tx, now, &change, actor); err != nil {
-			return err
-		}
-		return command.Audit(ctx, tx, command.Command{
-			Name: "activation.settle", Actor: actor, Subject: loan.ID,
-			Detail: map[string]any{"disbursement_id": d.ID, "loan_status": change.Loan.Status},
-		}, now)
+		return command.AuditAll(ctx, tx, now, audit...)
 	})
+}
+
+// standing is a loan with the business date of its book.
+type standing struct {
+	loan     servicing.Loan
+	business civil.Date
+}
+
+func lockLoans(
+	ctx context.Context, tx database.Tx, open map[uuid.UUID]disbursement,
+) (map[uuid.UUID]*standing, error) {
+	ids := make([]uuid.UUID, 0, len(open))
+	for _, d := range open {
+		ids = append(ids, d.LoanID)
+	}
+	loans, err := loandb.LoadForUpdate(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	books := map[uuid.UUID]civil.Date{}
+	found := make(map[uuid.UUID]*standing, len(loans))
+	for i := range loans {
+		book := loans[i].BookID
+		if _, known := books[book]; !known {
+			if books[book], err = loandb.BusinessDate(ctx, tx, book); err != nil {
+				return nil, err
+			}
+		}
+		found[loans[i].ID] = &standing{loan: loans[i], business: books[book]}
+	}
+	return found, nil
+}
+
+// verdict is what an answer means for a disbursement and its loan.
+type verdict struct {
+	disbursement disbursement // as it is to be stored
+	nextAttempt  time.Time
+	settledAt    *time.Time
+	change       servicing.Change
+}
+
+// judge decides what an answer means: a receipt completes the disbursement, the
+// last refusal that is allowed cancels the loan, and anything else is asked
+// again.
+func judge(
+	ctx context.Context, tx database.Tx, now time.Time, d disbursement, at *standing, answer Answer,
+) (verdict, error) {
+	if at == nil {
+		return verdict{}, fmt.Errorf("disbursement %s: %w: %s", d.ID, loandb.ErrNotFound, d.LoanID)
+	}
+	v := verdict{disbursement: d, nextAttempt: now}
+	var err error
+	switch {
+	case answer.Err == nil:
+		v.disbursement.Status, v.disbursement.BankReference, v.disbursement.Reason = Completed, answer.Receipt.Reference, ""
+		v.settledAt = &now
+		v.change, err = withHistory(ctx, tx, at, func(history ...servicing.Fact) (servicing.Change, error) {
+			return at.loan.CompleteDisbursement(d.ID, answer.Receipt.Reference, at.business, history...)
+		})
+	case !errors.Is(answer.Err, ErrRefused):
+		v.nextAttempt = now.Add(payoutUnsure)
+	case d.Refusals+1 < PayoutRefusalsMax:
+		v.disbursement.Refusals++
+		v.disbursement.Reason = answer.Err.Error()
+		v.nextAttempt = now.Add(payoutPause << d.Refusals)
+	default:
+		v.disbursement.Status, v.disbursement.Reason = Failed, answer.Err.Error()
+		v.settledAt = &now
+		v.change, err = withHistory(ctx, tx, at, func(history ...servicing.Fact) (servicing.Change, error) {
+			return at.loan.FailDisbursement(d.ID, answer.Err.Error(), at.business, history...)
+		})
+	}
+	return v, err
+}
+
+// withHistory gives a command the facts of the loan if it needs them.
+func withHistory(
+	ctx context.Context, tx database.Tx, at *standing, do func(history ...servicing.Fact) (servicing.Change, error),
+) (servicing.Change, error) {
+	change, err := do()
+	if !errors.Is(err, servicing.ErrNeedsHistory) {
+		return change, err
+	}
+	history, err := loandb.History(ctx, tx, at.loan.ID, at.loan.Version)
+	if err != nil {
+		return servicing.Change{}, err
+	}
+	return do(history...)
 }

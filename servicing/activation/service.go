@@ -57,6 +57,7 @@ type Service struct {
 func New(env *app.Env) (*app.Component, error) {
 	return NewWith(env, &simulatedBank{
 		db: env.DB, now: env.Now, delay: env.Config.Payout.Delay, failPercent: env.Config.Payout.FailPercent,
+		losePercent: env.Config.Payout.LosePercent,
 	}), nil
 }
 
@@ -101,10 +102,11 @@ func (s *Service) Trigger(
 		if !found {
 			return Account{}, unsigned(ctx, tx, applicationID)
 		}
-		if loan, err = s.activate(ctx, tx, now, signed, actor); err != nil {
+		loans, err := s.activate(ctx, tx, now, actor, signed)
+		if err != nil {
 			return Account{}, err
 		}
-		return s.account(ctx, tx, loan)
+		return s.account(ctx, tx, loans[0])
 	})
 }
 
@@ -117,46 +119,58 @@ func unsigned(ctx context.Context, tx database.Tx, applicationID uuid.UUID) erro
 	return file.Wrong(event.StageActivation)
 }
 
-// activate makes the loan in the caller's transaction.
+// activate makes the loans of agreements in the caller's transaction and returns
+// them in that order.
 func (s *Service) activate(
-	ctx context.Context, tx database.Tx, now time.Time, signed agreement, actor access.Actor,
-) (servicing.Loan, error) {
+	ctx context.Context, tx database.Tx, now time.Time, actor access.Actor, signed ...agreement,
+) ([]servicing.Loan, error) {
+	if len(signed) == 0 {
+		return nil, nil
+	}
 	book, err := loandb.BookByName(ctx, tx, s.env.Config.CloseOfDay.Book)
 	if err != nil {
-		return servicing.Loan{}, err
+		return nil, err
 	}
+	changes, loans := make([]servicing.Change, len(signed)), make([]servicing.Loan, len(signed))
+	for i := range signed {
+		if changes[i], err = s.open(&signed[i], book); err != nil {
+			return nil, err
+		}
+		loans[i] = changes[i].Loan
+	}
+	insertDisbursements(tx, now, loans)
+	tx.AfterCommit(s.nudge)
+	return loans, s.store(ctx, tx, now, actor, changes...)
+}
+
+// open opens the account of a loan.
+func (s *Service) open(signed *agreement, book loandb.Book) (servicing.Change, error) {
 	var terms amortization.Terms
 	if err := json.Unmarshal([]byte(signed.Terms), &terms); err != nil {
-		return servicing.Loan{}, fmt.Errorf("%w: application %s: %w", ErrTerms, signed.ApplicationID, err)
+		return servicing.Change{}, fmt.Errorf("%w: application %s: %w", ErrTerms, signed.ApplicationID, err)
 	}
 	change, err := servicing.Activate(servicing.Activation{
 		LoanID: s.env.NewID(), ApplicationID: signed.ApplicationID, CustomerID: signed.CustomerID, BookID: book.ID,
 		DisbursementID: s.env.NewID(), Terms: terms, ScheduleHash: signed.ScheduleHash, On: book.BusinessDate,
 	})
 	if len(amortization.Faults(err)) > 0 || errors.Is(err, servicing.ErrInvalid) {
-		return servicing.Loan{}, fmt.Errorf("%w: %w", ErrTerms, err)
+		return servicing.Change{}, fmt.Errorf("%w: %w", ErrTerms, err)
 	}
-	if err != nil {
-		return servicing.Loan{}, err
-	}
-	if err := s.store(ctx, tx, now, &change, actor); err != nil {
-		return servicing.Loan{}, err
-	}
-	if err := insertDisbursement(ctx, tx, now, &change.Loan); err != nil {
-		return servicing.Loan{}, err
-	}
-	tx.AfterCommit(s.nudge)
-	return change.Loan, nil
+	return change, err
 }
 
-// store saves a change of a loan and announces it.
+// store saves changes of loans and announces them.
 func (s *Service) store(
-	ctx context.Context, tx database.Tx, now time.Time, change *servicing.Change, actor access.Actor,
+	ctx context.Context, tx database.Tx, now time.Time, actor access.Actor, changes ...servicing.Change,
 ) error {
-	if err := loandb.Save(ctx, tx, now, loandb.By(actor.ID, actor.Name), *change); err != nil {
+	if err := loandb.Save(ctx, tx, now, loandb.By(actor.ID, actor.Name), changes...); err != nil {
 		return err
 	}
-	return s.env.Outbox.Append(ctx, tx, now, loandb.Events(change)...)
+	var events []event.Event
+	for i := range changes {
+		events = append(events, loandb.Events(&changes[i])...)
+	}
+	return s.env.Outbox.Append(ctx, tx, now, events...)
 }
 
 // Disburse has an open payout tried now. Its outcome is left to the payout

@@ -16,17 +16,28 @@ import (
 
 var errNoDisbursement = errors.New("no such disbursement")
 
-func insertAgreement(ctx context.Context, tx database.Tx, a agreement) error {
-	_, err := tx.Exec(ctx, `
+// insertAgreements keeps agreements, those that are known as they are.
+func insertAgreements(tx database.Tx, list []agreement) {
+	var applications, customers, agreements, offers []uuid.UUID
+	var terms, hashes []string
+	var signed []time.Time
+	for i := range list {
+		a := &list[i]
+		applications, customers = append(applications, a.ApplicationID), append(customers, a.CustomerID)
+		agreements, offers = append(agreements, a.AgreementID), append(offers, a.OfferID)
+		terms, hashes = append(terms, a.Terms), append(hashes, a.ScheduleHash)
+		signed = append(signed, a.SignedAt)
+	}
+	tx.Later(database.Write{What: "keeping agreements", Rows: database.AnyRows, SQL: `
 		insert into signed_agreement
 		       (application_id, customer_id, agreement_id, offer_id, terms, schedule_hash, signed_at)
-		values ($1, $2, $3, $4, $5, $6, $7)
+		select u.application_id, u.customer_id, u.agreement_id, u.offer_id, u.terms, u.schedule_hash, u.signed_at
+		  from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[])
+		       as u (application_id, customer_id, agreement_id, offer_id, terms, schedule_hash, signed_at)
+		 order by u.application_id
 		on conflict (application_id) do nothing`,
-		a.ApplicationID, a.CustomerID, a.AgreementID, a.OfferID, a.Terms, a.ScheduleHash, a.SignedAt)
-	if err != nil {
-		return fmt.Errorf("keeping agreement of application %s: %w", a.ApplicationID, err)
-	}
-	return nil
+		Args: []any{applications, customers, agreements, offers, terms, hashes, signed},
+	})
 }
 
 func findAgreement(ctx context.Context, tx database.Tx, applicationID uuid.UUID) (agreement, bool, error) {
@@ -63,38 +74,108 @@ func (d disbursement) state() DisbursementState {
 	}
 }
 
-func insertDisbursement(ctx context.Context, tx database.Tx, now time.Time, l *servicing.Loan) error {
-	_, err := tx.Exec(ctx, `
+// insertDisbursements orders the payouts of new loans.
+func insertDisbursements(tx database.Tx, now time.Time, loans []servicing.Loan) {
+	var ids, of []uuid.UUID
+	var currencies []string
+	var amounts []int64
+	for i := range loans {
+		l := &loans[i]
+		ids, of = append(ids, l.Disbursement.ID), append(of, l.ID)
+		currencies = append(currencies, l.Currency().Code())
+		amounts = append(amounts, l.Disbursement.Net.Minor())
+	}
+	tx.Later(database.Write{What: "inserting disbursements", Rows: int64(len(loans)), Otherwise: errNoDisbursement, SQL: `
 		insert into disbursement
 		       (id, loan_id, status, currency, amount, attempts, refusals, next_attempt_at, bank_reference, reason,
 		        initiated_at)
-		values ($1, $2, 'INITIATED', $3, $4, 0, 0, $5, '', '', $5)`,
-		l.Disbursement.ID, l.ID, l.Currency().Code(), l.Disbursement.Net.Minor(), now)
-	if err != nil {
-		return fmt.Errorf("inserting disbursement of loan %s: %w", l.ID, err)
+		select u.id, u.loan_id, 'INITIATED', u.currency, u.amount, 0, 0, $5, '', '', $5
+		  from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[]) as u (id, loan_id, currency, amount)`,
+		Args: []any{ids, of, currencies, amounts, now},
+	})
+}
+
+// openDisbursements returns those of the orders that are not settled.
+func openDisbursements(
+	ctx context.Context, tx database.Tx, orders []PayoutOrder,
+) (map[uuid.UUID]disbursement, error) {
+	ids := make([]uuid.UUID, len(orders))
+	for i := range orders {
+		ids[i] = orders[i].ID
 	}
-	return nil
+	rows, err := tx.Query(ctx, `
+		select id, loan_id, status, currency, amount, attempts, refusals, bank_reference, reason
+		  from disbursement where id = any($1::uuid[]) and status = 'INITIATED' order by id for update`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading disbursements: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanDisbursement)
+	if err != nil {
+		return nil, fmt.Errorf("reading disbursements: %w", err)
+	}
+	open := make(map[uuid.UUID]disbursement, len(list))
+	for _, d := range list {
+		open[d.ID] = d
+	}
+	return open, nil
+}
+
+func scanDisbursement(row pgx.CollectableRow) (disbursement, error) {
+	var d disbursement
+	var code string
+	var minor int64
+	err := row.Scan(&d.ID, &d.LoanID, &d.Status, &code, &minor, &d.Attempts, &d.Refusals, &d.BankReference, &d.Reason)
+	if err != nil {
+		return d, err
+	}
+	currency, err := money.ParseCurrency(code)
+	d.Amount = money.New(minor, currency)
+	return d, err
+}
+
+// updateDisbursements stores verdicts about open disbursements.
+func updateDisbursements(tx database.Tx, verdicts []verdict) {
+	var ids []uuid.UUID
+	var statuses, references, reasons []string
+	var refusals []int64
+	var next []time.Time
+	var settled []*time.Time
+	for i := range verdicts {
+		v := &verdicts[i]
+		ids = append(ids, v.disbursement.ID)
+		statuses = append(statuses, string(v.disbursement.Status))
+		references = append(references, v.disbursement.BankReference)
+		reasons = append(reasons, v.disbursement.Reason)
+		refusals = append(refusals, int64(v.disbursement.Refusals))
+		next, settled = append(next, v.nextAttempt), append(settled, v.settledAt)
+	}
+	tx.Later(database.Write{
+		What: "settling disbursements", Rows: int64(len(verdicts)), Otherwise: servicing.ErrWrongState, SQL: `
+		update disbursement
+		   set status = u.status, bank_reference = u.bank_reference, reason = u.reason, refusals = u.refusals,
+		       next_attempt_at = u.next_attempt_at, settled_at = u.settled_at
+		  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[],
+		              $7::timestamptz[])
+		       as u (id, status, bank_reference, reason, refusals, next_attempt_at, settled_at)
+		 where disbursement.id = u.id and disbursement.status = 'INITIATED'`,
+		Args: []any{ids, statuses, references, reasons, refusals, next, settled},
+	})
 }
 
 func findDisbursement(ctx context.Context, tx database.Tx, id uuid.UUID) (disbursement, error) {
-	d := disbursement{ID: id}
-	var code string
-	var minor int64
-	err := tx.QueryRow(ctx, `
-		select loan_id, status, currency, amount, attempts, refusals, bank_reference, reason
-		  from disbursement where id = $1`, id).
-		Scan(&d.LoanID, &d.Status, &code, &minor, &d.Attempts, &d.Refusals, &d.BankReference, &d.Reason)
+	rows, err := tx.Query(ctx, `
+		select id, loan_id, status, currency, amount, attempts, refusals, bank_reference, reason
+		  from disbursement where id = $1`, id)
+	if err != nil {
+		return disbursement{}, fmt.Errorf("reading disbursement %s: %w", id, err)
+	}
+	d, err := pgx.CollectExactlyOneRow(rows, scanDisbursement)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return disbursement{}, fmt.Errorf("%w: %s", errNoDisbursement, id)
 	}
 	if err != nil {
 		return disbursement{}, fmt.Errorf("reading disbursement %s: %w", id, err)
 	}
-	currency, err := money.ParseCurrency(code)
-	if err != nil {
-		return disbursement{}, fmt.Errorf("reading disbursement %s: %w", id, err)
-	}
-	d.Amount = money.New(minor, currency)
 	return d, nil
 }
 
@@ -148,48 +229,49 @@ func scanOrder(row pgx.CollectableRow) (PayoutOrder, error) {
 	return order, err
 }
 
-// postponeDisbursement counts a refusal and lets the order wait.
-func postponeDisbursement(ctx context.Context, tx database.Tx, id uuid.UUID, until time.Time, reason string) error {
+// payBySimulation pays orders that were not paid before.
+func payBySimulation(ctx context.Context, tx database.Tx, now time.Time, orders []PayoutOrder, receipts []Answer) error {
+	var ids []uuid.UUID
+	var currencies, references []string
+	var amounts []int64
+	for i := range orders {
+		if receipts[i].Err != nil {
+			continue
+		}
+		ids = append(ids, orders[i].ID)
+		currencies = append(currencies, orders[i].Amount.Currency().Code())
+		amounts = append(amounts, orders[i].Amount.Minor())
+		references = append(references, receipts[i].Receipt.Reference)
+	}
 	_, err := tx.Exec(ctx, `
-		update disbursement set refusals = refusals + 1, next_attempt_at = $2, reason = $3
-		 where id = $1 and status = 'INITIATED'`, id, until, reason)
+		insert into simulated_payout (order_id, currency, amount, reference, paid_at)
+		select u.id, u.currency, u.amount, u.reference, $5
+		  from unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[]) as u (id, currency, amount, reference)
+		 order by u.id
+		on conflict (order_id) do nothing`, ids, currencies, amounts, references, now)
 	if err != nil {
-		return fmt.Errorf("postponing disbursement %s: %w", id, err)
+		return fmt.Errorf("paying %d orders: %w", len(ids), err)
 	}
 	return nil
 }
 
-// settleDisbursement ends an open disbursement.
-func settleDisbursement(
-	ctx context.Context, tx database.Tx, now time.Time, id uuid.UUID, status DisbursementStatus, reference, reason string,
-) error {
-	tag, err := tx.Exec(ctx, `
-		update disbursement set status = $2, bank_reference = $3, reason = $4, settled_at = $5
-		 where id = $1 and status = 'INITIATED'`, id, string(status), reference, reason, now)
-	if err != nil {
-		return fmt.Errorf("settling disbursement %s: %w", id, err)
+// paidBySimulation returns those of the orders that were paid before.
+func paidBySimulation(ctx context.Context, tx database.Tx, orders []PayoutOrder) (map[uuid.UUID]bool, error) {
+	ids := make([]uuid.UUID, len(orders))
+	for i := range orders {
+		ids[i] = orders[i].ID
 	}
-	if tag.RowsAffected() != 1 {
-		return fmt.Errorf("settling disbursement %s: %w", id, servicing.ErrWrongState)
-	}
-	return nil
-}
-
-func paidBySimulation(ctx context.Context, tx database.Tx, id uuid.UUID) (bool, error) {
-	var paid bool
-	err := tx.QueryRow(ctx, `select exists (select 1 from simulated_payout where order_id = $1)`, id).Scan(&paid)
+	rows, err := tx.Query(ctx, `select order_id from simulated_payout where order_id = any($1::uuid[])`, ids)
 	if err != nil {
-		return false, fmt.Errorf("looking for payout %s: %w", id, err)
+		return nil, fmt.Errorf("looking for payouts: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("looking for payouts: %w", err)
+	}
+	paid := make(map[uuid.UUID]bool, len(list))
+	for _, id := range list {
+		paid[id] = true
 	}
 	return paid, nil
-}
-
-func paySimulated(ctx context.Context, tx database.Tx, now time.Time, order PayoutOrder, reference string) error {
-	_, err := tx.Exec(ctx, `
-		insert into simulated_payout (order_id, currency, amount, reference, paid_at) values ($1, $2, $3, $4, $5)`,
-		order.ID, order.Amount.Currency().Code(), order.Amount.Minor(), reference, now)
-	if err != nil {
-		return fmt.Errorf("paying order %s: %w", order.ID, err)
-	}
-	return nil
 }
