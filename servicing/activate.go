@@ -123,7 +123,7 @@ func (f Activated) apply(e *engine) (Fact, error) {
 	l := Loan{
 		ID: f.LoanID, ApplicationID: f.ApplicationID, CustomerID: f.CustomerID, BookID: f.BookID, Status: Pending,
 		Terms: f.Terms, ScheduleHash: f.ScheduleHash, Allocation: f.Allocation, Product: f.Product,
-		Overpaid: zero, Provision: zero, WrittenOff: none, Recovered: none, ActivatedOn: f.On,
+		Overpaid: zero, Exposure: zero, Provision: zero, WrittenOff: none, Recovered: none, ActivatedOn: f.On,
 		Disbursement: Disbursement{
 			Gross: zero, Net: zero, LenderFees: zero, ThirdPartyFees: zero, UpfrontInterest: zero,
 		},
@@ -163,6 +163,7 @@ func (f DisbursementInitiated) apply(e *engine) (Fact, error) {
 	}
 	l.Disbursement, l.PayoutPending, l.PayoutFailed = f.Disbursement, true, false
 	l.Undisbursed = shift(l.Undisbursed, -f.Disbursement.Gross.Minor())
+	l.Exposure = shift(l.Exposure, f.Disbursement.Gross.Minor())
 	l.Tranches++
 	return f, nil
 }
@@ -259,6 +260,7 @@ func (f DisbursementFailed) apply(e *engine) (Fact, error) {
 	}
 	l.PayoutPending, l.PayoutFailed = false, true
 	l.Undisbursed = shift(l.Undisbursed, f.Disbursement.Gross.Minor())
+	l.Exposure = shift(l.Exposure, -f.Disbursement.Gross.Minor())
 	l.Tranches--
 	if l.Status == Pending {
 		l.Status, l.ClosedOn = Cancelled, f.On

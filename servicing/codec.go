@@ -206,6 +206,7 @@ func (c *codec) loan(l *Loan) {
 	c.int(&l.Planned)
 	c.amount(&l.Undisbursed)
 	c.amount(&l.Overpaid)
+	c.amount(&l.Exposure)
 	c.id(&l.Disbursement.ID)
 	c.amount(&l.Disbursement.Gross)
 	c.amount(&l.Disbursement.Net)

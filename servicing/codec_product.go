@@ -71,6 +71,7 @@ func (c *codec) quote(q *Quote) {
 	c.amount(&q.Payoff.Total)
 	c.amount(&q.Payoff.PerDiem)
 	c.text(&q.ScheduleHash)
+	c.amount(&q.Exposure)
 }
 
 func (c *codec) pause(p *Pause) {

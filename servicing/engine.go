@@ -42,12 +42,20 @@ const (
 	rankPlan
 	rankCharge
 	rankWaiver
+	rankChargeback
 	rankPayment
+	rankDownPayment
+	rankMerchantRefund
+	rankPayoutRefund
+	rankGoodwill
+	rankInterestRefund
+	rankFeeAdjustment
+	rankPenaltyAdjustment
 	rankPrepayment
+	rankRefund
 	rankQuote
 	rankPayoff
-	rankRefund
-	rankChargeback
+	rankLateRefund
 	rankChargeOff
 	rankWriteOff
 	rankRecovery
@@ -71,8 +79,12 @@ func (l *Loan) inOrder(at Position) bool {
 		return at.compare(l.Through) > 0
 	case at.Rank == rankDisbursement:
 		return true // they follow each other
-	case at.Rank == rankPayment && l.Allocation.Future != amortization.SpreadInstalments && l.Product.Excess == "":
-		return true // one waterfall after another ends where the other order does
+	case at.Rank < rankPayment || at.Rank >= rankPrepayment || l.Product.Excess != "":
+		return at.compare(l.Through) > 0
+	}
+	// Two of one kind: one waterfall after another ends where the other order does.
+	if l.Allocation.Future != amortization.SpreadInstalments {
+		return true
 	}
 	return at.compare(l.Through) > 0
 }

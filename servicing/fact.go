@@ -134,8 +134,9 @@ type Waived struct {
 // longer overpaid: the borrower owes it again.
 type Refunded struct {
 	Refund
-	Booked civil.Date   `json:"booked"`
-	Beyond money.Amount `json:"beyond"`
+	Booked      civil.Date   `json:"booked"`
+	Transaction Transaction  `json:"transaction"`
+	Beyond      money.Amount `json:"beyond"`
 }
 
 // ChargedBack says that money of the borrower was taken back from the lender.
@@ -170,7 +171,7 @@ type Quoted struct {
 type ChargedOff struct {
 	ChargeOff
 	Booked      civil.Date  `json:"booked"`
-	Transaction Transaction `json:"transaction"`
+	Transaction Transaction `json:"transaction,omitempty"`
 	Parts       Parts       `json:"parts"`
 }
 

@@ -155,7 +155,7 @@ func (b books) subtract(other books) {
 // rewrite carries out a command that comes late: it folds all inputs with the
 // new one and books what that changes.
 func (l *Loan) rewrite(in input, business civil.Date, history []Fact) (Change, error) {
-	if duplicate(history, in.position().ID) {
+	if slices.ContainsFunc(history, func(f Fact) bool { return same(f, in) }) {
 		return Change{}, fmt.Errorf("%w: %s %s", ErrDuplicate, in.Kind(), in.position().ID)
 	}
 	reversed, reversal := in.(Reversed)
@@ -176,7 +176,7 @@ func (l *Loan) rewrite(in input, business civil.Date, history []Fact) (Change, e
 	}
 	var added Fact = in
 	for _, f := range again.facts {
-		if done, ok := f.(input); ok && done.position() == in.position() {
+		if same(f, in) {
 			added = f // with its outcome
 		}
 	}
@@ -185,11 +185,11 @@ func (l *Loan) rewrite(in input, business civil.Date, history []Fact) (Change, e
 	return l.change(&result, business)
 }
 
-func duplicate(facts []Fact, id uuid.UUID) bool {
-	return slices.ContainsFunc(facts, func(f Fact) bool {
-		in, ok := f.(input)
-		return ok && in.position().ID == id
-	})
+// same reports whether a fact is the input. A payout has an order and an outcome.
+func same(f Fact, in input) bool {
+	other, ok := f.(input)
+	return ok && other.position().ID == in.position().ID &&
+		(f.Kind() == in.Kind() || in.position().Rank > rankDisbursement)
 }
 
 // news returns the facts that a late input adds: itself, what the world has not

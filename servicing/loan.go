@@ -55,6 +55,8 @@ type Loan struct {
 	Undisbursed money.Amount
 	// Overpaid is owed to the borrower.
 	Overpaid money.Amount
+	// Exposure is all that was paid out or taken back less all that was paid in.
+	Exposure money.Amount
 	// Disbursement is the payout that was ordered last, by PayoutVersion;
 	// PayoutPending says that its outcome is open, and PayoutFailed that it was
 	// refused. Tranches counts the payouts that were not.

@@ -51,6 +51,10 @@ func (f ChargedOff) position() Position { return Position{On: f.On, Rank: rankCh
 
 func (f ChargedOff) apply(e *engine) (Fact, error) {
 	l := &e.loan
+	f.Transaction, f.Parts = "", e.none()
+	if l.Status == Closed { // it was repaid by then
+		return f, nil
+	}
 	if l.Status != Active {
 		return nil, fmt.Errorf("%w: it is %s", ErrNotActive, l.Status)
 	}
@@ -100,6 +104,10 @@ func (f WrittenOff) position() Position { return Position{On: f.On, Rank: rankWr
 
 func (f WrittenOff) apply(e *engine) (Fact, error) {
 	l := &e.loan
+	f.Transaction, f.Parts = "", e.none()
+	if l.Status == Closed { // it was repaid by then
+		return f, nil
+	}
 	if l.Status != Active {
 		return nil, fmt.Errorf("%w: it is %s", ErrNotActive, l.Status)
 	}

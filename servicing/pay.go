@@ -50,17 +50,17 @@ var paymentKinds = map[PaymentKind]struct {
 	rank    int
 }{
 	Normal:            {TxRepayment, TxChargeOffRepayment, rankPayment},
-	DownPayment:       {TxDownPayment, TxChargeOffRepayment, rankPayment},
-	MerchantRefund:    {TxMerchantRefund, TxChargeOffRefund, rankPayment},
-	PayoutRefund:      {TxPayoutRefund, TxChargeOffRefund, rankPayment},
-	GoodwillCredit:    {TxGoodwillCredit, TxChargeOffGoodwill, rankPayment},
-	InterestRefund:    {TxInterestRefund, TxChargeOffGoodwill, rankPayment},
-	FeeAdjustment:     {TxFeeAdjustment, TxChargeOffGoodwill, rankPayment},
-	PenaltyAdjustment: {TxPenaltyAdjustment, TxChargeOffGoodwill, rankPayment},
+	DownPayment:       {TxDownPayment, TxChargeOffRepayment, rankDownPayment},
+	MerchantRefund:    {TxMerchantRefund, TxChargeOffRefund, rankMerchantRefund},
+	PayoutRefund:      {TxPayoutRefund, TxChargeOffRefund, rankPayoutRefund},
+	GoodwillCredit:    {TxGoodwillCredit, TxChargeOffGoodwill, rankGoodwill},
+	InterestRefund:    {TxInterestRefund, TxChargeOffGoodwill, rankInterestRefund},
+	FeeAdjustment:     {TxFeeAdjustment, TxChargeOffGoodwill, rankFeeAdjustment},
+	PenaltyAdjustment: {TxPenaltyAdjustment, TxChargeOffGoodwill, rankPenaltyAdjustment},
 	PrepayTerm:        {TxRepayment, TxChargeOffRepayment, rankPrepayment},
 	PrepayInstalment:  {TxRepayment, TxChargeOffRepayment, rankPrepayment},
 	Payoff:            {TxRepayment, TxChargeOffRepayment, rankPayoff},
-	Recovery:          {TxRecovery, TxRecovery, rankRecovery},
+	Recovery:          {TxRepayment, TxChargeOffRepayment, rankRecovery}, // unless the loan is written off
 }
 
 // Payment is money that came in, or a credit that stands for it.
@@ -138,9 +138,13 @@ func (f Paid) apply(e *engine) (Fact, error) {
 		f.Transaction = kind.off
 	}
 	l.LastPaidOn = later(l.LastPaidOn, f.On)
+	l.Exposure = shift(l.Exposure, -f.Amount.Minor())
 	switch {
 	case l.Status == WrittenDown:
 		f.Transaction = TxRecovery
+		if kind.off != TxChargeOffRepayment { // no cash, or not the borrower's
+			f.Transaction = kind.off
+		}
 		e.recover(&f)
 		return f, nil
 	case l.Status != Active: // it was repaid by then

@@ -203,8 +203,8 @@ func (e *engine) reallocate(on civil.Date, principal, overpaid int64) {
 }
 
 // Quote is a payoff that the lender promises: paid by Until it closes the loan,
-// even if more has become due meanwhile. It is void if the plan was changed, or
-// if more principal is owed than it was about (a payment bounced, more was lent).
+// even if more has become due meanwhile. It is void only if more money is with
+// the borrower than it was about: a payment bounced, or more was lent.
 type Quote struct {
 	ID uuid.UUID `json:"id"`
 	// On is the day on which it is given, and Until the last value date on which it
@@ -214,6 +214,8 @@ type Quote struct {
 	Payoff PayoffQuote `json:"payoff"`
 	// ScheduleHash names the plan that it is about.
 	ScheduleHash string `json:"schedule_hash"`
+	// Exposure is that of the loan when it was given.
+	Exposure money.Amount `json:"exposure"`
 }
 
 // QuotesMax bounds the quotes of a loan that are not expired, and quoteDaysMax
@@ -253,8 +255,9 @@ func (q quoteOrder) input(l *Loan, business civil.Date) (input, error) {
 	if err != nil {
 		return nil, err
 	}
-	quote := Quote{ID: q.id, On: q.on, Until: q.until, Payoff: payoff, ScheduleHash: plan.Hash()}
-	return Quoted{Quote: quote, Booked: business}, nil
+	return Quoted{Booked: business, Quote: Quote{
+		ID: q.id, On: q.on, Until: q.until, Payoff: payoff, ScheduleHash: plan.Hash(), Exposure: l.Exposure,
+	}}, nil
 }
 
 func (f Quoted) booked() civil.Date { return f.Booked }
@@ -286,16 +289,11 @@ func (l *Loan) honours(f *Paid, plan *payoffPlan) error {
 		if q.ID != f.QuoteID {
 			continue
 		}
-		current, err := l.Schedule()
 		switch {
-		case err != nil:
-			return err
 		case f.On.Before(q.On) || f.On.After(q.Until):
 			return fmt.Errorf("%w: it was good from %s to %s", ErrQuoteVoid, q.On, q.Until)
-		case current.Hash() != q.ScheduleHash:
-			return fmt.Errorf("%w: the plan was changed", ErrQuoteVoid)
-		case plan.quote.Principal.Minor()-plan.quote.Credit.Minor() > q.Payoff.Principal.Minor()-q.Payoff.Credit.Minor():
-			return fmt.Errorf("%w: more principal is owed than it was about", ErrQuoteVoid)
+		case l.Exposure.Minor()+f.Amount.Minor() > q.Exposure.Minor():
+			return fmt.Errorf("%w: more money is with the borrower than it was about", ErrQuoteVoid)
 		case f.Amount.Minor() < q.Payoff.Total.Minor():
 			return &PayoffShortError{Quote: q.Payoff}
 		}

@@ -101,7 +101,7 @@ func (e *engine) prepayable(r *Revision) (*amortization.Schedule, error) {
 		return nil, invalid("amount.amount", "must leave principal to be paid; a payoff closes the loan")
 	case len(l.Revisions) >= RevisionsMax:
 		return nil, invalid("kind", "must not change the plan more than %d times", RevisionsMax)
-	case !l.Undisbursed.IsZero():
+	case !l.allLent():
 		return nil, invalid("kind", "must be NORMAL until all of the loan is paid out")
 	}
 	s, err := e.schedule()
@@ -114,6 +114,9 @@ func (e *engine) prepayable(r *Revision) (*amortization.Schedule, error) {
 	}
 	return revised, nil
 }
+
+// allLent reports whether the loan has had all of its tranches, as its plan has.
+func (l *Loan) allLent() bool { return l.Tranches > len(l.Terms.Tranches) }
 
 // replan replaces the rows that are due after the day of a revision by those of
 // the revised plan, and returns the number of the first of them. What was paid
@@ -200,12 +203,12 @@ func (e *engine) carryOver(r *Revision, kept int, credit, accrued Parts) error {
 	for i := kept; i < l.Planned; i++ {
 		now = now.Plus(l.Instalments[i].Accrued)
 	}
-	e.book(r.On, TxAccrual, now.Minus(accrued).income(), 0)
-	transaction := TxReallocation
 	if !l.InBooks() {
-		transaction, moved = TxChargeOffRealloc, e.none()
+		e.book(r.On, TxChargeOffRealloc, e.none(), allocation.Remainder.Minor())
+		return nil
 	}
-	e.book(r.On, transaction, moved, allocation.Remainder.Minor())
+	e.book(r.On, TxAccrual, now.Minus(accrued).income(), 0)
+	e.book(r.On, TxReallocation, moved, allocation.Remainder.Minor())
 	return nil
 }
 
@@ -284,8 +287,8 @@ func (r Rescheduling) input(l *Loan, business civil.Date) (input, error) {
 	switch {
 	case !r.Change.Outstanding.IsZero() || !r.Change.Draw.IsZero():
 		return nil, invalid("change", "must not set the amount: it is what is outstanding")
-	case !l.Undisbursed.IsZero():
-		return nil, fmt.Errorf("%w: %s is not lent yet", ErrWrongState, l.Undisbursed)
+	case !l.allLent():
+		return nil, fmt.Errorf("%w: not all of its tranches are lent", ErrWrongState)
 	case len(l.Revisions) >= RevisionsMax:
 		return nil, invalid("change", "must not change the plan more than %d times", RevisionsMax)
 	}
@@ -302,6 +305,13 @@ func (f Rescheduled) apply(e *engine) (Fact, error) {
 	s, err := e.schedule()
 	if err != nil {
 		return nil, err
+	}
+	f.Arrears = e.none()
+	if l.Status != Active { // it was repaid by then
+		return f, nil
+	}
+	if !l.allLent() {
+		return nil, fmt.Errorf("%w: not all of its tranches are lent", ErrWrongState)
 	}
 	change := f.Change
 	arrears := e.none()
@@ -322,7 +332,6 @@ func (f Rescheduled) apply(e *engine) (Fact, error) {
 	if err != nil {
 		return nil, invalid("change", "must suit the plan: %v", err)
 	}
-	f.Arrears = e.none()
 	if l.InBooks() {
 		f.Arrears = arrears.income()
 	}

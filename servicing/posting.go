@@ -35,6 +35,7 @@ const (
 	TxChargeOffGoodwill  Transaction = "CHARGE_OFF_GOODWILL_CREDIT"
 	TxChargeOffRealloc   Transaction = "CHARGE_OFF_REALLOCATION"
 	TxChargeOffBack      Transaction = "CHARGE_OFF_CHARGEBACK"
+	TxChargeOffReturn    Transaction = "CHARGE_OFF_CREDIT_BALANCE_REFUND"
 	TxCreditRefund       Transaction = "CREDIT_BALANCE_REFUND"
 	TxChargeback         Transaction = "CHARGEBACK"
 	TxActiveRefund       Transaction = "REFUND_OF_ACTIVE_LOAN"
@@ -118,6 +119,7 @@ var postingTable = map[Transaction][]movement{
 		ledger.IncomeFromChargeOffPenalty, overpay),
 	TxChargeOffRealloc: {{Overpaid, recovered, overpay}},
 	TxChargeOffBack:    {{Principal, expense, cash}},
+	TxChargeOffReturn:  {{Overpaid, overpay, cash}, {Principal, expense, cash}},
 
 	// What is no longer overpaid when it is refunded is owed again.
 	TxCreditRefund: {{Overpaid, overpay, cash}, {Principal, portfolio, cash}},
@@ -222,7 +224,7 @@ func movesOf(f Fact) (Transaction, figures) {
 		return f.Transaction, figuresOf(f.Parts)
 	case Refunded:
 		sums[Overpaid], sums[Principal] = f.Amount.Minor()-f.Beyond.Minor(), f.Beyond.Minor()
-		return TxCreditRefund, sums
+		return f.Transaction, sums
 	case ChargedBack:
 		sums[Principal] = f.Amount.Minor()
 		return f.Transaction, sums

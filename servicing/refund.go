@@ -14,7 +14,10 @@ type Refund struct {
 	ID     uuid.UUID    `json:"id"`
 	On     civil.Date   `json:"on"`
 	Amount money.Amount `json:"amount"`
-	Reason string       `json:"reason,omitempty"`
+	// AfterPayoff says that it gives back what a payoff of the same day overpaid;
+	// otherwise it comes before a payoff of that day.
+	AfterPayoff bool   `json:"after_payoff,omitempty"`
+	Reason      string `json:"reason,omitempty"`
 }
 
 // Refund gives overpaid money back: see Refund. The errors are InvalidError,
@@ -29,6 +32,9 @@ func (r Refund) input(l *Loan, business civil.Date) (input, error) {
 	}
 	if err := l.checkMoneyOut(r.On, business, r.Amount); err != nil {
 		return nil, err
+	}
+	if r.AfterPayoff && l.ClosedOn != r.On {
+		return nil, invalid("after_payoff", "must be false: the loan was not repaid on %s", r.On)
 	}
 	return Refunded{Refund: r, Booked: business, Beyond: money.Zero(l.Currency())}, nil
 }
@@ -48,13 +54,22 @@ func (l *Loan) checkMoneyOut(on, business civil.Date, amount money.Amount) error
 
 func (f Refunded) booked() civil.Date { return f.Booked }
 
-func (f Refunded) position() Position { return Position{On: f.On, Rank: rankRefund, ID: f.ID} }
+func (f Refunded) position() Position {
+	if f.AfterPayoff {
+		return Position{On: f.On, Rank: rankLateRefund, ID: f.ID}
+	}
+	return Position{On: f.On, Rank: rankRefund, ID: f.ID}
+}
 
 func (f Refunded) apply(e *engine) (Fact, error) {
 	l := &e.loan
 	beyond := max(0, f.Amount.Minor()-l.Overpaid.Minor())
-	f.Beyond = e.minor(beyond)
+	f.Transaction, f.Beyond = TxCreditRefund, e.minor(beyond)
+	if !l.InBooks() {
+		f.Transaction = TxChargeOffReturn
+	}
 	l.Overpaid = shift(l.Overpaid, beyond-f.Amount.Minor())
+	l.Exposure = shift(l.Exposure, f.Amount.Minor())
 	if beyond == 0 {
 		return f, nil
 	}
@@ -137,6 +152,7 @@ func (f ChargedBack) apply(e *engine) (Fact, error) {
 		f.Transaction = TxChargeOffBack
 	}
 	closed := e.loan.Status == Closed
+	e.loan.Exposure = shift(e.loan.Exposure, f.Amount.Minor())
 	if err := e.lend(f.On, f.Amount.Minor()); err != nil {
 		return nil, err
 	}
