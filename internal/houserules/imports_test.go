@@ -111,7 +111,8 @@ var layers = map[string][]string{
 	"internal/tools/vulndb": {},
 
 	"bench": append([]string{
-		"bench/", "servicing", "servicing/loandb", "ledger/ledgerdb", "internal/client", "internal/devstack",
+		"bench/", "servicing", "servicing/loandb", "ledger/ledgerdb", "ledger/bankfile", "ledger/reconcile",
+		"ledger/reconciledb", "internal/client", "internal/devstack",
 		"internal/journey",
 	}, stage...),
 	"cmd/tenor": append([]string{
