@@ -336,23 +336,3 @@ func (b *interestBook) pays(r *Row, on civil.Date, amount int64) {
 		b.paid = append(b.paid, flow{on, amount, r})
 	}
 }
-
-// payOffAmount returns what it takes to close the loan on a date: the balance,
-// the interest payable until then, and the open charges.
-func (s *State) payOffAmount(on civil.Date) int64 {
-	open := s.Outstanding()
-	if s.book == nil || s.loan.Recalculation == nil {
-		return open.Total()
-	}
-	s.book.recompute(on)
-	open = s.Outstanding()
-	open.Interest = 0
-	for _, r := range s.book.rows() {
-		interest := r.Interest
-		if r.Due.After(on) && !s.book.of[r].settled {
-			interest = s.book.payableInterest(r, on) + r.Credited.Interest
-		}
-		open.Interest += max(0, interest-r.Paid.Interest)
-	}
-	return open.Total()
-}

@@ -94,6 +94,12 @@ func TestRecalculation(t *testing.T) {
 			status: legacy.Closed,
 		},
 		{
+			// 10 days on 900 are 2.96, and the loan ends there.
+			name: "paid off on a day", loan: loan("smaller_installments"), events: "01-01 disburse 900\n01-11 pay_off",
+			rows: []string{"02-01 P900.00 I2.96 paid 902.96 early 902.96 on 01-11"}, status: legacy.Closed,
+			txns: []string{"01-11 accrual I2.96", "01-11 repayment P900.00 I2.96"},
+		},
+		{
 			// The first period was over on 11 February: the money of 11 March changes the third alone.
 			name: "a period that is over stays", loan: loan("smaller_installments"),
 			events: "01-01 disburse 900\n02-11 repayment 306\n03-11 repayment 100",

@@ -241,6 +241,19 @@ func (s *State) replay() error {
 	if err != nil {
 		return err
 	}
+	s.replayRows()
+	if s.err != nil {
+		return s.err
+	}
+	s.finishRows()
+	s.balances()
+	s.post()
+	s.accrueRest(before)
+	return p.Err()
+}
+
+// replayRows lays every transaction on a fresh schedule.
+func (s *State) replayRows() {
 	s.Overpaid = 0
 	for _, t := range s.Transactions {
 		if !t.Reversed && t.Type != Accrual && t.Type != ChargeWaiver && t.Type != FeeAtDisbursement {
@@ -252,14 +265,6 @@ func (s *State) replay() error {
 	} else {
 		s.replayCumulative()
 	}
-	if s.err != nil {
-		return s.err
-	}
-	s.finishRows()
-	s.balances()
-	s.post()
-	s.accrueRest(before)
-	return p.Err()
 }
 
 // finishRows numbers the rows, and dates those of which nothing was ever due.

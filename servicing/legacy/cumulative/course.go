@@ -171,9 +171,10 @@ func (c *course) flat(k int, p plan.Period) {
 	}
 	last := k == len(c.periods)-1
 	if last {
-		interest = max(0, total-c.charged)
+		interest = total - c.charged
 	}
 	c.charged += interest
+	interest = c.carry(k, interest)
 	due := c.share
 	switch {
 	case last:
@@ -183,7 +184,7 @@ func (c *course) flat(k int, p plan.Period) {
 	case c.p.HasMultiple():
 		due = c.p.ToMultiple(c.share) + c.p.ToMultiple(interest) - interest
 	}
-	c.add(k, p, min(due, c.balance), interest)
+	c.add(p, min(due, c.balance), interest)
 }
 
 // declining plans a period with interest on the balance.
@@ -192,7 +193,8 @@ func (c *course) declining(k int, p plan.Period, in []Flow) {
 	if k < c.loan.Terms.Grace.InterestFree {
 		interest = 0
 	}
-	c.add(k, p, c.planned(k, interest), interest)
+	due := c.planned(k, interest)
+	c.add(p, due, c.carry(k, interest))
 }
 
 // planned returns the principal that the plan asks for beside the interest.
@@ -231,14 +233,20 @@ func (c *course) stretches(p plan.Period, in []Flow) (interest int64) {
 	return interest
 }
 
-// add appends the row of a period.
-func (c *course) add(k int, p plan.Period, due, interest int64) *table.Row {
+// carry moves interest under grace of payment to the first instalment after it.
+func (c *course) carry(k int, interest int64) (due int64) {
 	if k < c.loan.Terms.Grace.InterestPayment && k < len(c.periods)-1 {
 		c.carried += interest
-		interest = 0
-	} else {
-		interest += c.carried
-		c.carried = 0
+		return 0
+	}
+	due, c.carried = interest+c.carried, 0
+	return due
+}
+
+// add appends the row of a period; the one that repays all bears what was carried.
+func (c *course) add(p plan.Period, due, interest int64) *table.Row {
+	if due == c.balance {
+		interest, c.carried = interest+c.carried, 0
 	}
 	r := &table.Row{From: p.From, Due: p.Due, Parts: table.Parts{Principal: due, Interest: interest}}
 	c.rows = append(c.rows, r)

@@ -56,8 +56,8 @@ func Plan(l *Loan) ([]*table.Row, error) {
 	}
 	for k := range c.periods {
 		c.period(k)
-		if c.balance == 0 && len(c.lent) == 0 && l.Terms.InterestType == "declining" {
-			break // a rounded-up instalment, or an early payment, can end the loan early
+		if c.balance == 0 && len(c.lent) == 0 {
+			break // rounded-up instalments, or an early payment, can end the loan early
 		}
 	}
 	for i, r := range c.rows { // the money that was followed is laid on them again

@@ -36,13 +36,13 @@ func (c *course) recalculated(k int, p plan.Period, in []Flow) {
 	rc, l := c.recalc, c.loan
 	if k < len(rc.frozen) && (l.Settled || rc.frozen[k].Due.Before(l.Effective)) {
 		old := rc.frozen[k]
-		c.charges(c.add(k, p, old.Principal-old.Credited.Principal, old.Interest-old.Credited.Interest))
+		c.charges(c.add(p, old.Principal-old.Credited.Principal, old.Interest-old.Credited.Interest))
 		rc.held += c.receive(p.Due)
 		c.shrink(k)
 		return
 	}
 	interest, early, atDue := c.interest(k, p, in)
-	r := c.add(k, p, 0, interest)
+	r := c.add(p, 0, c.carry(k, interest))
 	c.charges(r)
 	planned := c.planned(k, r.Interest)
 	used := min(planned, c.pool)
