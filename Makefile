@@ -29,10 +29,13 @@ COVER_MIN   ?= 80
 GOLANGCI_VERSION    := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
 
-# A file of schedule vectors and the tools that tests ask for a second opinion;
-# `make test` says which of them were not there.
+# A file of schedule vectors and the tools that tests ask for a second opinion,
+# each with its Debian package. `make test` brings those that are missing, below
+# TOOLS when it is not root, and says which cannot be had.
 VECTORS     ?= ../shared/vectors/open.json
-SECOND_OPINIONS := pdfsig openssl qpdf pdftotext hledger bean-check
+TOOLS       := $(CURDIR)/.tools
+SECOND_OPINIONS := pdfsig=poppler-utils pdftotext=poppler-utils qpdf=qpdf openssl=openssl hledger=hledger \
+	bean-check=beancount bean-query=beancount
 
 # Packages whose work is concurrent.
 RACE_PKG    ?= ./internal/app ./internal/command ./internal/groupcommit ./internal/stream
@@ -40,7 +43,7 @@ RACE_PKG    ?= ./internal/app ./internal/command ./internal/groupcommit ./intern
 # An archive of the Go vulnerability database, for machines that cannot reach it.
 VULNDB_TGZ  ?= ../shared/data/go-vulndb-20260821.tgz
 
-.PHONY: help build demo up clean test test-race race test-kafka cover lint fmt vulncheck check openapi devexec
+.PHONY: help build demo up clean test test-race race test-kafka cover lint fmt vulncheck check openapi devexec debtools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,15 +59,14 @@ up: build ## Keep the whole platform running with seeded officers; Ctrl-C stops 
 
 clean: devexec ## Remove the kept data, the built binaries and the tools
 	@$(BIN)/devexec -clean $(DEV_DIR)
-	rm -rf $(BIN) coverage.out
+	rm -rf $(BIN) $(TOOLS) coverage.out
 
-test: devexec ## Run all tests, then lint every SQL statement that they executed
+test: devexec debtools ## Run all tests, then lint every SQL statement that they executed
 	@rm -rf $(SQL_LOG)
-	@export TENOR_TEST_VECTORS="$$(test -f "$(VECTORS)" && realpath "$(VECTORS)")"; \
+	@$(BIN)/debtools -dir $(TOOLS) $(SECOND_OPINIONS)
+	@export PATH="$(TOOLS)/bin:$$PATH" TENOR_TEST_VECTORS="$$(test -f "$(VECTORS)" && realpath "$(VECTORS)")"; \
 		TENOR_TEST_SQL_LOG_DIR=$(SQL_LOG) $(BIN)/devexec -- go test -timeout $(TEST_TIME) $(TESTFLAGS) $(PKG)
 	@TENOR_TEST_SQL_LINT_DIR=$(SQL_LOG) go test -count=1 ./internal/database/sqllint
-	@for tool in $(SECOND_OPINIONS); do command -v $$tool > /dev/null || \
-		echo "NOT RUN: the tests that ask $$tool; it is not installed"; done
 	@test -f "$(VECTORS)" || echo "NOT RUN: the schedule vectors; there is no $(VECTORS)"
 
 test-race: devexec ## Run all tests under the race detector (needs a C compiler)
@@ -108,6 +110,9 @@ openapi: build ## Write docs/openapi.json anew from the services' own descriptio
 
 # The programs below are built first and then run, so that signals reach them
 # and not a `go run` in front of them.
+debtools:
+	@go build -buildvcs=false -o $(BIN)/debtools ./internal/tools/debtools
+
 devexec:
 	@go build -buildvcs=false -o $(BIN)/devexec ./internal/devstack/devexec
 

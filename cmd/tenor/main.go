@@ -46,6 +46,10 @@ func subcommands() []subcommand {
 		{"token", "NAME", "print an access token of the platform that `tenor up` runs", tokenCommand},
 		{"openapi", "", "print the merged OpenAPI document of all services", openapiCommand},
 		{
+			"ledger", "verify|export … [flags]", "verify the journal against its hash chain, or write it to a file",
+			ledgerCommand,
+		},
+		{
 			"dead-letters", "list|replay CONSUMER [flags]", "look at events that could not be handled, or send them again",
 			deadLettersCommand,
 		},

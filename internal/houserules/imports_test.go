@@ -107,8 +107,9 @@ var layers = map[string][]string{
 		"servicing", "servicing/loandb", "amortization", "ledger", "ledger/ledgerdb", "internal/database",
 		"internal/money",
 	},
-	"internal/houserules":   {},
-	"internal/tools/vulndb": {},
+	"internal/houserules":     {},
+	"internal/tools/debtools": {},
+	"internal/tools/vulndb":   {},
 
 	"bench": append([]string{
 		"bench/", "servicing", "servicing/loandb", "ledger/ledgerdb", "ledger/bankfile", "ledger/reconcile",
