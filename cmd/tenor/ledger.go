@@ -19,7 +19,7 @@ import (
 	"github.com/tenor-lending/tenor/ledger/ledgerexport"
 )
 
-const ledgerUsage = `usage: tenor ledger verify [SEQ HASH]         verify the journal; SEQ and HASH are a head that was kept
+const ledgerUsage = `usage: tenor ledger verify [SEQ HASH]         verify the journal, against a head that was kept
        tenor ledger export FORMAT [FROM [TO]] write the journal: csv, jsonl, hledger or beancount
 `
 

@@ -48,11 +48,12 @@ func TestLedgerCommand(t *testing.T) {
 	must(t, err)
 	t.Cleanup(db.Close)
 	at := "--database-urls=core=" + dsn
-	if code, _, errs := run(t, "ledger", "export", "csv", at); code != exitFailed || !strings.Contains(errs, "nothing is sealed") {
-		t.Errorf("exporting nothing: exit %d, %s", code, errs)
+	code, out, errs := run(t, "ledger", "export", "csv", at)
+	if code != exitFailed || !strings.Contains(errs, "nothing is sealed") {
+		t.Errorf("exporting nothing: exit %d, %s%s", code, out, errs)
 	}
 	e := postSample(t, db)
-	code, out, errs := run(t, "ledger", "verify", at)
+	code, out, errs = run(t, "ledger", "verify", at)
 	if code != 0 || !strings.Contains(out, "intact: 1 batches, 1 entries, 2 lines") {
 		t.Fatalf("exit %d: %s%s", code, out, errs)
 	}

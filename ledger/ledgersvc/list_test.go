@@ -152,8 +152,9 @@ func TestACursorHoldsTheWholeQuery(t *testing.T) {
 			WantField(t, "query.cursor")
 	}
 	accounts := d.list("/accounts?currency=INR&limit=3")
-	if got := d.list("/accounts?cursor=" + accounts.Next).names(); accounts.names() != "capital cash income" || got != "wallet" {
-		t.Errorf("accounts %s, then %s", accounts.names(), got)
+	rest := d.list("/accounts?cursor=" + accounts.Next)
+	if accounts.names() != "capital cash income" || rest.names() != "wallet" {
+		t.Errorf("accounts %s, then %s", accounts.names(), rest.names())
 	}
 	d.finance.Get(base+"/accounts?type=ASSET&cursor="+accounts.Next).WantProblem(422, "validation").
 		WantField(t, "query.cursor")
@@ -303,7 +304,8 @@ func TestLinkedEntriesAreBookedTogether(t *testing.T) {
 	if diff := cmp.Diff(want, answer.Results); diff != "" {
 		t.Errorf("results again (-want +got):\n%s", diff)
 	}
-	d.finance.Post(base+"/entries/batch", object{"entries": []object{link(entry("2026-03-01", "cash", "income", "1.00"))}}).
+	open := object{"entries": []object{link(entry("2026-03-01", "cash", "income", "1.00"))}}
+	d.finance.Post(base+"/entries/batch", open).
 		WantProblem(422, "rejected").WantField(t, "body.entries[0].linked")
 }
 
