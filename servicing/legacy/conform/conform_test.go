@@ -141,8 +141,12 @@ func TestEveryFieldCounts(t *testing.T) {
 func TestVectorsThatCannotRun(t *testing.T) {
 	t.Parallel()
 	for _, change := range [][2]string{
-		{`"fund_source_by_channel"`, `"fund_source_by_mood"`}, {`"channel"`, `"canal"`}, {`"target":3`, `"target":9`},
-		{`"type":"reverse"`, `"type":"sing"`}, {`"seq":5`, `"seq":6`}, {`"months"`, `"moons"`},
+		{`"fund_source_by_channel"`, `"fund_source_by_mood"`},
+		{`"channel"`, `"canal"`},
+		{`"target":3`, `"target":9`},
+		{`"type":"reverse"`, `"type":"sing"`},
+		{`"seq":5`, `"seq":6`},
+		{`"months"`, `"moons"`},
 	} {
 		changed := strings.Replace(inputs, change[0], change[1], 1)
 		for _, kind := range []string{"events", "journal"} {

@@ -90,7 +90,8 @@ func TestPlan(t *testing.T) {
 				flat(x)
 				x.Grace = plan.Grace{Principal: 1, InterestPayment: 2}
 			},
-			nil, []string{"02-01 0 0", "03-01 45000 0", "04-01 45000 2700"},
+			nil,
+			[]string{"02-01 0 0", "03-01 45000 0", "04-01 45000 2700"},
 		},
 		{
 			"declining, a month free of interest", func(x *plan.Terms) { x.Grace.InterestFree = 1 }, nil,

@@ -43,24 +43,29 @@ func TestOrders(t *testing.T) {
 	}{
 		{
 			"penalty_fee_interest_principal", on(2, 1), 17,
-			[2]table.Parts{{Principal: 1, Interest: 10, Fees: 5, Penalties: 1}}, 0,
+			[2]table.Parts{{Principal: 1, Interest: 10, Fees: 5, Penalties: 1}},
+			0,
 		},
 		{"principal_interest_penalty_fee", on(1, 5), 104, [2]table.Parts{{Principal: 100, Interest: 4}}, 0},
 		{
 			"penalty_fee_interest_principal", on(3, 5), 300,
-			[2]table.Parts{full, full}, 68,
+			[2]table.Parts{full, full},
+			68,
 		},
 		{ // both are due: charges and interest of both, 32, before any principal
 			"overdue_penalty_fee_interest_then_principal", on(3, 5), 40,
-			[2]table.Parts{{Principal: 8, Interest: 10, Fees: 5, Penalties: 1}, {Interest: 10, Fees: 5, Penalties: 1}}, 0,
+			[2]table.Parts{{Principal: 8, Interest: 10, Fees: 5, Penalties: 1}, {Interest: 10, Fees: 5, Penalties: 1}},
+			0,
 		},
 		{ // the fee is due on the 15th, the penalty is not, and interest comes last
 			"due_penalty_fee_interest_principal_then_advance_principal_penalty_fee_interest", on(1, 15), 106,
-			[2]table.Parts{{Principal: 100, Fees: 5, Penalties: 1}}, 0,
+			[2]table.Parts{{Principal: 100, Fees: 5, Penalties: 1}},
+			0,
 		},
 		{
 			"due_penalty_interest_principal_fee_then_advance_penalty_interest_principal_fee", on(1, 15), 12,
-			[2]table.Parts{{Interest: 6, Fees: 5, Penalties: 1}}, 0,
+			[2]table.Parts{{Interest: 6, Fees: 5, Penalties: 1}},
+			0,
 		},
 	} {
 		order, err := table.ParseOrder(x.order)
