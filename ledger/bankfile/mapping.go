@@ -160,9 +160,17 @@ func (m Mapping) columns() func(yield func(string, Column) bool) {
 			field  string
 			column Column
 		}{
-			{"booking_date", m.BookingDate}, {"value_date", m.ValueDate}, {"amount", m.Amount}, {"in", m.In}, {"out", m.Out},
-			{"mark", m.Mark}, {"balance", m.Balance}, {"currency", m.Currency}, {"reference", m.Reference},
-			{"bank_reference", m.BankReference}, {"counterparty", m.Counterparty},
+			{"booking_date", m.BookingDate},
+			{"value_date", m.ValueDate},
+			{"amount", m.Amount},
+			{"in", m.In},
+			{"out", m.Out},
+			{"mark", m.Mark},
+			{"balance", m.Balance},
+			{"currency", m.Currency},
+			{"reference", m.Reference},
+			{"bank_reference", m.BankReference},
+			{"counterparty", m.Counterparty},
 		}
 		for _, n := range named {
 			if !yield(n.field, n.column) {

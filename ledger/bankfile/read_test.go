@@ -395,6 +395,7 @@ func (e *endless) Read(p []byte) (int, error) {
 func TestEndlessFiles(t *testing.T) { //nolint:paralleltest // it measures the memory of the process
 	camt, _, _ := strings.Cut(string(content(t, "daily.camt053.xml")), "<Ntry>")
 	csvHead := "date,reference,text,amount\n"
+	//nolint:paralleltest // as above
 	for name, test := range map[string]struct {
 		o       bankfile.Options
 		source  *endless
@@ -429,7 +430,7 @@ func TestEndlessFiles(t *testing.T) { //nolint:paralleltest // it measures the m
 			bankfile.Options{Format: bankfile.Camt053, Currency: eur}, &endless{head: "<Document", repeat: " a=\"b\""}, 1 << 18,
 		},
 	} {
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // as above
+		t.Run(name, func(t *testing.T) {
 			before := heap()
 			_, err := bankfile.Read(test.source, test.o)
 			if !errors.Is(err, bankfile.ErrFormat) && !errors.Is(err, bankfile.ErrTooLarge) {

@@ -43,12 +43,12 @@ func (e *engine) breaks() []Break {
 	breaks := []Break{}
 	for i := range e.bank.lines {
 		if !e.bank.taken[i] {
-			breaks = append(breaks, x.explain(Bank, int32(i))) //nolint:gosec // at most LinesMax
+			breaks = append(breaks, x.explain(Bank, int32(i)))
 		}
 	}
 	for k := range e.books.lines {
 		if !e.books.taken[k] {
-			breaks = append(breaks, x.explain(Books, int32(k))) //nolint:gosec // at most LinesMax
+			breaks = append(breaks, x.explain(Books, int32(k)))
 		}
 	}
 	return breaks
@@ -59,7 +59,7 @@ func byKey(h *half) map[string][]int32 {
 	for i := range h.lines {
 		for _, key := range h.keys.normal[i] {
 			if len(lines[key]) < relatedMax {
-				lines[key] = append(lines[key], int32(i)) //nolint:gosec // at most LinesMax
+				lines[key] = append(lines[key], int32(i))
 			}
 		}
 	}
@@ -70,7 +70,7 @@ func free(h *half) []int32 {
 	var lines []int32
 	for i := range h.lines {
 		if !h.taken[i] {
-			lines = append(lines, int32(i)) //nolint:gosec // at most LinesMax
+			lines = append(lines, int32(i))
 		}
 	}
 	return lines

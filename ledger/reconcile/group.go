@@ -47,7 +47,7 @@ func (e *engine) matchGroups(rule Rule) {
 	}
 	for i := range g.one.lines {
 		if !g.one.taken[i] {
-			g.match(int32(i)) //nolint:gosec // at most LinesMax
+			g.match(int32(i))
 		}
 	}
 }
@@ -236,7 +236,7 @@ func (e *engine) matchReversals(rule Rule) {
 	for k, line := range e.books.lines {
 		if !e.books.taken[k] {
 			at := place{string(line.Entry[:]), line.Amount}
-			originals[at] = append(originals[at], int32(k)) //nolint:gosec // at most LinesMax
+			originals[at] = append(originals[at], int32(k))
 		}
 	}
 	for k, line := range e.books.lines {
@@ -246,7 +246,7 @@ func (e *engine) matchReversals(rule Rule) {
 		for _, original := range originals[place{string(line.Reverses[:]), -line.Amount}] {
 			gap := absolute(int64(e.books.days[original] - e.books.days[k]))
 			if !e.books.taken[original] && gap <= int64(max(rule.DaysBefore, rule.DaysAfter)) {
-				e.take(rule, nil, []int32{original, int32(k)}, "") //nolint:gosec // at most LinesMax
+				e.take(rule, nil, []int32{original, int32(k)}, "")
 				break
 			}
 		}

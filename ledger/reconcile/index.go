@@ -23,7 +23,7 @@ func newBucket(side *half, lines []int32) *bucket {
 		return cmp.Or(cmp.Compare(side.lines[x].Amount, side.lines[y].Amount), cmp.Compare(x, y))
 	})
 	for i := range b.at {
-		b.right[i], b.left[i] = int32(i)+1, int32(i)-1 //nolint:gosec // at most LinesMax
+		b.right[i], b.left[i] = int32(i)+1, int32(i)-1
 	}
 	return b
 }
@@ -40,7 +40,7 @@ func (b *bucket) next(place int) int {
 	}
 	for place < end && place < len(b.at) { // shorten the way for those who come after
 		step := int(b.right[place])
-		b.right[place] = int32(end) //nolint:gosec // a place
+		b.right[place] = int32(end)
 		place = step
 	}
 	return end
@@ -54,7 +54,7 @@ func (b *bucket) prev(place int) int {
 	}
 	for place > end && place >= 0 {
 		step := int(b.left[place])
-		b.left[place] = int32(end) //nolint:gosec // a place
+		b.left[place] = int32(end)
 		place = step
 	}
 	return end

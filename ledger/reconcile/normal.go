@@ -98,7 +98,6 @@ func contained(words []string, fn func(key string)) {
 type links struct {
 	names       []string
 	bank, books [][]int32 // the keys of each line
-
 }
 
 // link finds the keys that lines of both sides have, under a rule's test.
@@ -108,7 +107,7 @@ func (e *engine) link(test ReferenceTest) *links {
 	number := func(key string) int32 {
 		n, ok := numbers[key]
 		if !ok {
-			n = int32(len(l.names)) //nolint:gosec // at most a few keys for each of LinesMax lines
+			n = int32(len(l.names))
 			numbers[key] = n
 			l.names = append(l.names, key)
 		}
@@ -161,7 +160,7 @@ func invert(keys [][]int32, names int) [][]int32 {
 	lines := make([][]int32, names)
 	for i, list := range keys {
 		for _, key := range list {
-			lines[key] = append(lines[key], int32(i)) //nolint:gosec // at most LinesMax
+			lines[key] = append(lines[key], int32(i))
 		}
 	}
 	return lines

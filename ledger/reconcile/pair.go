@@ -112,7 +112,7 @@ func (e *engine) matchNearest(rule Rule) {
 		if e.bank.taken[i] {
 			continue
 		}
-		if best, ok := p.best(int32(i)); ok { //nolint:gosec // at most LinesMax
+		if best, ok := p.best(int32(i)); ok {
 			q = append(q, best)
 		}
 	}
@@ -145,7 +145,7 @@ func (e *engine) matchUnique(rule Rule) {
 		if e.bank.taken[i] {
 			continue
 		}
-		bank := int32(i) //nolint:gosec // at most LinesMax
+		bank := int32(i)
 		books, key := p.fitting(bank, true)
 		if len(books) == 0 {
 			continue

@@ -72,7 +72,8 @@ func TestDefaultRules(t *testing.T) {
 		want        []string
 	}{
 		"reference written in another way": {
-			[]reconcile.Line{bankLine(1, 3, 500, "", "inv 10/01")}, []reconcile.Line{bookLine(1, 1, 500, "INV-1001")},
+			[]reconcile.Line{bankLine(1, 3, 500, "", "inv 10/01")},
+			[]reconcile.Line{bookLine(1, 1, 500, "INV-1001")},
 			[]string{"1 = 101 by same reference, differs 0, 2 days [INV1001]"},
 		},
 		"reference in a text that the bank cut": {
@@ -81,7 +82,8 @@ func TestDefaultRules(t *testing.T) {
 			[]string{"1 = 101 by reference in the text, differs 0, 0 days [LOAN20260017]"},
 		},
 		"reference inside a longer word": {
-			[]reconcile.Line{bankLine(1, 1, 500, "XLOAN20260017X")}, []reconcile.Line{bookLine(1, 20, 500, "LOAN20260017")},
+			[]reconcile.Line{bankLine(1, 1, 500, "XLOAN20260017X")},
+			[]reconcile.Line{bookLine(1, 20, 500, "LOAN20260017")},
 			[]string{
 				"1 MISSING_IN_BOOKS 500; 101: 0, -19 days: REFERENCE,DATE",
 				"101 MISSING_IN_BANK 500; 1: 0, -19 days: REFERENCE,DATE",
@@ -103,18 +105,21 @@ func TestDefaultRules(t *testing.T) {
 			},
 		},
 		"less a charge": {
-			[]reconcile.Line{bankLine(1, 1, 9_900, "", "PAY-1")}, []reconcile.Line{bookLine(1, 1, 10_000, "PAY-1")},
+			[]reconcile.Line{bankLine(1, 1, 9_900, "", "PAY-1")},
+			[]reconcile.Line{bookLine(1, 1, 10_000, "PAY-1")},
 			[]string{"1 = 101 by same reference, less a charge, differs -100, 0 days [PAY1]"},
 		},
 		"another amount": {
-			[]reconcile.Line{bankLine(1, 1, 9_000, "", "PAY-1")}, []reconcile.Line{bookLine(1, 1, 10_000, "PAY-1")},
+			[]reconcile.Line{bankLine(1, 1, 9_000, "", "PAY-1")},
+			[]reconcile.Line{bookLine(1, 1, 10_000, "PAY-1")},
 			[]string{
 				"1 AMOUNT_DIFFERS 9000; 101: -1000, 0 days: AMOUNT,REFERENCE,AMOUNT",
 				"101 AMOUNT_DIFFERS 10000; 1: -1000, 0 days: AMOUNT,REFERENCE,AMOUNT",
 			},
 		},
 		"too late": {
-			[]reconcile.Line{bankLine(1, 10, 500, "", "PAY-1")}, []reconcile.Line{bookLine(1, 1, 500, "PAY-1")},
+			[]reconcile.Line{bankLine(1, 10, 500, "", "PAY-1")},
+			[]reconcile.Line{bookLine(1, 1, 500, "PAY-1")},
 			[]string{
 				"1 DATE_DIFFERS 500; 101: 0, 9 days: DATE,REFERENCE,DATE",
 				"101 DATE_DIFFERS 500; 1: 0, 9 days: DATE,REFERENCE,DATE",
@@ -137,11 +142,13 @@ func TestDefaultRules(t *testing.T) {
 			},
 		},
 		"nothing but the amount, once": {
-			[]reconcile.Line{bankLine(1, 2, 500, "fee")}, []reconcile.Line{bookLine(1, 1, 500)},
+			[]reconcile.Line{bankLine(1, 2, 500, "fee")},
+			[]reconcile.Line{bookLine(1, 1, 500)},
 			[]string{"1 = 101 by amount and date, if nothing else fits, differs 0, 1 days []"},
 		},
 		"nothing but the amount, twice": {
-			[]reconcile.Line{bankLine(1, 2, 500, "fee")}, []reconcile.Line{bookLine(1, 1, 500), bookLine(2, 3, 500)},
+			[]reconcile.Line{bankLine(1, 2, 500, "fee")},
+			[]reconcile.Line{bookLine(1, 1, 500), bookLine(2, 3, 500)},
 			[]string{
 				"1 AMBIGUOUS 500; 101: 0, 1 days: REFERENCE,AMBIGUOUS",
 				"101 AMBIGUOUS 500; 1: 0, 1 days: REFERENCE,AMBIGUOUS",
@@ -149,14 +156,16 @@ func TestDefaultRules(t *testing.T) {
 			},
 		},
 		"in and out are not the same": {
-			[]reconcile.Line{bankLine(1, 1, -500, "", "PAY-1")}, []reconcile.Line{bookLine(1, 1, 500, "PAY-1")},
+			[]reconcile.Line{bankLine(1, 1, -500, "", "PAY-1")},
+			[]reconcile.Line{bookLine(1, 1, 500, "PAY-1")},
 			[]string{
 				"1 MISSING_IN_BOOKS -500; 101: -1000, 0 days: AMOUNT,REFERENCE,AMOUNT",
 				"101 MISSING_IN_BANK 500; 1: -1000, 0 days: AMOUNT,REFERENCE,AMOUNT",
 			},
 		},
 		"reversed before the bank knew": {
-			nil, []reconcile.Line{bookLine(1, 1, 700), mirrored},
+			nil,
+			[]reconcile.Line{bookLine(1, 1, 700), mirrored},
 			[]string{" = 101+102 by reversed in the books, differs 0, 0 days []"},
 		},
 		"nothing at all": {nil, nil, nil},

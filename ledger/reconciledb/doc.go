@@ -49,7 +49,7 @@ var (
 func BreakID(side reconcile.Side, line reconcile.LineID) uuid.UUID {
 	data := append([]byte(side), line.ID[:]...)
 	for shift := 0; shift < 64; shift += 8 {
-		data = append(data, byte(line.No>>shift)) //nolint:gosec // all bytes, one by one
+		data = append(data, byte(line.No>>shift))
 	}
 	return uuid.NewSHA1(breakSpace, data)
 }

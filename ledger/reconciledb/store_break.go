@@ -160,23 +160,20 @@ func openDifferences(
 func closeBreaks(
 	ctx context.Context, tx database.Tx, now time.Time, by string, matches []newMatch, entry uuid.UUID,
 ) error {
-	var ids, owners []uuid.UUID
-	for i := range matches {
-		for _, c := range matches[i].claims {
-			ids, owners = append(ids, BreakID(c.side, c.id)), append(owners, matches[i].id)
-		}
-	}
 	resolution, entryID := ByMatch, (*uuid.UUID)(nil)
 	if entry != uuid.Nil {
 		resolution, entryID = ByEntry, &entry
 	}
-	for from := 0; from < len(ids); from += chunk {
-		to := min(from+chunk, len(ids))
+	for part := range slices.Chunk(ownedClaims(matches), chunk) {
+		ids, owners := make([]uuid.UUID, len(part)), make([]uuid.UUID, len(part))
+		for i, c := range part {
+			ids[i], owners[i] = BreakID(c.side, c.id), c.match
+		}
 		_, err := tx.Exec(ctx, `
 			update reconcile_break b
 			   set state = 'CLOSED', resolution = $3, resolved_at = $4, resolved_by = $5, match_id = u.match_id, entry_id = $6
 			  from unnest($1::uuid[], $2::uuid[]) as u (id, match_id)
-			 where b.id = u.id and b.state <> 'CLOSED'`, ids[from:to], owners[from:to], string(resolution), now, by, entryID)
+			 where b.id = u.id and b.state <> 'CLOSED'`, ids, owners, string(resolution), now, by, entryID)
 		if err != nil {
 			return fmt.Errorf("closing breaks: %w", err)
 		}
@@ -339,7 +336,7 @@ func SettleDifference(
 	if err := added.findLines(ctx, tx, in); err != nil {
 		return err
 	}
-	if err := insertClaims(ctx, tx, account.ID(), added.claims, []uuid.UUID{m.ID}); err != nil {
+	if err := insertClaims(ctx, tx, account.ID(), ownedClaims([]newMatch{added})); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, `

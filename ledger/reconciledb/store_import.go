@@ -265,7 +265,7 @@ func insertStatements(ctx context.Context, tx database.Tx, now time.Time, in Imp
 		stated                      []bool
 	}
 	for i, s := range in.File.Statements {
-		place := binary.BigEndian.AppendUint64(nil, uint64(i)) //nolint:gosec // an index
+		place := binary.BigEndian.AppendUint64(nil, uint64(i))
 		data := slices.Concat(account[:], in.File.Hash[:], place)
 		list[i] = Statement{
 			ID: uuid.NewSHA1(fileSpace, data), Format: in.Format, BankAccount: s.Account, Reference: s.Reference,

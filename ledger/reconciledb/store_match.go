@@ -93,21 +93,28 @@ func insertMatches(
 			return err
 		}
 	}
-	var claims []claim
-	var owners []uuid.UUID
-	for i := range matches {
-		claims = append(claims, matches[i].claims...)
-		for range matches[i].claims {
-			owners = append(owners, matches[i].id)
-		}
-	}
-	for from := 0; from < len(claims); from += chunk {
-		to := min(from+chunk, len(claims))
-		if err := insertClaims(ctx, tx, account, claims[from:to], owners[from:to]); err != nil {
+	for part := range slices.Chunk(ownedClaims(matches), chunk) {
+		if err := insertClaims(ctx, tx, account, part); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ownedClaim is a claim with its match.
+type ownedClaim struct {
+	claim
+	match uuid.UUID
+}
+
+func ownedClaims(matches []newMatch) []ownedClaim {
+	var list []ownedClaim
+	for i := range matches {
+		for _, c := range matches[i].claims {
+			list = append(list, ownedClaim{c, matches[i].id})
+		}
+	}
+	return list
 }
 
 func insertMatchRows(
@@ -140,16 +147,14 @@ func insertMatchRows(
 	return nil
 }
 
-func insertClaims(
-	ctx context.Context, tx database.Tx, account uuid.UUID, claims []claim, owners []uuid.UUID,
-) error {
+func insertClaims(ctx context.Context, tx database.Tx, account uuid.UUID, claims []ownedClaim) error {
 	var sides []string
-	var ids []uuid.UUID
+	var ids, owners []uuid.UUID
 	var numbers, amounts []int64
 	var days []civil.Date
 	for _, c := range claims {
 		sides, ids, numbers = append(sides, string(c.side)), append(ids, c.id.ID), append(numbers, c.id.No)
-		days, amounts = append(days, c.day), append(amounts, c.amount)
+		days, amounts, owners = append(days, c.day), append(amounts, c.amount), append(owners, c.match)
 	}
 	_, err := tx.Exec(ctx, `
 		insert into reconcile_claim (side, line_id, line_no, account_id, match_id, line_date, amount)
