@@ -27,6 +27,10 @@ const (
 	// AcquireTimeout is how long a transaction waits for a free connection.
 	AcquireTimeout     = 10 * time.Second
 	statementTimeoutMS = "30000"
+	// idleTimeoutMS ends a transaction whose process has stopped in the middle of
+	// it and holds its locks, such as a machine that is frozen: longer than a relay
+	// may wait for the broker while it holds its own row.
+	idleTimeoutMS = "15000"
 )
 
 // Engine names the database product behind a DSN.
@@ -91,6 +95,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	params["timezone"] = "UTC"
 	if params["statement_timeout"] == "" {
 		params["statement_timeout"] = statementTimeoutMS
+	}
+	if params["idle_in_transaction_session_timeout"] == "" {
+		params["idle_in_transaction_session_timeout"] = idleTimeoutMS
 	}
 	if cfg.ApplicationName != "" {
 		params["application_name"] = cfg.ApplicationName

@@ -30,6 +30,7 @@ const (
 	stateLockTimeout    = "55P03"
 	stateCanceled       = "57014" // the statement timeout, in practice
 	stateReadOnly       = "25006" // what a primary that became a standby says
+	stateIdle           = "25P03" // the process stood still in its transaction for too long
 	stateNoRange        = "58C00" // CockroachDB: the range has no quorum
 	classConnection     = "08"
 	classResources      = "53"
@@ -57,7 +58,7 @@ func IsUnavailable(err error) bool {
 	if code != "" {
 		return strings.HasPrefix(code, classConnection) || strings.HasPrefix(code, classShutdown) ||
 			strings.HasPrefix(code, classResources) ||
-			slices.Contains([]string{stateLockTimeout, stateCanceled, stateReadOnly, stateNoRange}, code)
+			slices.Contains([]string{stateLockTimeout, stateCanceled, stateReadOnly, stateIdle, stateNoRange}, code)
 	}
 	var netErr net.Error
 	var connectErr *pgconn.ConnectError

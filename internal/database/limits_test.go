@@ -3,6 +3,7 @@ package database_test
 import (
 	"context"
 	"errors"
+	"net/url"
 	"testing"
 	"time"
 
@@ -97,7 +98,8 @@ func TestErrorsAreClassified(t *testing.T) {
 		"08006": {unavailable: true}, "57P01": {unavailable: true}, "57P03": {unavailable: true},
 		"53100": {unavailable: true}, "53200": {unavailable: true}, "53300": {unavailable: true},
 		"55P03": {unavailable: true}, "57014": {unavailable: true}, "25006": {unavailable: true},
-		"58C00": {unavailable: true}, "23505": {}, "23514": {}, "22001": {}, "42601": {}, "25P02": {}, "XX000": {},
+		"25P03": {unavailable: true}, "58C00": {unavailable: true},
+		"23505": {}, "23514": {}, "22001": {}, "42601": {}, "25P02": {}, "XX000": {},
 	} {
 		err := &pgconn.PgError{Code: code}
 		if got := database.IsRetryable(err); got != want.retry {
@@ -106,5 +108,57 @@ func TestErrorsAreClassified(t *testing.T) {
 		if got := database.IsUnavailable(err); got != want.unavailable {
 			t.Errorf("%s: unavailable %t, want %t", code, got, want.unavailable)
 		}
+	}
+}
+
+// TestFrozenTransactionLetsGoOfItsLocks stands still in the middle of a
+// transaction, as a process on a frozen machine does: the server must end it, so
+// that the others go on, and it must hear of that as of an outage.
+func TestFrozenTransactionLetsGoOfItsLocks(t *testing.T) {
+	t.Parallel()
+	dsn, err := url.Parse(dbtest.DSN(t, "shared"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := database.Open(t.Context(), database.Config{DSN: dsn.String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(other.Close)
+	query := dsn.Query()
+	query.Set("idle_in_transaction_session_timeout", "300")
+	dsn.RawQuery = query.Encode()
+	slow, err := database.Open(t.Context(), database.Config{DSN: dsn.String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(slow.Close)
+	lock := func(tx database.Tx) error {
+		var id int64
+		return tx.QueryRow(t.Context(), `select id from outbox_relay where id = 1 for update`).Scan(&id)
+	}
+	frozen, held, thaw := make(chan error, 1), make(chan struct{}), make(chan struct{})
+	go func() {
+		frozen <- database.InTx(t.Context(), slow, func(tx database.Tx) error {
+			if err := lock(tx); err != nil {
+				return err
+			}
+			close(held)
+			<-thaw
+			return lock(tx)
+		})
+	}()
+	<-held
+	if err := database.InTx(t.Context(), other, lock); err != nil {
+		t.Errorf("the other did not get the lock: %v", err)
+	}
+	close(thaw)
+	if err := <-frozen; !database.IsUnavailable(err) || errors.Is(err, database.ErrAmbiguous) {
+		t.Errorf("the frozen one heard %v, want a definite outage", err)
+	}
+	var limit string
+	err = other.Pool().QueryRow(t.Context(), `select current_setting('idle_in_transaction_session_timeout')`).Scan(&limit)
+	if err != nil || limit != "15s" {
+		t.Errorf("the limit is %q, %v; want 15s", limit, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -24,6 +25,9 @@ type BrokerOptions struct {
 	Dir string
 	// Port on 127.0.0.1; zero picks a free one.
 	Port int
+	// Advertise is the host:port that clients are told to speak to, a proxy
+	// before the broker; empty is the broker itself.
+	Advertise string
 }
 
 // Broker is a running Kafka API endpoint.
@@ -50,6 +54,16 @@ func StartBroker(ctx context.Context, opts BrokerOptions) (*Broker, error) {
 		kfake.ClusterID(brokerClusterID),
 		kfake.DefaultNumPartitions(brokerPartitions),
 	}
+	if opts.Advertise != "" {
+		address, err := net.ResolveTCPAddr("tcp", opts.Advertise)
+		if err != nil {
+			return nil, fmt.Errorf("address to advertise: %w", err)
+		}
+		settings = append(settings, kfake.ListenFn(func(network, at string) (net.Listener, error) {
+			listener, err := net.Listen(network, at) //nolint:noctx // it lives as long as the broker
+			return advertised{listener, address}, err
+		}))
+	}
 	broker := &Broker{Source: "the embedded broker, in memory"}
 	if opts.Dir != "" {
 		dir, err := keptDir(ctx, account{}, opts.Dir, "broker")
@@ -71,6 +85,15 @@ func StartBroker(ctx context.Context, opts BrokerOptions) (*Broker, error) {
 	broker.Seeds = cluster.ListenAddrs()
 	return broker, nil
 }
+
+// advertised is a listener that names another address than its own.
+type advertised struct {
+	net.Listener
+	address net.Addr
+}
+
+// Addr implements net.Listener.
+func (a advertised) Addr() net.Addr { return a.address }
 
 // Stop ends the embedded broker, writing what is not yet on disk. Given seeds
 // are left alone. Stop may be called more than once.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -128,4 +129,26 @@ func (d *Database) Stop() error {
 		d.inst = nil
 	}
 	return errors.Join(stopErr, releaseErr)
+}
+
+// Crash ends the server without its help, for fault drills, and keeps the data:
+// SIGKILL to its first process leaves the others to notice; SIGQUIT is what
+// PostgreSQL calls an immediate stop. Starting the same Dir and Port again has
+// the server recover. A given server cannot be crashed.
+func (d *Database) Crash(signal syscall.Signal) error {
+	if d.server == nil || d.inst == nil {
+		return errors.New("crashing a database that was not started here")
+	}
+	err := d.server.stop(signalStep{signal, hardStopWait})
+	releaseErr := d.inst.release()
+	d.server, d.inst = nil, nil
+	return errors.Join(err, releaseErr)
+}
+
+// Pid is the id of the server's first process, 0 when it was not started here.
+func (d *Database) Pid() int {
+	if d.server == nil {
+		return 0
+	}
+	return d.server.cmd.Process.Pid
 }

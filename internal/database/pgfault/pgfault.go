@@ -35,9 +35,22 @@ const (
 	// CutAfter lets the database answer, and closes the connection without
 	// passing the answer on: at COMMIT, the outcome is unknown to the client.
 	CutAfter
+	// Shutdown answers SQLSTATE 57P01 as a server does that an administrator
+	// stops, and closes the connection; the database never sees the message.
+	Shutdown
+	// TooMany answers SQLSTATE 53300 to a client that connects, and closes. At
+	// any other point it does nothing.
+	TooMany
+
+	faultCount
 )
 
-var states = map[Fault]string{Serialization: "40001", Deadlock: "40P01"}
+// String names the fault as reports do.
+func (f Fault) String() string {
+	return [...]string{"none", "40001", "40P01", "cut before", "cut after", "57P01", "53300"}[f]
+}
+
+var states = map[Fault]string{Serialization: "40001", Deadlock: "40P01", Shutdown: "57P01", TooMany: "53300"}
 
 // Point is a message on its way to the database.
 type Point struct {
@@ -47,6 +60,16 @@ type Point struct {
 	SQL string
 	// Commit says that the statement ends a transaction with success.
 	Commit bool
+	// Statement counts the statements of a transaction from BEGIN, which is 1; a
+	// statement outside of a transaction is 1 as well.
+	Statement int64
+	// Wrote says that the transaction has sent a statement that changes rows:
+	// at COMMIT, that there is something to lose.
+	Wrote bool
+	// Connect is the opening of a connection; it has neither SQL nor Index.
+	Connect bool
+	// Database is the name that the client connected to.
+	Database string
 }
 
 // Plan decides the fault of each point. It may be called concurrently.
@@ -58,6 +81,8 @@ type Proxy struct {
 	upstream string
 	plan     atomic.Pointer[Plan]
 	points   atomic.Int64
+	injected [faultCount]atomic.Int64
+	commits  [faultCount]atomic.Int64
 	wait     sync.WaitGroup
 	mu       sync.Mutex
 	open     map[net.Conn]struct{}
@@ -86,6 +111,12 @@ func (p *Proxy) SetPlan(plan Plan) { p.plan.Store(&plan) }
 
 // Points is how many points there were so far.
 func (p *Proxy) Points() int64 { return p.points.Load() }
+
+// Injected is how often a fault was injected so far, and how many of those were
+// at the COMMIT of a transaction that had written.
+func (p *Proxy) Injected(f Fault) (all, commits int64) {
+	return p.injected[f].Load(), p.commits[f].Load()
+}
 
 // Close cuts every connection and stops.
 func (p *Proxy) Close() {
@@ -134,11 +165,17 @@ func (p *Proxy) track(conns ...net.Conn) bool {
 	return !p.closed
 }
 
-func (p *Proxy) decide(sql string) (Fault, bool) {
-	text := strings.ToLower(strings.TrimSpace(sql))
-	commit := text == "commit" || strings.HasPrefix(text, "commit ")
-	point := Point{Index: p.points.Add(1), SQL: text, Commit: commit}
-	return (*p.plan.Load())(point), commit
+// decide asks the plan and counts what it says.
+func (p *Proxy) decide(point Point) Fault {
+	fault := (*p.plan.Load())(point)
+	if (fault == TooMany) != point.Connect { // neither can happen at the other's point
+		fault = None
+	}
+	p.injected[fault].Add(1)
+	if point.Commit && point.Wrote {
+		p.commits[fault].Add(1)
+	}
+	return fault
 }
 
 // link is one client's connection.
@@ -153,6 +190,11 @@ type link struct {
 	mute  bool
 	after func() error
 	inTx  atomic.Bool
+
+	// What the client's statements have told so far; its own goroutine's.
+	database  string
+	statement int64
+	wrote     bool
 }
 
 var errCut = errors.New("cut by plan")
@@ -184,19 +226,37 @@ func (l *link) startup() error {
 		if err != nil {
 			return err
 		}
-		switch message.(type) {
+		switch m := message.(type) {
 		case *pgproto3.SSLRequest, *pgproto3.GSSEncRequest:
 			if _, err := l.client.Write([]byte{'N'}); err != nil {
 				return err
 			}
-		default:
-			l.frontend.Send(message)
-			if err := l.frontend.Flush(); err != nil {
-				return err
-			}
-			return l.authenticate()
+		case *pgproto3.StartupMessage:
+			return l.open(m)
+		default: // a request to cancel
+			return l.send(message)
 		}
 	}
+}
+
+// open lets a session begin, unless the plan says that there are too many.
+func (l *link) open(m *pgproto3.StartupMessage) error {
+	l.database = m.Parameters["database"]
+	if l.proxy.decide(Point{Connect: true, Database: l.database}) == TooMany {
+		l.backend.Send(&pgproto3.ErrorResponse{
+			Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: states[TooMany], Message: "injected: too many clients",
+		})
+		return errors.Join(l.backend.Flush(), errCut)
+	}
+	if err := l.send(m); err != nil {
+		return err
+	}
+	return l.authenticate()
+}
+
+func (l *link) send(message pgproto3.FrontendMessage) error {
+	l.frontend.Send(message)
+	return l.frontend.Flush()
 }
 
 // authenticate passes the opening of the session on, one message at a time,
@@ -285,11 +345,32 @@ func (l *link) pumpRequests() error {
 		}
 		fault, commit := None, false
 		if sql != "" {
-			fault, commit = l.proxy.decide(sql)
+			point := l.point(sql)
+			fault, commit = l.proxy.decide(point), point.Commit
 		}
 		if err := l.pass(message, fault, commit); err != nil {
 			return err
 		}
+	}
+}
+
+// writing are the first words of statements that change rows.
+var writing = []string{"insert ", "update ", "delete ", "with ", "copy "}
+
+// point places a statement in its transaction.
+func (l *link) point(sql string) Point {
+	text := strings.ToLower(strings.TrimSpace(sql))
+	begins := text == "begin" || strings.HasPrefix(text, "begin ")
+	if begins || !l.inTx.Load() {
+		l.statement, l.wrote = 0, false
+	}
+	l.statement++
+	for _, word := range writing {
+		l.wrote = l.wrote || strings.HasPrefix(text, word)
+	}
+	return Point{
+		Index: l.proxy.points.Add(1), SQL: text, Commit: text == "commit" || strings.HasPrefix(text, "commit "),
+		Statement: l.statement, Wrote: l.wrote, Database: l.database,
 	}
 }
 
@@ -301,10 +382,21 @@ func (l *link) pass(message pgproto3.FrontendMessage, fault Fault, commit bool) 
 		l.silence(func() error { return errCut })
 	case Serialization, Deadlock:
 		return l.refuse(message, fault, commit)
-	case None:
+	case Shutdown:
+		return l.shutDown()
+	case None, TooMany, faultCount:
 	}
-	l.frontend.Send(message)
-	return l.frontend.Flush()
+	return l.send(message)
+}
+
+// shutDown tells the client that the server goes down, and hangs up.
+func (l *link) shutDown() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.backend.Send(&pgproto3.ErrorResponse{
+		Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: states[Shutdown], Message: "injected: shutting down",
+	})
+	return errors.Join(l.backend.Flush(), errCut)
 }
 
 func (l *link) silence(after func() error) {
