@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/internal/mutant"
 )
 
 // PaymentMax bounds one payment, in minor units.
@@ -184,6 +185,12 @@ func (e *engine) payOpen(f *Paid, amount money.Amount, which func(*Instalment) b
 		portions[i] = Portion{Number: paid.Number, Parts: Parts{
 			Principal: paid.Principal, Interest: paid.Interest, Fees: paid.Fee, Penalties: paid.Penalty,
 		}}
+	}
+	if mutant.LossySplit && len(portions) > 0 {
+		p := &portions[0].Parts
+		if p.Principal.IsZero() && p.Interest.Minor() > 1 {
+			p.Interest, p.Principal = shift(p.Interest, -1), shift(p.Principal, 1)
+		}
 	}
 	e.receive(f, portions, allocation.Remainder)
 	return nil

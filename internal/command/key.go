@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/mutant"
 )
 
 // How long a duplicate waits for the request that runs: a single one can be
@@ -56,7 +57,7 @@ func claimAll[T any](
 		all[i] = i
 	}
 	keys := keysOf(commands, all)
-	if len(keys.keys) == 0 {
+	if len(keys.keys) == 0 || mutant.NoClaim {
 		return all, nil
 	}
 	claimed, err := claim(ctx, tx, keys, now)
@@ -140,7 +141,7 @@ func recall[T any](
 		found++
 		at := byKey[k]
 		c, outcome := &commands[at], &outcomes[at]
-		if subtle.ConstantTimeCompare(hash, c.Key.RequestHash[:]) != 1 {
+		if subtle.ConstantTimeCompare(hash, c.Key.RequestHash[:]) != 1 && !mutant.KeyUnbound {
 			outcome.Err = errKeyReused(c)
 			continue
 		}
@@ -178,7 +179,7 @@ func freeKeys(tx database.Tx, commands []Command, places []int) {
 // recordOutcomes stores the outcomes of the commands at the places.
 func recordOutcomes[T any](tx database.Tx, commands []Command, places []int, outcomes []Outcome[T]) error {
 	keys := keysOf(commands, places)
-	if len(keys.keys) == 0 {
+	if len(keys.keys) == 0 || mutant.Forgetful {
 		return nil
 	}
 	stored := make([]string, len(keys.keys))

@@ -9,6 +9,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/failpoint"
+	"github.com/tenor-lending/tenor/internal/mutant"
 )
 
 // Run executes fn in one transaction together with its audit row and, when the
@@ -144,6 +146,11 @@ func runRound[T any](
 	keyless := slices.ContainsFunc(commands, func(c Command) bool { return c.Key.Value == "" })
 	if errors.Is(err, database.ErrAmbiguous) && !keyless {
 		// The keys tell whether the lost answer was a yes: running again is safe.
+		if mutant.BlindRetry {
+			for i := range commands {
+				commands[i].Key = Key{}
+			}
+		}
 		outcomes, err = attempt(ctx, r, commands, now, fn)
 	}
 	return outcomes, err
@@ -174,6 +181,9 @@ func attempt[T any](
 			}
 		}
 		freeKeys(tx, commands, refused)
+		if mutant.NoAudit {
+			return recordOutcomes(tx, commands, accepted, outcomes)
+		}
 		if err := appendAudit(ctx, tx, now, pick(commands, accepted)...); err != nil {
 			return err
 		}
@@ -182,6 +192,7 @@ func attempt[T any](
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Hit(failpoint.Committed)
 	return outcomes, nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tenor-lending/tenor/internal/mutant"
 )
 
 // Limits of retrying a transaction.
@@ -33,6 +35,17 @@ const (
 // When the outcome of COMMIT cannot be known the error is ErrAmbiguous: the
 // caller must look for its own key before trying again, never retry blindly.
 func InTx(ctx context.Context, db *DB, fn func(tx Tx) error) error {
+	if mutant.EarlyAck {
+		return mutant.Early(func(ran func()) error {
+			return db.run(context.WithoutCancel(ctx), pgx.TxOptions{IsoLevel: pgx.Serializable}, func(tx Tx) error {
+				err := fn(tx)
+				if err == nil {
+					ran()
+				}
+				return err
+			})
+		})
+	}
 	return db.run(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable}, fn)
 }
 
@@ -50,7 +63,7 @@ func (db *DB) run(ctx context.Context, options pgx.TxOptions, fn func(tx Tx) err
 	backoff := txBackoffFirst
 	for attempt := 1; ; attempt++ {
 		err := db.attempt(ctx, options, fn)
-		if !IsRetryable(err) || errors.Is(err, ErrAmbiguous) {
+		if !IsRetryable(err) || errors.Is(err, ErrAmbiguous) || mutant.NoRetry {
 			db.observe(attempt, err)
 			return err
 		}
@@ -151,7 +164,7 @@ func (db *DB) attemptPostgres(
 		return nil, fmt.Errorf("committing: %w", err)
 	}
 	done = true
-	if err := tx.Commit(ctx); err != nil {
+	if err := tx.Commit(ctx); err != nil && !mutant.SwallowCommit {
 		rollback(ctx, tx)
 		return nil, commitError(err)
 	}

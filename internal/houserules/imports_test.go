@@ -11,7 +11,7 @@ import (
 // platform are the internal packages on which any service may stand.
 var platform = []string{
 	"internal/access", "internal/app", "internal/blob", "internal/casefile", "internal/command", "internal/config",
-	"internal/database", "internal/event", "internal/groupcommit", "internal/httpapi", "internal/money",
+	"internal/database", "internal/event", "internal/groupcommit", "internal/httpapi", "internal/money", "internal/mutant",
 	"internal/privacy", "internal/stream", "internal/telemetry", "internal/upload",
 }
 
@@ -30,7 +30,7 @@ var layers = map[string][]string{
 	"migrations":   {},
 	"amortization": {"internal/money"},
 	"ledger":       {"internal/money"},
-	"servicing":    {"amortization", "ledger", "internal/money"},
+	"servicing":    {"amortization", "ledger", "internal/money", "internal/mutant"},
 
 	"ledger/bankfile":  {"internal/money"},
 	"ledger/reconcile": {"internal/money"},
@@ -47,7 +47,7 @@ var layers = map[string][]string{
 	"ledger/ledgersvc": append([]string{"ledger", "ledger/ledgerdb", "ledger/ledgerexport"}, platform...),
 	"servicing/loandb": {
 		"servicing", "amortization", "ledger", "ledger/ledgerdb", "internal/database", "internal/event", "internal/money",
-		"internal/stream",
+		"internal/mutant", "internal/stream",
 	},
 	"servicing/legacy":     {"amortization", "amortization/", "servicing/legacy/"},
 	"servicing/activation": core,
@@ -77,14 +77,18 @@ var layers = map[string][]string{
 
 	"internal/upload/uploadtest": {},
 
-	"internal/database":    {"migrations"},
+	"internal/database":    {"internal/mutant", "migrations"},
 	"internal/telemetry":   {"internal/config"},
 	"internal/privacy":     {"internal/database"},
 	"internal/groupcommit": {"internal/database"},
-	"internal/command":     {"internal/access", "internal/database"},
-	"internal/stream":      {"internal/event", "internal/database", "internal/telemetry"},
-	"internal/casefile":    {"internal/access", "internal/database", "internal/event", "internal/stream"},
-	"internal/httpapi":     {"internal/access", "internal/command", "internal/database", "internal/money"},
+	"internal/failpoint":   {},
+	"internal/mutant":      {},
+	"internal/command":     {"internal/access", "internal/database", "internal/failpoint", "internal/mutant"},
+	"internal/stream": {
+		"internal/event", "internal/database", "internal/failpoint", "internal/mutant", "internal/telemetry",
+	},
+	"internal/casefile": {"internal/access", "internal/database", "internal/event", "internal/stream"},
+	"internal/httpapi":  {"internal/access", "internal/command", "internal/database", "internal/money"},
 	"internal/app": {
 		"internal/access", "internal/blob", "internal/command", "internal/config", "internal/database",
 		"internal/event", "internal/httpapi", "internal/privacy", "internal/stream", "internal/telemetry",
@@ -100,6 +104,7 @@ var layers = map[string][]string{
 	"internal/devstack/devexec":    {"internal/devstack"},
 	"internal/database/dbtest":     {"internal/database", "internal/devstack", "migrations"},
 	"internal/database/sqllint":    {},
+	"internal/stream/streamfault":  {"internal/event", "internal/stream"},
 	"internal/stream/streamtest":   {"internal/database", "internal/event", "internal/stream", "internal/devstack"},
 	"internal/httpapi/httpapitest": platform,
 	"internal/privacy/privacytest": {"internal/database"},
@@ -113,8 +118,8 @@ var layers = map[string][]string{
 
 	"bench": append([]string{
 		"bench/", "servicing", "servicing/loandb", "ledger/ledgerdb", "ledger/bankfile", "ledger/reconcile",
-		"ledger/reconciledb", "internal/client", "internal/devstack",
-		"internal/journey",
+		"ledger/reconciledb", "internal/client", "internal/database/pgfault", "internal/devstack", "internal/failpoint",
+		"internal/journey", "internal/stream/streamfault",
 	}, stage...),
 	"cmd/tenor": append([]string{
 		"amortization/", "servicing/", "ledger/", "origination/", "notification", "identity", "gateway", "internal/client",

@@ -13,6 +13,8 @@ import (
 
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/event"
+	"github.com/tenor-lending/tenor/internal/failpoint"
+	"github.com/tenor-lending/tenor/internal/mutant"
 )
 
 // Limits of a consumer.
@@ -174,6 +176,9 @@ func (c *Consumer) handleFetches(ctx context.Context, client *kgo.Client, fetche
 		if ctx.Err() != nil {
 			return // stopping: what is left is fetched again after the restart
 		}
+		if mutant.OffsetFirst {
+			c.commit(ctx, client, chunk...)
+		}
 		if c.handleTogether(ctx, chunk) {
 			c.commit(ctx, client, chunk...)
 			continue
@@ -202,10 +207,6 @@ func (c *Consumer) handleTogether(ctx context.Context, records []*kgo.Record) bo
 
 // handleApart works on all partitions at once, on each in order.
 func (c *Consumer) handleApart(ctx context.Context, client *kgo.Client, records []*kgo.Record) {
-	type place struct {
-		topic     string
-		partition int32
-	}
 	partitions := make(map[place][]*kgo.Record)
 	for _, record := range records {
 		at := place{record.Topic, record.Partition}
@@ -223,6 +224,8 @@ func (c *Consumer) handleApart(ctx context.Context, client *kgo.Client, records 
 }
 
 func (c *Consumer) commit(ctx context.Context, client *kgo.Client, records ...*kgo.Record) {
+	failpoint.Hit(failpoint.Handled)
+	defer failpoint.Hit(failpoint.Offset)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
 	if err := client.CommitRecords(ctx, records...); err != nil {

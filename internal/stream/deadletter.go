@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tenor-lending/tenor/internal/event"
+	"github.com/tenor-lending/tenor/internal/mutant"
 )
 
 // Headers of a dead letter.
@@ -27,6 +27,10 @@ const (
 // those behind it go on. It returns false only when ctx ended first: until the
 // broker has the dead letter the event is not passed over.
 func (c *Consumer) bury(ctx context.Context, client *kgo.Client, record *kgo.Record, cause error) bool {
+	if mutant.NoDeadLetter {
+		<-ctx.Done()
+		return false
+	}
 	message := cause.Error()
 	letter := &kgo.Record{
 		Topic: event.TopicDeadLetter, Key: record.Key, Value: record.Value,
@@ -70,71 +74,12 @@ type DeadLetter struct {
 
 // DeadLetters reads every dead letter that is in the topic now and hands it to fn.
 func DeadLetters(ctx context.Context, seeds []string, fn func(DeadLetter) error) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.ConsumeTopics(event.TopicDeadLetter),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	if err != nil {
-		return fmt.Errorf("making Kafka client: %w", err)
-	}
-	defer client.Close()
-	left, err := deadLetterEnds(ctx, kadm.NewClient(client))
-	if err != nil {
-		return err
-	}
-	for len(left) > 0 {
-		fetches := client.PollFetches(ctx)
-		if err := fetches.Err0(); err != nil {
-			return fmt.Errorf("reading dead letters: %w", err)
-		}
-		for _, record := range fetches.Records() {
-			end, open := left[record.Partition]
-			if !open || record.Offset >= end {
-				continue // it came after the start of this call
-			}
-			if err := fn(deadLetter(record)); err != nil {
-				return err
-			}
-			if record.Offset == end-1 {
-				delete(left, record.Partition)
-			}
-		}
-	}
-	return nil
-}
-
-// deadLetterEnds returns the end of each partition that holds anything now.
-func deadLetterEnds(ctx context.Context, admin *kadm.Client) (map[int32]int64, error) {
-	starts, err := admin.ListStartOffsets(ctx, event.TopicDeadLetter)
-	if err != nil {
-		return nil, fmt.Errorf("reading the start of the dead letters: %w", err)
-	}
-	ends, err := admin.ListEndOffsets(ctx, event.TopicDeadLetter)
-	if err != nil {
-		return nil, fmt.Errorf("reading the end of the dead letters: %w", err)
-	}
-	left := make(map[int32]int64)
-	ends.Each(func(o kadm.ListedOffset) {
-		if start, ok := starts.Lookup(o.Topic, o.Partition); ok && o.Offset > start.Offset {
-			left[o.Partition] = o.Offset
-		}
+	return Read(ctx, seeds, []string{event.TopicDeadLetter}, func(r Record) error {
+		return fn(DeadLetter{
+			Key: r.Key, Consumer: r.Headers[headerConsumer], Error: r.Headers[headerError], Topic: r.Headers[headerTopic],
+			Offset: r.Headers[headerOffset], At: r.At, Value: r.Value,
+		})
 	})
-	return left, nil
-}
-
-func deadLetter(record *kgo.Record) DeadLetter {
-	letter := DeadLetter{Value: record.Value, At: record.Timestamp, Key: string(record.Key)}
-	for _, h := range record.Headers {
-		switch h.Key {
-		case headerConsumer:
-			letter.Consumer = string(h.Value)
-		case headerError:
-			letter.Error = string(h.Value)
-		case headerTopic:
-			letter.Topic = string(h.Value)
-		case headerOffset:
-			letter.Offset = string(h.Value)
-		}
-	}
-	return letter
 }
 
 // ReplayDeadLetters publishes the dead letters of one consumer to their topics

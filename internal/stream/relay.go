@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/event"
+	"github.com/tenor-lending/tenor/internal/failpoint"
+	"github.com/tenor-lending/tenor/internal/mutant"
 )
 
 // Limits of the relay.
@@ -158,12 +161,19 @@ func (r *Relay) drain(ctx context.Context) (int, error) {
 		if err != nil {
 			return fmt.Errorf("reading outbox: %w", err)
 		}
+		if mutant.CursorOutbox {
+			batch = slices.DeleteFunc(batch, func(p pending) bool { return mutant.Passed(p.OccurredAt) })
+		}
 		published = len(batch)
 		if published == outboxNothing {
 			return nil
 		}
+		failpoint.Hit(failpoint.Drained)
 		return r.publish(ctx, tx, batch)
 	})
+	if err == nil && published > outboxNothing {
+		failpoint.Hit(failpoint.Marked)
+	}
 	return published, err
 }
 
@@ -183,9 +193,12 @@ func (r *Relay) publish(ctx context.Context, tx database.Tx, batch []pending) er
 			Headers: []kgo.RecordHeader{{Key: "content-type", Value: []byte("application/cloudevents+json")}},
 		}
 	}
-	if err := r.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+	if mutant.MarkFirst {
+		tx.AfterCommit(func() { r.client.ProduceSync(ctx, records...) })
+	} else if err := r.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return fmt.Errorf("publishing %d events: %w", len(records), err)
 	}
+	failpoint.Hit(failpoint.Published)
 	// What was read is exactly what this transaction sees up to the last of it.
 	last := &batch[len(batch)-1]
 	tx.Later(database.Write{
