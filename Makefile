@@ -40,10 +40,14 @@ SECOND_OPINIONS := pdfsig=poppler-utils pdftotext=poppler-utils qpdf=qpdf openss
 # Packages whose work is concurrent.
 RACE_PKG    ?= ./internal/app ./internal/command ./internal/groupcommit ./internal/stream
 
+# How long and how hard `make faults` drills; an hour: make faults FAULTS_FLAGS='--duration 60m --seed 2'
+FAULTS_FLAGS ?= --duration 100s --warmup 2s --rate 40 --scale 0.25 --report $(BIN)/faults
+
 # An archive of the Go vulnerability database, for machines that cannot reach it.
 VULNDB_TGZ  ?= ../shared/data/go-vulndb-20260821.tgz
 
-.PHONY: help build demo up clean test test-race race test-kafka cover lint fmt vulncheck check openapi devexec debtools
+.PHONY: help build demo up clean test test-race race test-kafka cover lint fmt vulncheck check faults openapi devexec \
+	debtools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +107,10 @@ check: lint vulncheck test race ## Everything a change has to pass
 
 race: ## Run the concurrent packages under the race detector (needs a C compiler)
 	@$(MAKE) --no-print-directory test-race PKG="$(RACE_PKG)"
+
+faults: build ## Kill, cut and freeze everything while payments are taken, then hold the books to account
+	@go build -buildvcs=false -o $(BIN)/bench ./bench
+	@exec $(BIN)/bench run faults $(FAULTS_FLAGS)
 
 openapi: build ## Write docs/openapi.json anew from the services' own descriptions
 	@$(BIN)/tenor openapi > $(BIN)/openapi.json

@@ -13,6 +13,8 @@ import (
 	"os/signal"
 	"syscall"
 	"text/tabwriter"
+
+	"github.com/tenor-lending/tenor/bench/faults"
 )
 
 // Exit codes beside 0.
@@ -38,8 +40,12 @@ func dispatch(ctx context.Context, args []string, out, err io.Writer) int {
 		return list(out)
 	case "run":
 		return runCommand(ctx, args[1:], out, err)
+	case "mutants":
+		return mutantsCommand(ctx, args[1:], out, err)
 	case "compare":
 		return compareCommand(args[1:], out, err)
+	case faults.ChildCommand:
+		return childCommand(ctx, args[1:], err)
 	case "help", "-h", "--help":
 		usage(out)
 		return 0
@@ -49,12 +55,22 @@ func dispatch(ctx context.Context, args []string, out, err io.Writer) int {
 	return exitUsage
 }
 
+// childCommand is a process of a drill that this program has started itself.
+func childCommand(ctx context.Context, args []string, log io.Writer) int {
+	if err := faults.Child(ctx, args, log); err != nil {
+		_, _ = fmt.Fprintf(log, "bench: %v\n", err)
+		return exitFailed
+	}
+	return 0
+}
+
 func usage(w io.Writer) {
 	_, _ = fmt.Fprint(w, `bench measures Tenor.
 
   go run ./bench list                         the scenarios
   go run ./bench run SCENARIO…|all [flags]    run them; bench run --help shows the flags
   go run ./bench compare DIR DIR              two reports side by side
+  go run ./bench mutants [NAME…] [flags]      drill platforms with deliberate bugs; each has to be caught
 `)
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenor-lending/tenor/bench/faults"
 	"github.com/tenor-lending/tenor/bench/harness"
 	"github.com/tenor-lending/tenor/bench/report"
 	"github.com/tenor-lending/tenor/bench/result"
@@ -42,6 +43,7 @@ func parseRun(args []string, w io.Writer) (names []string, o harness.Options, to
 	flags.StringVar(&seeds, "seeds", "", "host:port of running Kafka brokers, comma-separated, instead of starting one")
 	flags.BoolVar(&o.Kafka, "kafka", false, "measure events on Apache Kafka as well (needs Java)")
 	flags.StringVar(&o.Tenor, "tenor", defaultTenor, "binary of the platform that is started")
+	flags.StringVar(&o.Child, "child", "", "binary of this program for the processes of a drill (mutants)")
 	flags.StringVar(&o.Platform, "platform", "", "directory of a running tenor up, instead of starting one; with --dsn")
 	flags.BoolVar(&o.Gateway, "gateway", false, "send requests through the gateway, not to the services' own ports")
 	flags.StringVar(&dir, "dir", defaultDir, "where data is kept during the run; emptied before and after")
@@ -132,6 +134,25 @@ func write(runs []result.Run, to outputs) error {
 		return nil
 	}
 	return report.Write(to.report, runs)
+}
+
+// mutantsCommand drills platforms with deliberate bugs: each has to be caught.
+func mutantsCommand(ctx context.Context, args []string, out, log io.Writer) int {
+	names, options, to, dir, err := parseRun(args, log)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(log, "bench mutants: %v\n", err)
+		return exitUsage
+	}
+	options.Out, options.Err, options.Commit = out, log, result.Commit(ctx)
+	runs, err := faults.Mutants(ctx, options, names, dir)
+	if err = errors.Join(err, write(runs, to)); err != nil {
+		_, _ = fmt.Fprintf(log, "bench mutants: %v\n", err)
+		return exitFailed
+	}
+	return 0
 }
 
 // compareCommand lays two reports side by side.

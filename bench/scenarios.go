@@ -7,6 +7,7 @@ import (
 
 	"github.com/tenor-lending/tenor/bench/books"
 	"github.com/tenor-lending/tenor/bench/engine"
+	"github.com/tenor-lending/tenor/bench/faults"
 	"github.com/tenor-lending/tenor/bench/flow"
 	"github.com/tenor-lending/tenor/bench/harness"
 	"github.com/tenor-lending/tenor/bench/platform"
@@ -14,7 +15,7 @@ import (
 
 // scenarios is the table of what can be measured, in the order of `bench list`.
 func scenarios() []harness.Scenario {
-	return slices.Concat(engine.Scenarios(), books.Scenarios(), flow.Scenarios(), platform.Scenarios())
+	return slices.Concat(engine.Scenarios(), books.Scenarios(), flow.Scenarios(), platform.Scenarios(), faults.Scenarios())
 }
 
 // pick finds the named scenarios; "all" is every one.

@@ -45,6 +45,11 @@ type Options struct {
 	// Platform is the directory of a platform that runs already, by tenor up;
 	// Tenor is the binary that is started otherwise.
 	Platform, Tenor string
+	// Child is the binary that drills start processes of this program from; empty
+	// is this very program.
+	Child string
+	// Mutant is the deliberate bug that those processes have, "" for none.
+	Mutant string
 	// Gateway sends requests through the gateway instead of to the services.
 	Gateway bool
 	// Stack starts what is not given.

@@ -152,7 +152,7 @@ func (p *platform) run(ctx context.Context, b *harness.Bench, dir string) error 
 		}
 	}
 	p.child.Env = append(append(p.child.Env, settings...), "TENOR_DATABASE_URL="+dsn)
-	p.child.SysProcAttr = endWithParent()
+	p.child.SysProcAttr = harness.EndWithParent()
 	out, err := p.child.StdoutPipe()
 	if err != nil {
 		return err

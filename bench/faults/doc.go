@@ -1,0 +1,82 @@
+// Package faults makes the platform's processes, database, broker and network
+// fail while it takes payments, and then holds the books against what the
+// client knows: nothing acknowledged is lost, nothing happens twice.
+//
+// The ground truth is a journal that the client keeps on disk. What the platform
+// should have made of it is predicted by a small model of its own. Both meet in
+// the invariants I1 to I10 (see verdict.go). The platform is driven through its
+// public HTTP API and its events only, as real processes.
+//
+// It must not know how any service does its work.
+package faults
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tenor-lending/tenor/bench/harness"
+)
+
+// Scenarios lists what this package runs.
+func Scenarios() []harness.Scenario {
+	return []harness.Scenario{{
+		Name: "faults",
+		What: "payments under kill -9, partitions, lost commits, broken events, frozen leaders; then the books are checked",
+		Run:  run,
+	}}
+}
+
+const (
+	// rate is payments due a second, unless --rate says otherwise.
+	rate = 75
+	// loans at scale 1.
+	loansMade = 400
+	// inFlightMax bounds the payments that are under way at once.
+	inFlightMax = 512
+	settleLimit = 4 * time.Minute
+)
+
+// run is a whole drill.
+func run(ctx context.Context, b *harness.Bench) error {
+	d, err := newDrill(ctx, b)
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	if err := d.prepare(ctx); err != nil {
+		return d.broke(ctx, b, "before any fault", err)
+	}
+	b.Progress("ready after %s; sweeping", harness.Short(time.Since(begun)))
+	if err := d.sweep(ctx); err != nil {
+		return d.broke(ctx, b, "in the sweep", err)
+	}
+	b.Progress("faults for %s", b.Duration)
+	stats, err := d.fight(ctx)
+	if err != nil {
+		return err
+	}
+	settled, cancel := context.WithTimeout(ctx, settleLimit+b.Duration/2)
+	defer cancel()
+	if err := d.settle(settled); err != nil {
+		return d.broke(ctx, b, "after the last fault", err)
+	}
+	evidence, err := d.gather(settled)
+	if err != nil {
+		return d.broke(ctx, b, "when it was read", err)
+	}
+	v := judge(evidence)
+	v.add(d.seen()...)
+	return d.report(b, stats, evidence, v)
+}
+
+// broke ends a drill in which the platform did not do what every step relies on.
+func (d *drill) broke(ctx context.Context, b *harness.Bench, when string, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	v := newVerdict()
+	v.add(d.seen()...)
+	v.add(violation{"I9", fmt.Sprintf("%s the platform did not work: %v", when, err)})
+	return d.reportInvariants(b, v)
+}
