@@ -40,7 +40,7 @@ var layers = map[string][]string{
 	"ledger/reconcilesvc": append([]string{
 		"ledger", "ledger/bankfile", "ledger/ledgerdb", "ledger/reconcile", "ledger/reconciledb",
 	}, platform...),
-	"ledger/ledgerdb":  {"ledger", "internal/database", "internal/groupcommit", "internal/money"},
+	"ledger/ledgerdb": {"ledger", "internal/database", "internal/groupcommit", "internal/money"},
 	"ledger/ledgerexport": {
 		"ledger", "ledger/ledgerdb", "internal/database", "internal/httpapi",
 	},
