@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -45,6 +46,7 @@ const (
 type TokenVerifier struct {
 	keys   keyfunc.Keyfunc
 	parser *jwt.Parser
+	cache  *tokenCache
 }
 
 // NewTokenVerifier reads keys from the JWKS document at url, keeps them, and
@@ -70,7 +72,7 @@ func NewTokenVerifier(ctx context.Context, url string, now func() time.Time) (*T
 	if err != nil {
 		return nil, fmt.Errorf("preparing key lookup: %w", err)
 	}
-	return &TokenVerifier{keys: keys, parser: tokenParser(now)}, nil
+	return &TokenVerifier{keys: keys, parser: tokenParser(now), cache: newTokenCache(now)}, nil
 }
 
 func tokenParser(now func() time.Time) *jwt.Parser {
@@ -82,11 +84,20 @@ func tokenParser(now func() time.Time) *jwt.Parser {
 }
 
 // Verify implements Verifier: EdDSA only, typ at+jwt, every claim of RFC 9068
-// present, key found by kid in our own set and nowhere else.
+// present, key found by kid in our own set and nowhere else. A token that was
+// found good is believed for a short while without looking at it again.
 func (v *TokenVerifier) Verify(ctx context.Context, token string) (access.Actor, error) {
-	actor, err := verify(v.parser, v.keys.KeyfuncCtx(ctx), token)
+	sum := sha256.Sum256([]byte(token))
+	if actor, ok := v.cache.find(sum); ok {
+		return actor, nil
+	}
+	actor, expires, err := verify(v.parser, v.keys.KeyfuncCtx(ctx), token)
+	if err == nil {
+		v.cache.keep(sum, actor, expires)
+		return actor, nil
+	}
 	if !errors.Is(err, jwt.ErrTokenUnverifiable) {
-		return actor, err
+		return access.Actor{}, err
 	}
 	keys, readErr := v.keys.Storage().KeyReadAll(ctx)
 	if readErr != nil || len(keys) == 0 {
@@ -98,39 +109,40 @@ func (v *TokenVerifier) Verify(ctx context.Context, token string) (access.Actor,
 // errNoKeys means that identity was not reached yet: no token can be judged.
 var errNoKeys = errors.New("no verification keys")
 
-func verify(parser *jwt.Parser, keys jwt.Keyfunc, token string) (access.Actor, error) {
+// verify returns who the token stands for, and until when.
+func verify(parser *jwt.Parser, keys jwt.Keyfunc, token string) (access.Actor, time.Time, error) {
 	if len(token) > tokenBytesMax {
-		return access.Actor{}, fmt.Errorf("%w: too long", ErrInvalidToken)
+		return access.Actor{}, time.Time{}, fmt.Errorf("%w: too long", ErrInvalidToken)
 	}
 	if strings.ContainsFunc(token, notTokenRune) { // the decoder would skip line breaks
-		return access.Actor{}, fmt.Errorf("%w: not base64url", ErrInvalidToken)
+		return access.Actor{}, time.Time{}, fmt.Errorf("%w: not base64url", ErrInvalidToken)
 	}
 	var claims Claims
 	parsed, err := parser.ParseWithClaims(token, &claims, keys)
 	if err != nil {
-		return access.Actor{}, fmt.Errorf("%w: %w", ErrInvalidToken, err)
+		return access.Actor{}, time.Time{}, fmt.Errorf("%w: %w", ErrInvalidToken, err)
 	}
 	subject, err := uuid.Parse(claims.Subject)
 	if err != nil {
-		return access.Actor{}, fmt.Errorf("%w: subject: %w", ErrInvalidToken, err)
+		return access.Actor{}, time.Time{}, fmt.Errorf("%w: subject: %w", ErrInvalidToken, err)
 	}
 	if parsed.Header["typ"] != TokenType {
-		return access.Actor{}, fmt.Errorf("%w: typ is not %s", ErrInvalidToken, TokenType)
+		return access.Actor{}, time.Time{}, fmt.Errorf("%w: typ is not %s", ErrInvalidToken, TokenType)
 	}
 	// Without a kid every key would be tried; crit asks for extensions that nobody here knows.
 	kid, _ := parsed.Header["kid"].(string)
 	if _, critical := parsed.Header["crit"]; kid == "" || critical {
-		return access.Actor{}, fmt.Errorf("%w: kid is missing or crit is present", ErrInvalidToken)
+		return access.Actor{}, time.Time{}, fmt.Errorf("%w: kid is missing or crit is present", ErrInvalidToken)
 	}
 	if claims.ID == "" || claims.ClientID == "" || claims.IssuedAt == nil || len(claims.Roles) == 0 {
-		return access.Actor{}, fmt.Errorf("%w: a required claim is missing", ErrInvalidToken)
+		return access.Actor{}, time.Time{}, fmt.Errorf("%w: a required claim is missing", ErrInvalidToken)
 	}
 	for _, role := range claims.Roles {
 		if !role.Valid() {
-			return access.Actor{}, fmt.Errorf("%w: unknown role", ErrInvalidToken)
+			return access.Actor{}, time.Time{}, fmt.Errorf("%w: unknown role", ErrInvalidToken)
 		}
 	}
-	return access.Actor{ID: subject, Roles: claims.Roles}, nil
+	return access.Actor{ID: subject, Roles: claims.Roles}, claims.ExpiresAt.Time, nil
 }
 
 func notTokenRune(r rune) bool {
