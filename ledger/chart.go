@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/google/uuid"
 )
@@ -138,7 +139,25 @@ func loanCode(role Role, loan uuid.UUID, currency Currency) string {
 }
 
 // ControlAccountID returns the id of ControlAccount.
-func ControlAccountID(role Role, currency Currency) uuid.UUID { return AccountID(controlCode(role, currency)) }
+func ControlAccountID(role Role, currency Currency) uuid.UUID {
+	key := controlKey{role, currency}
+	if id, ok := controlIDs.Load(key); ok {
+		return id.(uuid.UUID) //nolint:forcetypeassert // nothing else is stored
+	}
+	id := AccountID(controlCode(role, currency))
+	if role.Valid() { // so that there are only so many
+		controlIDs.Store(key, id)
+	}
+	return id
+}
+
+// controlIDs keeps ids that most entries name: roles times currencies.
+var controlIDs sync.Map
+
+type controlKey struct {
+	role     Role
+	currency Currency
+}
 
 // LoanAccountID returns the id of LoanAccount.
 func LoanAccountID(role Role, loan uuid.UUID, currency Currency) uuid.UUID {

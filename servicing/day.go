@@ -37,62 +37,85 @@ func (l *Loan) AttentionOn() civil.Date {
 // day if that is all that happens to the loan on it, and false otherwise: then
 // StartDay is needed. It is for batches that book many loans at once.
 func (l *Loan) DailyAccrual(on civil.Date) (money.Amount, bool) {
-	c := *l
-	c.Product.Accrual = AtDueDate
-	other, err := (&engine{loan: c}).nextDay()
+	e := engine{loan: *l}
+	e.loan.Product.Accrual = AtDueDate
+	other, err := e.nextDay()
 	if err != nil || l.Product.Accrual != Daily || (!other.IsZero() && !other.After(on)) {
 		return money.Zero(l.Currency()), false
 	}
-	e := engine{loan: l.clone()}
 	sum, err := e.earnedUnaccrued(on, nil)
 	return money.New(sum, l.Currency()), err == nil
 }
 
 // nextDay returns the first day on which something happens by itself; the zero
-// date if there is none.
+// date if there is none. What is dear to find is looked for only before the day
+// that is known already: the day itself looks at all.
 func (e *engine) nextDay() (civil.Date, error) {
 	l := &e.loan
 	if l.Status != Active {
 		return civil.Date{}, nil
 	}
-	first := civil.Date{}
-	note := func(on civil.Date) {
-		on = later(on, l.DisbursedOn) // nothing counts before the money was lent
-		if first.IsZero() || on.Before(first) {
-			first = on
+	next := soonest{floor: l.DisbursedOn} // nothing counts before the money was lent
+	for i := range l.Instalments {
+		row := &l.Instalments[i]
+		if next.before(row.Due) {
+			continue // nothing happens to it before it is due
 		}
+		if l.dueIncome(row) {
+			next.note(row.Due)
+		} else if row.OverdueOn.IsZero() && row.isOpen() {
+			next.note(row.Due.AddDays(1))
+		}
+	}
+	if l.Product.Accrual == Daily {
+		on, err := e.nextAccrual(next.on)
+		if err != nil {
+			return civil.Date{}, err
+		}
+		next.note(on)
 	}
 	for i := range l.Instalments {
 		row := &l.Instalments[i]
-		if l.dueIncome(row) {
-			note(row.Due)
+		if next.before(row.Due) {
+			continue
 		}
-		if row.isOpen() {
-			if row.OverdueOn.IsZero() {
-				note(row.Due.AddDays(1))
+		if on := l.lateFeeOn(row); !on.IsZero() && !next.before(on) {
+			fee, err := l.lateFee(row)
+			if err != nil {
+				return civil.Date{}, err
 			}
-			if fee := l.lateFeeOn(row); !fee.IsZero() {
-				note(fee)
+			if !fee.IsZero() {
+				next.note(on)
 			}
 		}
 	}
-	if on := l.nextGrade(l.Through.On.AddDays(1)); !on.IsZero() {
-		note(on)
+	next.note(l.nextGrade(l.Through.On.AddDays(1), next.on))
+	if on := l.provisionDay(); !on.IsZero() && !next.before(on) {
+		off, err := l.provisionOff()
+		if err != nil {
+			return civil.Date{}, err
+		}
+		if off {
+			next.note(on)
+		}
 	}
-	if on, err := l.nextProvision(); err != nil {
-		return first, err
-	} else if !on.IsZero() {
-		note(on)
-	}
-	if l.Product.Accrual != Daily {
-		return first, nil
-	}
-	on, err := e.nextAccrual(first)
-	if err == nil && !on.IsZero() {
-		note(on)
-	}
-	return first, err
+	return next.on, nil
 }
+
+// soonest keeps the earliest of some days, none before the floor.
+type soonest struct{ floor, on civil.Date }
+
+func (s *soonest) note(on civil.Date) {
+	if on.IsZero() {
+		return
+	}
+	if on = later(on, s.floor); s.on.IsZero() || on.Before(s.on) {
+		s.on = on
+	}
+}
+
+// before reports whether the earliest so far is not after a day.
+func (s *soonest) before(on civil.Date) bool { return !s.on.IsZero() && !on.Before(s.on) }
 
 // dueIncome reports whether income of the row becomes receivable on its due date.
 func (l *Loan) dueIncome(row *Instalment) bool {
@@ -110,10 +133,10 @@ func (l *Loan) dueIncome(row *Instalment) bool {
 func (e *engine) day(on civil.Date) error {
 	l := &e.loan
 	e.accrue(on, func(row *Instalment) Parts {
-		missing := row.unaccrued()
-		if row.Due.After(on) {
+		if row.Due.After(on) || !l.dueIncome(row) {
 			return e.none()
 		}
+		missing := row.unaccrued()
 		if l.Suspended {
 			missing.Interest = e.minor(0)
 		}
@@ -220,14 +243,11 @@ func (e *engine) nextAccrual(before civil.Date) (civil.Date, error) {
 	return civil.Date{}, nil
 }
 
-// lateFeeOn returns the day on which the next late fee on the row is due; the
-// zero date if there will be none.
+// lateFeeOn returns the day on which the next late fee on the row is due, if
+// there is anything to charge it on then; the zero date if there is none.
 func (l *Loan) lateFeeOn(row *Instalment) civil.Date {
 	rule := &l.Product.LateFee
-	if rule.none() || !l.InBooks() || (row.LateFees > 0 && rule.EveryDays == 0) {
-		return civil.Date{}
-	}
-	if fee, err := l.lateFee(row); err == nil && fee.IsZero() {
+	if rule.none() || !l.InBooks() || (row.LateFees > 0 && rule.EveryDays == 0) || !row.isOpen() {
 		return civil.Date{}
 	}
 	return l.pastDueOn(row.Due, 1+rule.GraceDays+row.LateFees*rule.EveryDays)
@@ -267,13 +287,18 @@ func (e *engine) lateFees(on civil.Date) error {
 	charged := false
 	for i := range l.Instalments {
 		row := &l.Instalments[i]
-		due := l.lateFeeOn(row)
-		if due.IsZero() || due.After(on) || !row.isOpen() {
+		if !row.Due.Before(on) {
+			continue
+		}
+		if due := l.lateFeeOn(row); due.IsZero() || due.After(on) {
 			continue
 		}
 		fee, err := l.lateFee(row)
 		if err != nil {
 			return err
+		}
+		if fee.IsZero() {
+			continue
 		}
 		row.LateFees++
 		row.LateCharged = shift(row.LateCharged, fee.Minor())
@@ -303,10 +328,11 @@ func (e *engine) regrade(on civil.Date) error {
 		e.suspend(on, suspended)
 	}
 	measure := stage != l.Stage
-	if next, err := l.nextProvision(); err != nil {
-		return err
-	} else if !next.IsZero() && !next.After(on) {
-		measure = true
+	if due := l.provisionDay(); !measure && !due.IsZero() && !due.After(on) {
+		var err error
+		if measure, err = l.provisionOff(); err != nil {
+			return err
+		}
 	}
 	l.Stage = stage
 	if !measure || len(l.Product.Stages) == 0 {
@@ -366,18 +392,20 @@ func (l *Loan) expectedLoss(stage int) (money.Amount, error) {
 	return percentOf(l.Receivable().Total(), l.Product.Stages[stage-1].RatePercent)
 }
 
-// nextProvision returns the first day of the month after the last measurement
-// on which the provision is not what it should be; the zero date if it is.
-func (l *Loan) nextProvision() (civil.Date, error) {
+// provisionDay returns the first day of the month after what happened last: then
+// the provision is measured; the zero date if none is kept.
+func (l *Loan) provisionDay() civil.Date {
 	if l.Stage == 0 {
-		return civil.Date{}, nil
-	}
-	provision, err := l.expectedLoss(l.Stage)
-	if err != nil || provision == l.Provision {
-		return civil.Date{}, err
+		return civil.Date{}
 	}
 	on := l.Through.On
-	return civil.Date{Year: on.Year, Month: on.Month, Day: 1}.AddMonths(1), nil
+	return civil.Date{Year: on.Year, Month: on.Month, Day: 1}.AddMonths(1)
+}
+
+// provisionOff reports whether the provision is not what it should be.
+func (l *Loan) provisionOff() (bool, error) {
+	provision, err := l.expectedLoss(l.Stage)
+	return provision != l.Provision, err
 }
 
 // provide brings the provision to an amount and books the difference.

@@ -87,32 +87,52 @@ func (l *Loan) pastDueOn(due civil.Date, days int) civil.Date {
 	return on
 }
 
-// nextGrade returns the first day from a date on whose start the stage or the
-// suspension changes, if nothing else happens; the zero date if none.
-func (l *Loan) nextGrade(from civil.Date) civil.Date {
+// nextGrade returns the first day from a date on, and before another one if
+// that is given, on whose start the stage or the suspension changes, if nothing
+// else happens; the zero date if none.
+func (l *Loan) nextGrade(from, before civil.Date) civil.Date {
 	p := &l.Product
 	if len(p.Stages) == 0 && p.Suspension.AfterDays == 0 {
 		return civil.Date{}
 	}
-	days := []civil.Date{from}
-	thresholds := []int{1, p.Suspension.AfterDays + 1}
-	for _, s := range p.Stages {
-		thresholds = append(thresholds, s.FromDays)
+	possible := func(on civil.Date) bool { return !on.Before(from) && (before.IsZero() || on.Before(before)) }
+	var days []civil.Date
+	if possible(from) {
+		days = append(days, from)
 	}
 	for i := range l.Instalments {
-		if row := &l.Instalments[i]; row.isOpen() {
-			for _, n := range thresholds {
-				days = append(days, l.pastDueOn(row.Due, n))
+		row := &l.Instalments[i]
+		if !row.isOpen() || (!before.IsZero() && !row.Due.Before(before)) {
+			continue
+		}
+		for _, n := range p.thresholds() {
+			if on := l.pastDueOn(row.Due, n); possible(on) {
+				days = append(days, on)
 			}
 		}
 	}
 	slices.SortFunc(days, civil.Date.Compare)
 	for _, day := range days {
-		if stage, suspended := l.grade(day); !day.Before(from) && (stage != l.Stage || suspended != l.Suspended) {
+		if stage, suspended := l.grade(day); stage != l.Stage || suspended != l.Suspended {
 			return day
 		}
 	}
 	return civil.Date{}
+}
+
+// thresholds are the days past due at which something changes.
+func (p *Product) thresholds() []int {
+	list := make([]int, 0, 2+len(p.Stages))
+	list = append(list, 1)
+	if p.Suspension.AfterDays > 0 {
+		list = append(list, p.Suspension.AfterDays+1)
+	}
+	for _, s := range p.Stages {
+		if s.FromDays > 1 {
+			list = append(list, s.FromDays)
+		}
+	}
+	return list
 }
 
 // grade returns the stage and the suspension at the start of a day.

@@ -204,15 +204,20 @@ func (l *Loan) check() error {
 	}
 	for i := range l.Instalments {
 		row := &l.Instalments[i]
-		if row.Paid.anyNegative() || row.Waived.anyNegative() || row.Open().anyNegative() ||
-			(l.InBooks() && (row.unaccrued().anyNegative() ||
-				row.Accrued.Minus(row.Paid).Minus(row.Waived).income().anyNegative())) {
+		fault := row.Charged.Principal.Minor() < row.Paid.Principal.Minor()+row.Waived.Principal.Minor() ||
+			row.Paid.Principal.IsNegative() || row.Waived.Principal.IsNegative()
+		for _, income := range [...][4]money.Amount{
+			{row.Charged.Interest, row.Accrued.Interest, row.Paid.Interest, row.Waived.Interest},
+			{row.Charged.Fees, row.Accrued.Fees, row.Paid.Fees, row.Waived.Fees},
+			{row.Charged.Penalties, row.Accrued.Penalties, row.Paid.Penalties, row.Waived.Penalties},
+		} {
+			charged, accrued, paid, waived := income[0].Minor(), income[1].Minor(), income[2].Minor(), income[3].Minor()
+			fault = fault || paid < 0 || waived < 0 || paid+waived > charged ||
+				(l.InBooks() && (paid+waived > accrued || accrued > charged))
+		}
+		if fault {
 			return fmt.Errorf("%w: loan %s, instalment %d: %+v", ErrCorrupt, l.ID, row.Number, *row)
 		}
 	}
 	return nil
-}
-
-func (p Parts) anyNegative() bool {
-	return p.Principal.IsNegative() || p.Interest.IsNegative() || p.Fees.IsNegative() || p.Penalties.IsNegative()
 }

@@ -175,7 +175,7 @@ func (f Paid) apply(e *engine) (Fact, error) {
 // payOpen lets an amount cover what is open of some instalments in the order of
 // the loan; what is left is overpaid.
 func (e *engine) payOpen(f *Paid, amount money.Amount, which func(*Instalment) bool) error {
-	allocation, err := amortization.Allocate(amount, f.On, e.loan.dueItems(which), e.loan.Allocation)
+	allocation, err := amortization.Allocate(amount, f.On, e.loan.dueItems(which, amount.Minor()), e.loan.Allocation)
 	if err != nil {
 		return fmt.Errorf("allocating payment %s: %w", f.PaymentID, err)
 	}
@@ -197,15 +197,21 @@ func (e *engine) payOpen(f *Paid, amount money.Amount, which func(*Instalment) b
 }
 
 // dueItems returns what can be paid of some instalments: all that is open but
-// principal that is not lent yet, which is repaid last.
-func (l *Loan) dueItems(which func(*Instalment) bool) []amortization.DueItem {
-	items := make([]amortization.DueItem, 0, len(l.Instalments))
+// principal that is not lent yet, which is repaid last. Where the order goes by
+// instalment, those that an amount cannot reach are left out.
+func (l *Loan) dueItems(which func(*Instalment) bool, amount int64) []amortization.DueItem {
+	reach := l.byInstalment()
+	var items []amortization.DueItem
 	for i := range l.Instalments {
 		row := &l.Instalments[i]
 		if !row.isOpen() || !which(row) {
 			continue
 		}
+		if reach && amount <= 0 {
+			break
+		}
 		open := row.Open()
+		amount -= open.Total().Minor()
 		items = append(items, amortization.DueItem{
 			Number: row.Number, Due: row.Due, Penalty: open.Penalties, Fee: open.Fees, Interest: open.Interest,
 			Principal: open.Principal,
@@ -226,6 +232,18 @@ func (l *Loan) dueItems(which func(*Instalment) bool) []amortization.DueItem {
 		}
 	}
 	return items
+}
+
+// byInstalment reports whether one instalment after another is paid in full.
+func (l *Loan) byInstalment() bool {
+	o := &l.Allocation
+	return o.Processing != amortization.Vertical && l.Undisbursed.IsZero() && l.Planned == len(l.Instalments) &&
+		(len(o.Rules) == 0 || len(o.Rules) == len(components) && o.Rules[0].When == amortization.AnyTime)
+}
+
+// components are all that can be owed.
+var components = [...]amortization.Component{
+	amortization.PartPrincipal, amortization.PartInterest, amortization.PartFee, amortization.PartPenalty,
 }
 
 // receive adds portions and what is overpaid to a payment; income that is paid
@@ -257,9 +275,7 @@ func (e *engine) receive(f *Paid, portions []Portion, over money.Amount) {
 func (e *engine) recover(f *Paid) {
 	l, left := &e.loan, f.Amount.Minor()
 	missing := l.WrittenOff.Minus(l.Recovered)
-	for _, c := range []amortization.Component{
-		amortization.PartPrincipal, amortization.PartInterest, amortization.PartFee, amortization.PartPenalty,
-	} {
+	for _, c := range components {
 		part := min(left, missing.of(c).Minor())
 		*f.Split.of(c) = e.minor(part)
 		left -= part

@@ -56,7 +56,7 @@ func dueBy(on civil.Date) func(*Instalment) bool {
 // late or after a plan that takes no prepayment is a normal one.
 func (e *engine) prepay(f *Paid, effect amortization.PrepaymentEffect) error {
 	l := &e.loan
-	due, err := amortization.Allocate(f.Amount, f.On, l.dueItems(dueBy(f.On)), l.Allocation)
+	due, err := amortization.Allocate(f.Amount, f.On, l.dueItems(dueBy(f.On), f.Amount.Minor()), l.Allocation)
 	if err != nil {
 		return fmt.Errorf("allocating payment %s: %w", f.PaymentID, err)
 	}
@@ -155,9 +155,7 @@ func (e *engine) replan(r *Revision, revised *amortization.Schedule) (int, error
 // keepOff takes off the new rows what was forgiven of the old ones, as far as
 // they have it.
 func (e *engine) keepOff(from int, forgiven Parts) {
-	for _, c := range []amortization.Component{
-		amortization.PartPrincipal, amortization.PartInterest, amortization.PartFee, amortization.PartPenalty,
-	} {
+	for _, c := range components {
 		left := forgiven.of(c).Minor()
 		for i := from; i < e.loan.Planned && left > 0; i++ {
 			row := &e.loan.Instalments[i]
@@ -176,7 +174,7 @@ func (e *engine) carryOver(r *Revision, kept int, credit, accrued Parts) error {
 		change := row.Number == kept+1 && r.Prepaid.IsPositive() // that row is for the payment itself
 		return row.Number > kept && row.Number <= l.Planned && !change
 	}
-	allocation, err := amortization.Allocate(credit.Total(), r.On, l.dueItems(fresh), amortization.Order{})
+	allocation, err := amortization.Allocate(credit.Total(), r.On, l.dueItems(fresh, credit.Total().Minor()), amortization.Order{})
 	if err != nil {
 		return fmt.Errorf("carrying over what was paid in advance: %w", err)
 	}
