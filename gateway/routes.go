@@ -108,8 +108,13 @@ var routes = []Route{
 
 	// Everybody but borrowers may know the business date.
 	{get, "/api/v1/close-of-day/book", "closeofday", notCustomers, Ordinary},
+	{get, "/api/v1/close-of-day/parked", "closeofday", ledgerWriters, Ordinary},
+	{post, "/api/v1/close-of-day/parked/{loanId}/retry", "closeofday", ledgerWriters, Ordinary},
 	{post, "/api/v1/close-of-day/runs", "closeofday", ledgerWriters, Ordinary},
 	{get, "/api/v1/close-of-day/runs/{id}", "closeofday", ledgerWriters, Ordinary},
+	{get, "/api/v1/close-of-day/tie-out", "closeofday", ledgerWriters, Ordinary},
+	{get, "/api/v1/close-of-day/tie-out/loans", "closeofday", ledgerWriters, Ordinary},
+	{post, "/api/v1/close-of-day/tie-out/signature", "closeofday", only(access.Finance), Ordinary},
 
 	{get, "/api/v1/notifications/history", "notification", bearer, Ordinary},
 	{get, "/api/v1/notifications/inbox", "notification", bearer, Ordinary},

@@ -5,8 +5,9 @@
 -- write, so that questions about many loans can be asked in SQL. version counts
 -- the facts; every write names the version that it started from.
 --
--- open_* is what is owed by component, due or not, and receivable_* the income
--- of it that is in the books. due_on is the due date of the oldest instalment
+-- part is a share of the book, by the id, that one worker of close-of-day takes.
+-- open_* is what is owed by component, due or not, and receivable_* what of it
+-- the ledger carries. due_on is the due date of the oldest instalment
 -- with something open: the loan is past due from the day after. attention_on is
 -- the first business date whose start changes the loan. All in minor units.
 --
@@ -17,6 +18,7 @@ create table if not exists loan (
     application_id       uuid        not null,
     customer_id          uuid        not null,
     book_id              uuid        not null,
+    part                 bigint      not null,
     status               text        not null,
     currency             text        not null,
     principal            bigint      not null,
@@ -24,6 +26,7 @@ create table if not exists loan (
     open_interest        bigint      not null,
     open_fees            bigint      not null,
     open_penalties       bigint      not null,
+    receivable_principal bigint      not null,
     receivable_interest  bigint      not null,
     receivable_fees      bigint      not null,
     receivable_penalties bigint      not null,

@@ -17,6 +17,17 @@ const tag = "closeofday"
 var problems = []httpapi.Problem{
 	{Err: ErrNotFound, Status: http.StatusNotFound, Type: "run-not-found", Title: "No such run"},
 	{Err: ErrThrough, Status: http.StatusUnprocessableEntity, Type: "invalid-value", Title: "A value cannot be accepted"},
+	{Err: ErrNotParked, Status: http.StatusNotFound, Type: "loan-not-parked", Title: "The loan is not parked"},
+	{
+		Err: ErrStillFails, Status: http.StatusConflict, Type: "loan-still-parked",
+		Title: "The day still cannot be started for the loan; its reason is with the parked loans",
+	},
+	{Err: ErrNoTieOut, Status: http.StatusNotFound, Type: "tie-out-not-found", Title: "No tie-out was made for that day"},
+	{Err: ErrSigned, Status: http.StatusConflict, Type: "tie-out-signed", Title: "The tie-out is signed already"},
+	{
+		Err: ErrUnexplained, Status: http.StatusUnprocessableEntity, Type: "comment-required",
+		Title: "A tie-out that differs needs a comment to be signed",
+	},
 }
 
 // bookReaders may ask for the business date.
@@ -41,6 +52,8 @@ func (s *Service) routes(api *httpapi.API) {
 		ID: "get-book", Method: http.MethodGet, Path: "/api/v1/close-of-day/book", Tag: tag,
 		Summary: "Read the business date", Access: httpapi.Allow(bookReaders...),
 	}, s.getBook)
+	s.parkedRoutes(api)
+	s.tieOutRoutes(api)
 }
 
 type runInput struct {
@@ -58,21 +71,31 @@ type runOutput struct {
 		ClosedDays   int64      `json:"closed_days" doc:"Days that this run has closed"`
 		TotalDays    int64      `json:"total_days"`
 		Percent      int64      `json:"percent" minimum:"0" maximum:"100"`
+		EndsAt       *time.Time `json:"ends_at,omitempty" doc:"When it will have ended if it goes on as fast as until now"`
 		LoansDone    int64      `json:"loans_done" doc:"How often a loan was brought to a day"`
 		LoansOverdue int64      `json:"loans_overdue" doc:"Instalments found overdue"`
+		LoansParked  int64      `json:"loans_parked" doc:"Loans put aside because the day could not be started for them"`
+		TiedOut      string     `json:"tied_out,omitempty" enum:"AGREES,DIFFERS" doc:"Whether ledger and loans agreed on each day"`
 		Reason       string     `json:"reason,omitempty" doc:"Why there was nothing to do, or why it stopped"`
 		CreatedAt    time.Time  `json:"created_at"`
+		StartedAt    *time.Time `json:"started_at,omitempty"`
 		FinishedAt   *time.Time `json:"finished_at,omitempty"`
 	}
 }
 
-func outputOf(r Run) *runOutput {
+func (s *Service) outputOf(r Run) *runOutput {
 	out := &runOutput{}
 	b := &out.Body
 	b.RunID, b.Status, b.FirstDay, b.Through = r.ID, string(r.Status), r.FirstDay, r.Through
 	b.ClosedDays, b.TotalDays, b.Percent = r.ClosedDays, r.TotalDays(), r.Percent()
-	b.LoansDone, b.LoansOverdue, b.Reason = r.LoansDone, r.LoansOverdue, r.Reason
-	b.CreatedAt, b.FinishedAt = r.CreatedAt, r.FinishedAt
+	b.LoansDone, b.LoansOverdue, b.LoansParked = r.LoansDone, r.LoansOverdue, r.LoansParked
+	b.TiedOut, b.Reason = r.TiedOut, r.Reason
+	b.CreatedAt, b.StartedAt, b.FinishedAt = r.CreatedAt, r.StartedAt, r.FinishedAt
+	now := s.now()
+	if left, known := r.Remaining(now); known {
+		ends := now.Add(left).Truncate(time.Second)
+		b.EndsAt = &ends
+	}
 	return out
 }
 
@@ -85,7 +108,7 @@ func (s *Service) postRun(ctx context.Context, in *runInput) (*runOutput, error)
 	if err != nil {
 		return nil, err
 	}
-	return outputOf(httpapi.Reply(ctx, result)), nil
+	return s.outputOf(httpapi.Reply(ctx, result)), nil
 }
 
 type runIDInput struct {
@@ -97,7 +120,7 @@ func (s *Service) getRun(ctx context.Context, in *runIDInput) (*runOutput, error
 	if err != nil {
 		return nil, err
 	}
-	return outputOf(r), nil
+	return s.outputOf(r), nil
 }
 
 type bookOutput struct {

@@ -1,14 +1,21 @@
 // Package closeofday is the service that closes business days: it brings every
-// loan to the start of the next day (what falls due becomes receivable, what
-// was not paid becomes overdue) and then moves the business date of the book.
+// loan to the start of the next day (income becomes receivable, what was not
+// paid becomes overdue, fees, stages and provisions follow), proves that the
+// ledger and the loans agree, and then moves the business date of the book.
 //
-// It owns the tables close_of_day_run and close_of_day_lease. It publishes
-// PaymentOverdue, once per instalment, and BusinessDayClosed. It consumes nothing.
+// It owns the tables close_of_day_run, close_of_day_share, close_of_day_parked
+// and tie_out. It publishes PaymentOverdue, once per instalment, and
+// BusinessDayClosed. It consumes nothing.
 //
-// A run works in small transactions, each of which leaves a state from which
-// any process can go on: loans leave the list of those to look at by being
-// brought to the day, and the date moves when the list is empty. A lease with a
-// fencing token keeps two processes from working on one book. Payments are
+// # How a day is closed
+//
+// A book is cut into loandb.Parts parts. Workers, in any number of processes,
+// each take the share of one part in a run, with an expiry and a fencing token,
+// and bring its loans to the day in small transactions, each of which leaves a
+// state from which any worker can go on. A loan for which the day cannot be
+// started is parked with its reason, and the others go on. When all shares are
+// ready the control accounts are compared with the loans (tieout.go), and the
+// date moves if no loan has come back onto the list meanwhile: payments are
 // taken while a run works. Days on which no loan changes are closed together,
 // with one event that names the last of them.
 //

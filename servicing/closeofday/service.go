@@ -2,7 +2,6 @@ package closeofday
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -16,68 +15,12 @@ import (
 	"github.com/tenor-lending/tenor/servicing/loandb"
 )
 
-// Errors of the service, for errors.Is.
-var (
-	// ErrNotFound means there is no such run.
-	ErrNotFound = errors.New("no such run")
-	// ErrThrough means that the last day to close is too far ahead.
-	ErrThrough = errors.New("last day is too far ahead")
-)
-
-// DaysMax bounds the days that one run closes.
-const DaysMax = 3_660
-
 const name = "closeofday"
-
-// Status is where a run stands.
-type Status string
-
-// The statuses of a run.
-const (
-	Queued  Status = "QUEUED"
-	Running Status = "RUNNING"
-	Done    Status = "DONE"
-	// NothingToDo runs asked for days that were closed before.
-	NothingToDo Status = "NOTHING_TO_DO"
-	// Failed runs stopped at a fault; what they closed stays closed.
-	Failed Status = "FAILED"
-)
-
-// Run is an order to close business days, and how far it has come.
-type Run struct {
-	ID     uuid.UUID `json:"id"`
-	BookID uuid.UUID `json:"book_id"`
-	Status Status    `json:"status"`
-	// FirstDay is the day that was open when the run was ordered, and Through
-	// the last day to close.
-	FirstDay civil.Date `json:"first_day"`
-	Through  civil.Date `json:"through"`
-	// ClosedDays counts the days that this run closed, LoansDone how often it
-	// brought a loan to a day, and LoansOverdue the instalments found overdue.
-	ClosedDays   int64      `json:"closed_days"`
-	LoansDone    int64      `json:"loans_done"`
-	LoansOverdue int64      `json:"loans_overdue"`
-	Reason       string     `json:"reason"`
-	CreatedAt    time.Time  `json:"created_at"`
-	FinishedAt   *time.Time `json:"finished_at,omitempty"`
-}
-
-// TotalDays is how many days the run was ordered to close.
-func (r Run) TotalDays() int64 { return max(0, int64(r.Through.DaysSince(r.FirstDay))+1) }
-
-// Percent is how much of the run is done, 0 to 100.
-func (r Run) Percent() int64 {
-	total := r.TotalDays()
-	if total == 0 || r.Status == Done || r.Status == NothingToDo {
-		return 100
-	}
-	return 100 * r.ClosedDays / total
-}
 
 // Service closes business days.
 type Service struct {
 	env *app.Env
-	// owner tells this process from others in the lease.
+	// owner tells this process from others in the shares.
 	owner uuid.UUID
 	zone  *time.Location
 	wake  chan struct{}
@@ -92,7 +35,7 @@ func New(env *app.Env) (*app.Component, error) {
 	component := &app.Component{
 		Routes: s.routes,
 		Start:  s.start,
-		Tasks:  []app.Task{{Name: "close of day", Run: s.runWorker}},
+		Tasks:  []app.Task{{Name: "close of day", Run: s.runWorkers}},
 	}
 	if cron := env.Config.CloseOfDay.Cron; cron != "" {
 		if err := checkCron(cron, s.zone, env.Now()); err != nil {
@@ -108,7 +51,7 @@ func newService(env *app.Env) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("close of day: %w", err)
 	}
-	return &Service{env: env, owner: env.NewID(), zone: zone, wake: make(chan struct{}, 1)}, nil
+	return &Service{env: env, owner: env.NewID(), zone: zone, wake: make(chan struct{}, workers)}, nil
 }
 
 func (s *Service) start(ctx context.Context) error {
@@ -117,7 +60,7 @@ func (s *Service) start(ctx context.Context) error {
 }
 
 // Order has every open day closed up to and including through; the work is
-// done by whichever process holds the lease. Days that are closed already have
+// done by whichever processes hold its shares. Days that are closed already have
 // no effect: the run says NothingToDo. The error is ErrThrough.
 func (s *Service) Order(
 	ctx context.Context, actor access.Actor, key command.Key, through civil.Date,
@@ -149,21 +92,9 @@ func (s *Service) order(ctx context.Context, c command.Command, through civil.Da
 			r.Reason = fmt.Sprintf("%s is closed already; the business date is %s", through, business)
 		}
 		tx.AfterCommit(s.nudge)
-		return r, insertRun(ctx, tx, &r, c.Actor)
+		return r, insertRun(ctx, tx, &r, loandb.By(c.Actor.ID, c.Actor.Name))
 	})
 }
-
-// ThroughError names the last day that can be closed now.
-type ThroughError struct{ Last civil.Date }
-
-// Error names the day.
-func (e *ThroughError) Error() string { return fmt.Sprintf("%v: at most %s", ErrThrough, e.Last) }
-
-// Is makes every ThroughError match ErrThrough.
-func (e *ThroughError) Is(target error) bool { return target == ErrThrough }
-
-// FieldName returns the name of the field.
-func (e *ThroughError) FieldName() string { return "through" }
 
 // Find returns a run, or ErrNotFound.
 func (s *Service) Find(ctx context.Context, id uuid.UUID) (Run, error) {
@@ -187,10 +118,14 @@ func (s *Service) Book(ctx context.Context) (loandb.Book, error) {
 	return book, err
 }
 
-// nudge has the runs looked at now.
+// nudge has every worker look for runs now.
 func (s *Service) nudge() {
-	select {
-	case s.wake <- struct{}{}:
-	default: // it will look anyway
+	for range workers {
+		select {
+		case s.wake <- struct{}{}:
+		default: // they will look anyway
+		}
 	}
 }
+
+func (s *Service) now() time.Time { return s.env.Now().UTC().Truncate(time.Microsecond) }

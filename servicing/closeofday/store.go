@@ -6,25 +6,37 @@ import (
 	"fmt"
 	"time"
 
+	"cloud.google.com/go/civil"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/tenor-lending/tenor/internal/access"
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/mutant"
 	"github.com/tenor-lending/tenor/servicing/loandb"
 )
 
-func insertRun(ctx context.Context, tx database.Tx, r *Run, actor access.Actor) error {
+// insertRun stores a new run with a share for each part.
+func insertRun(ctx context.Context, tx database.Tx, r *Run, by string) error {
 	_, err := tx.Exec(ctx, `
 		insert into close_of_day_run
-		       (id, book_id, status, first_day, through, closed_days, loans_done, loans_overdue, reason, requested_by,
-		        created_at, updated_at, finished_at)
-		values ($1, $2, $3, $4, $5, 0, 0, 0, $6, $7, $8, $8, $9)`,
-		r.ID, r.BookID, string(r.Status), r.FirstDay, r.Through, r.Reason, loandb.By(actor.ID, actor.Name), r.CreatedAt,
-		r.FinishedAt)
+		       (id, book_id, status, first_day, through, closed_days, day_loans, day_from, tied_out, reason, requested_by,
+		        created_at, started_at, updated_at, finished_at)
+		values ($1, $2, $3, $4, $5, 0, 0, 0, '', $6, $7, $8, null, $8, $9)`,
+		r.ID, r.BookID, string(r.Status), r.FirstDay, r.Through, r.Reason, by, r.CreatedAt, r.FinishedAt)
 	if err != nil {
 		return fmt.Errorf("inserting run %s: %w", r.ID, err)
+	}
+	parts := make([]int64, loandb.Parts)
+	for i := range parts {
+		parts[i] = int64(i)
+	}
+	_, err = tx.Exec(ctx, `
+		insert into close_of_day_share
+		       (run_id, part, owner, expires_at, fence, ready_for, loans_done, loans_overdue, loans_parked)
+		select $1, u.part, $1, $3, 0, $4, 0, 0, 0 from unnest($2::bigint[]) as u (part)`,
+		r.ID, parts, r.CreatedAt, r.FirstDay)
+	if err != nil {
+		return fmt.Errorf("inserting the shares of run %s: %w", r.ID, err)
 	}
 	return nil
 }
@@ -32,21 +44,26 @@ func insertRun(ctx context.Context, tx database.Tx, r *Run, actor access.Actor) 
 func updateRun(ctx context.Context, tx database.Tx, r *Run, now time.Time) error {
 	_, err := tx.Exec(ctx, `
 		update close_of_day_run
-		   set status = $2, closed_days = $3, loans_done = $4, loans_overdue = $5, reason = $6, updated_at = $7,
-		       finished_at = $8
+		   set status = $2, closed_days = $3, day_loans = $4, day_from = $5, tied_out = $6, reason = $7, started_at = $8,
+		       updated_at = $9, finished_at = $10
 		 where id = $1`,
-		r.ID, string(r.Status), r.ClosedDays, r.LoansDone, r.LoansOverdue, r.Reason, now, r.FinishedAt)
+		r.ID, string(r.Status), r.ClosedDays, r.dayLoans, r.dayFrom, r.TiedOut, r.Reason, r.StartedAt, now, r.FinishedAt)
 	if err != nil {
 		return fmt.Errorf("updating run %s: %w", r.ID, err)
 	}
 	return nil
 }
 
+const selectRun = `
+		select r.id, r.book_id, r.status, r.first_day, r.through, r.closed_days, r.day_loans, r.day_from, r.tied_out,
+		       r.reason, r.created_at, r.started_at, r.finished_at, sum(s.loans_done)::bigint,
+		       sum(s.loans_overdue)::bigint, sum(s.loans_parked)::bigint
+		  from close_of_day_run r join close_of_day_share s on s.run_id = r.id
+		 where r.id = $1
+		 group by r.id`
+
 func findRun(ctx context.Context, tx database.Tx, id uuid.UUID) (Run, error) {
-	rows, err := tx.Query(ctx, `
-		select id, book_id, status, first_day, through, closed_days, loans_done, loans_overdue, reason, created_at,
-		       finished_at
-		  from close_of_day_run where id = $1`, id)
+	rows, err := tx.Query(ctx, selectRun, id)
 	if err != nil {
 		return Run{}, fmt.Errorf("reading run %s: %w", id, err)
 	}
@@ -60,73 +77,119 @@ func findRun(ctx context.Context, tx database.Tx, id uuid.UUID) (Run, error) {
 	return r, nil
 }
 
-// openRun returns the oldest run of the book that is not finished.
-func openRun(ctx context.Context, tx database.Tx, book uuid.UUID) (Run, bool, error) {
-	rows, err := tx.Query(ctx, `
-		select id, book_id, status, first_day, through, closed_days, loans_done, loans_overdue, reason, created_at,
-		       finished_at
-		  from close_of_day_run where book_id = $1 and status in ('QUEUED', 'RUNNING')
-		 order by created_at, id limit 1`, book)
-	if err != nil {
-		return Run{}, false, fmt.Errorf("finding an open run: %w", err)
-	}
-	r, err := pgx.CollectExactlyOneRow(rows, scanRun)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Run{}, false, nil
-	}
-	if err != nil {
-		return Run{}, false, fmt.Errorf("finding an open run: %w", err)
-	}
-	return r, true, nil
-}
-
 func scanRun(row pgx.CollectableRow) (Run, error) {
 	var r Run
-	err := row.Scan(&r.ID, &r.BookID, &r.Status, &r.FirstDay, &r.Through, &r.ClosedDays, &r.LoansDone,
-		&r.LoansOverdue, &r.Reason, &r.CreatedAt, &r.FinishedAt)
+	err := row.Scan(&r.ID, &r.BookID, &r.Status, &r.FirstDay, &r.Through, &r.ClosedDays, &r.dayLoans, &r.dayFrom,
+		&r.TiedOut, &r.Reason, &r.CreatedAt, &r.StartedAt, &r.FinishedAt, &r.LoansDone, &r.LoansOverdue, &r.LoansParked)
 	r.CreatedAt = r.CreatedAt.UTC()
-	if r.FinishedAt != nil {
-		at := r.FinishedAt.UTC()
-		r.FinishedAt = &at
+	for _, at := range []*time.Time{r.StartedAt, r.FinishedAt} {
+		if at != nil {
+			*at = at.UTC()
+		}
 	}
 	return r, err
 }
 
-// takeLease takes the book if nobody holds it at the instant now, and returns
-// the new fence.
-func takeLease(
-	ctx context.Context, tx database.Tx, book, owner uuid.UUID, now, until time.Time,
-) (fence int64, held bool, err error) {
-	_, err = tx.Exec(ctx, `
-		insert into close_of_day_lease (book_id, owner, expires_at, fence) values ($1, $2, $3, 0)
-		on conflict (book_id) do nothing`, book, owner, now)
-	if err != nil {
-		return 0, false, fmt.Errorf("taking lease of book %s: %w", book, err)
-	}
+// openRun returns the oldest run of the book that is not finished.
+func openRun(ctx context.Context, tx database.Tx, book uuid.UUID) (id uuid.UUID, found bool, err error) {
 	err = tx.QueryRow(ctx, `
-		update close_of_day_lease set owner = $2, expires_at = $4, fence = fence + 1
-		 where book_id = $1 and expires_at <= $3
-		returning fence`, book, owner, now, until).Scan(&fence)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, false, nil
+		select id from close_of_day_run where book_id = $1 and status in ('QUEUED', 'RUNNING')
+		 order by created_at, id limit 1`, book).Scan(&id)
+	if errors.Is(err, database.ErrNoRows) {
+		return uuid.Nil, false, nil
 	}
 	if err != nil {
-		return 0, false, fmt.Errorf("taking lease of book %s: %w", book, err)
+		return uuid.Nil, false, fmt.Errorf("finding an open run: %w", err)
 	}
-	return fence, true, nil
+	return id, true, nil
 }
 
-// renewLease moves the end of a lease, or returns errLeaseLost if somebody else
-// has taken the book since. A holder that was merely slow keeps it.
-func renewLease(ctx context.Context, tx database.Tx, held lease, owner uuid.UUID, until time.Time) error {
-	tag, err := tx.Exec(ctx, `
-		update close_of_day_lease set expires_at = $4 where book_id = $1 and owner = $2 and fence = $3`,
-		held.book, owner, held.fence, until)
+// errShareLost means that another worker has taken over.
+var errShareLost = errors.New("the share of the run is lost")
+
+// share is the right to work on one part of a run, as far as its fence is the
+// newest.
+type share struct {
+	run, book, owner uuid.UUID
+	part, fence      int64
+}
+
+// takeShare takes a part that is not ready for the day and that nobody holds at
+// the instant now. left counts the parts that are not ready when there is none.
+func takeShare(
+	ctx context.Context, tx database.Tx, r *Run, owner uuid.UUID, day civil.Date, now, until time.Time,
+) (held share, taken bool, left int64, err error) {
+	held = share{run: r.ID, book: r.BookID, owner: owner}
+	err = tx.QueryRow(ctx, `
+		select part, fence from close_of_day_share
+		 where run_id = $1 and ready_for < $2 and expires_at <= $3
+		 order by part limit 1 for update skip locked`, r.ID, day, now).Scan(&held.part, &held.fence)
+	if errors.Is(err, database.ErrNoRows) {
+		left, err = partsLeft(ctx, tx, r.ID, day)
+		return share{}, false, left, err
+	}
 	if err != nil {
-		return fmt.Errorf("renewing lease of book %s: %w", held.book, err)
+		return share{}, false, 0, fmt.Errorf("looking for a share of run %s: %w", r.ID, err)
+	}
+	held.fence++
+	tag, err := tx.Exec(ctx, `
+		update close_of_day_share set owner = $3, expires_at = $5, fence = $4
+		 where run_id = $1 and part = $2 and fence = $4 - 1`, r.ID, held.part, owner, held.fence, until)
+	if err != nil {
+		return share{}, false, 0, fmt.Errorf("taking share %d of run %s: %w", held.part, r.ID, err)
+	}
+	return held, tag.RowsAffected() == 1, 1, nil
+}
+
+func partsLeft(ctx context.Context, tx database.Tx, run uuid.UUID, day civil.Date) (left int64, err error) {
+	err = tx.QueryRow(ctx, `
+		select count(*) from close_of_day_share where run_id = $1 and ready_for < $2`, run, day).Scan(&left)
+	if err != nil {
+		return 0, fmt.Errorf("counting the shares of run %s: %w", run, err)
+	}
+	return left, nil
+}
+
+// progress is what a transaction did for a share.
+type progress struct{ done, overdue, parked int64 }
+
+// renew moves the end of a share and adds what was done, or returns errShareLost
+// if somebody else has taken the part since. A holder that was merely slow keeps it.
+func (h *share) renew(ctx context.Context, tx database.Tx, until time.Time, p progress) error {
+	return h.write(ctx, tx, `
+		update close_of_day_share
+		   set expires_at = $5, loans_done = loans_done + $6, loans_overdue = loans_overdue + $7,
+		       loans_parked = loans_parked + $8
+		 where run_id = $1 and part = $2 and owner = $3 and fence = $4`, until, p.done, p.overdue, p.parked)
+}
+
+// ready says that all loans of the part are at the start of the day, and gives
+// the part up.
+func (h *share) ready(ctx context.Context, tx database.Tx, now time.Time, day civil.Date) error {
+	return h.write(ctx, tx, `
+		update close_of_day_share set expires_at = $5, ready_for = $6
+		 where run_id = $1 and part = $2 and owner = $3 and fence = $4`, now, day)
+}
+
+func (h *share) write(ctx context.Context, tx database.Tx, sql string, args ...any) error {
+	tag, err := tx.Exec(ctx, sql, append([]any{h.run, h.part, h.owner, h.fence}, args...)...)
+	if err != nil {
+		return fmt.Errorf("writing share %d of run %s: %w", h.part, h.run, err)
 	}
 	if tag.RowsAffected() != 1 && !mutant.NoFence {
-		return fmt.Errorf("book %s: %w", held.book, errLeaseLost)
+		return fmt.Errorf("share %d of run %s: %w", h.part, h.run, errShareLost)
+	}
+	return nil
+}
+
+// setShares has the parts in which a loan needs attention worked on for the day
+// after business, and says of all others that they are ready for it.
+func setShares(ctx context.Context, tx database.Tx, run uuid.UUID, needing []int64, business civil.Date) error {
+	_, err := tx.Exec(ctx, `
+		update close_of_day_share set ready_for = case when part = any($2::bigint[]) then $3::date else $4::date end
+		 where run_id = $1`, run, needing, business, business.AddDays(1))
+	if err != nil {
+		return fmt.Errorf("setting the shares of run %s: %w", run, err)
 	}
 	return nil
 }

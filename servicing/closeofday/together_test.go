@@ -2,7 +2,6 @@ package closeofday
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"sync"
 	"testing"
@@ -69,52 +68,6 @@ func TestTwoRunnersAtOnceHaveOneEffect(t *testing.T) {
 	loandbtest.TieOut(t, f.db, id)
 }
 
-// A process dies after any of its transactions: another goes on when the lease
-// is over, and the outcome is as if nothing had happened.
-func TestAnotherProcessGoesOnAfterAnyStep(t *testing.T) {
-	t.Parallel()
-	const through = "2026-03-20"
-	ctx := context.Background()
-	alone := newFixture(t)
-	want := func() []string { id := alone.loan(); alone.closeThrough(through); return alone.history(id) }()
-	for steps := range 9 {
-		f := newFixture(t)
-		id := f.loan()
-		r := f.order(through)
-		fence, taken, err := f.service.acquire(ctx, f.book.ID)
-		if err != nil || !taken {
-			t.Fatalf("lease: %v, %v", taken, err)
-		}
-		dying := lease{book: f.book.ID, fence: fence}
-		for range steps {
-			if _, err := f.service.step(ctx, r.RunID, dying); err != nil {
-				t.Fatal(err)
-			}
-		}
-		heir := f.another()
-		if err := heir.work(ctx); err != nil {
-			t.Fatal(err)
-		}
-		if steps < 8 && f.run(r.RunID).Status == "DONE" {
-			t.Errorf("after %d steps: the heir did not wait for the lease to end", steps)
-		}
-		f.pass(leaseTime)
-		if err := heir.work(ctx); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.service.step(ctx, r.RunID, dying); !errors.Is(err, errLeaseLost) {
-			t.Errorf("the dead process came back and wrote: %v", err)
-		}
-		if diff := cmp.Diff(want, f.history(id)); diff != "" {
-			t.Errorf("after %d steps (-uninterrupted +resumed):\n%s", steps, diff)
-		}
-		if got := f.run(r.RunID); got.Status != "DONE" || got.ClosedDays != got.TotalDays {
-			t.Errorf("after %d steps: run %+v", steps, got)
-		}
-		loandbtest.TieOut(t, f.db, id)
-	}
-}
-
 func TestPaymentsAreTakenWhileTheDayCloses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -154,7 +107,7 @@ func (f *fixture) payOne(id uuid.UUID) bool {
 			if err != nil {
 				return err
 			}
-			change, err := loan.Pay(servicing.Payment{
+			change, err := loandb.Do(ctx, tx, &loan, servicing.Payment{
 				ID: uuid.New(), Kind: servicing.Normal, Amount: loandbtest.INR(1_000), ValueDate: business,
 			}, business)
 			if err != nil {

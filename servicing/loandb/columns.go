@@ -11,7 +11,7 @@ import (
 type fixedColumns struct {
 	applications, customers, books []uuid.UUID
 	currencies                     []string
-	principals                     []int64
+	principals, parts              []int64
 	activated                      []civil.Date
 }
 
@@ -21,23 +21,25 @@ func (c *fixedColumns) add(l *servicing.Loan) {
 	c.books = append(c.books, l.BookID)
 	c.currencies = append(c.currencies, l.Currency().Code())
 	c.principals = append(c.principals, l.Terms.Principal.Minor())
+	c.parts = append(c.parts, PartOf(l.ID))
 	c.activated = append(c.activated, l.ActivatedOn)
 }
 
 func (c *fixedColumns) args() []any {
-	return []any{c.applications, c.customers, c.books, c.currencies, c.principals, c.activated}
+	return []any{c.applications, c.customers, c.books, c.currencies, c.principals, c.activated, c.parts}
 }
 
 // loanColumns are the state of loans and what SQL needs to know of it, as arrays.
 type loanColumns struct {
-	ids                                                   []uuid.UUID
-	statuses                                              []string
-	openPrincipal, openInterest, openFees, openPenalties  []int64
-	bookedInterest, bookedFees, bookedPenalties, overpaid []int64
-	disbursed, lastPaid, repaid, closed, due, attention   []*civil.Date
-	matures                                               []civil.Date
-	versions                                              []int64
-	states                                                [][]byte
+	ids                                                  []uuid.UUID
+	statuses                                             []string
+	openPrincipal, openInterest, openFees, openPenalties []int64
+	bookedPrincipal, bookedInterest, bookedFees          []int64
+	bookedPenalties, overpaid                            []int64
+	disbursed, lastPaid, repaid, closed, due, attention  []*civil.Date
+	matures                                              []civil.Date
+	versions                                             []int64
+	states                                               [][]byte
 }
 
 func (c *loanColumns) add(l *servicing.Loan) error {
@@ -52,6 +54,7 @@ func (c *loanColumns) add(l *servicing.Loan) error {
 	c.openInterest = append(c.openInterest, open.Interest.Minor())
 	c.openFees = append(c.openFees, open.Fees.Minor())
 	c.openPenalties = append(c.openPenalties, open.Penalties.Minor())
+	c.bookedPrincipal = append(c.bookedPrincipal, booked.Principal.Minor())
 	c.bookedInterest = append(c.bookedInterest, booked.Interest.Minor())
 	c.bookedFees = append(c.bookedFees, booked.Fees.Minor())
 	c.bookedPenalties = append(c.bookedPenalties, booked.Penalties.Minor())
@@ -78,11 +81,11 @@ func orNull(d civil.Date) *civil.Date {
 	return &d
 }
 
-// args are the parameters 1 to 19 of the statements that write loans.
+// args are the parameters 1 to 20 of the statements that write loans.
 func (c *loanColumns) args() []any {
 	return []any{
 		c.ids, c.statuses, c.openPrincipal, c.openInterest, c.openFees, c.openPenalties,
-		c.bookedInterest, c.bookedFees, c.bookedPenalties, c.overpaid,
+		c.bookedPrincipal, c.bookedInterest, c.bookedFees, c.bookedPenalties, c.overpaid,
 		c.disbursed, c.lastPaid, c.repaid, c.closed, c.matures, c.due, c.attention, c.versions, c.states,
 	}
 }

@@ -147,29 +147,3 @@ func History(ctx context.Context, tx database.Tx, id uuid.UUID, until int64) ([]
 	}
 	return facts, nil
 }
-
-// Attention is what close-of-day has to look at.
-type Attention struct {
-	LoanID uuid.UUID
-	On     civil.Date
-}
-
-// NeedingAttention returns up to limit loans of a book that the start of a day
-// up to on would change, the earliest day first. Loans leave the list by being
-// brought to that day.
-func NeedingAttention(
-	ctx context.Context, tx database.Tx, book uuid.UUID, on civil.Date, limit int,
-) ([]Attention, error) {
-	rows, err := tx.Query(ctx, `
-		select id, attention_on from loan
-		 where book_id = $1 and attention_on is not null and attention_on <= $2
-		 order by attention_on, id limit $3`, book, on, limit)
-	if err != nil {
-		return nil, fmt.Errorf("finding loans to look at: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Attention])
-	if err != nil {
-		return nil, fmt.Errorf("finding loans to look at: %w", err)
-	}
-	return list, nil
-}

@@ -3,6 +3,7 @@ package loandb_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -89,26 +90,64 @@ func TestNeedingAttentionIsInOrderAndBounded(t *testing.T) {
 	early := loandbtest.Active(t, db, book, uuid.New(), loandbtest.RBITerms(loandbtest.Date(t, "2026-01-10")))
 	late := loandbtest.Active(t, db, book, uuid.New(), loandbtest.RBITerms(loandbtest.Date(t, "2026-01-15")))
 	loandbtest.Activate(t, db, book, uuid.New(), loandbtest.RBITerms(loandbtest.Date(t, "2026-01-01")))
+	first := loandb.Attention{LoanID: early.ID, On: loandbtest.Date(t, "2026-02-10")}
+	second := loandb.Attention{LoanID: late.ID, On: loandbtest.Date(t, "2026-02-15")}
 	for on, want := range map[string][]loandb.Attention{
-		"2026-02-09": nil,
-		"2026-02-10": {{LoanID: early.ID, On: loandbtest.Date(t, "2026-02-10")}},
-		"2026-02-15": {
-			{LoanID: early.ID, On: loandbtest.Date(t, "2026-02-10")},
-			{LoanID: late.ID, On: loandbtest.Date(t, "2026-02-15")},
-		},
+		"2026-02-09": nil, "2026-02-10": {first}, "2026-02-15": {first, second},
 	} {
-		for limit := 1; limit <= 3; limit++ {
-			var got []loandb.Attention
-			loandbtest.InTx(t, db, func(ctx context.Context, tx database.Tx) error {
-				var err error
-				got, err = loandb.NeedingAttention(ctx, tx, book.ID, loandbtest.Date(t, on), limit)
-				return err
-			})
-			if diff := cmp.Diff(want[:min(limit, len(want))], got, cmpopts.EquateEmpty()); diff != "" {
-				t.Errorf("on %s, at most %d (-want +got):\n%s", on, limit, diff)
+		if diff := cmp.Diff(want, needing(t, db, book, on), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("on %s (-want +got):\n%s", on, diff)
+		}
+		ahead := loandb.Ahead{}
+		if len(want) > 0 {
+			ahead = loandb.Ahead{First: first.On, Loans: 1}
+		}
+		loandbtest.InTx(t, db, func(ctx context.Context, tx database.Tx) error {
+			got, err := loandb.LookAhead(ctx, tx, book.ID, loandbtest.Date(t, on))
+			if got != ahead {
+				t.Errorf("ahead of %s: %+v, want %+v", on, got, ahead)
+			}
+			return err
+		})
+	}
+	loandbtest.InTx(t, db, func(ctx context.Context, tx database.Tx) error {
+		return loandb.SetAttention(ctx, tx, early.ID, civil.Date{})
+	})
+	if diff := cmp.Diff([]loandb.Attention{second}, needing(t, db, book, "2026-02-15")); diff != "" {
+		t.Errorf("one put aside (-want +got):\n%s", diff)
+	}
+}
+
+// needing reads the list part by part, one loan at a time.
+func needing(t *testing.T, db *database.DB, book loandb.Book, on string) []loandb.Attention {
+	t.Helper()
+	var list []loandb.Attention
+	loandbtest.InTx(t, db, func(ctx context.Context, tx database.Tx) error {
+		list = nil
+		parts, err := loandb.PartsNeedingAttention(ctx, tx, book.ID, loandbtest.Date(t, on))
+		if err != nil {
+			return err
+		}
+		for _, part := range parts {
+			after := loandb.Attention{}
+			for {
+				page, err := loandb.NeedingAttention(ctx, tx, book.ID, part, loandbtest.Date(t, on), after, 1)
+				if err != nil || len(page) == 0 {
+					if err != nil {
+						return err
+					}
+					break
+				}
+				if after = page[0]; loandb.PartOf(after.LoanID) != part {
+					t.Errorf("loan %s is not of part %d", after.LoanID, part)
+				}
+				list = append(list, after)
 			}
 		}
-	}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b loandb.Attention) int { return a.On.Compare(b.On) })
+	return list
 }
 
 func TestBookMovesForwardOnly(t *testing.T) {

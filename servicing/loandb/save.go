@@ -114,22 +114,22 @@ func insertLoans(tx database.Tx, now time.Time, loans []*servicing.Loan) error {
 	}
 	tx.Later(database.Write{What: "inserting loans", Rows: database.AnyRows, SQL: `
 		insert into loan
-		       (id, application_id, customer_id, book_id, currency, principal, activated_on, created_at, updated_at,
-		        status, open_principal, open_interest, open_fees, open_penalties, receivable_interest, receivable_fees,
-		        receivable_penalties, overpaid, disbursed_on, last_paid_on, repaid_on, closed_on, matures_on, due_on,
-		        attention_on, version, state)
-		select u.id, u.application_id, u.customer_id, u.book_id, u.currency, u.principal, u.activated_on, $26, $26,
-		       u.status, u.open_principal, u.open_interest, u.open_fees, u.open_penalties, u.receivable_interest,
-		       u.receivable_fees, u.receivable_penalties, u.overpaid, u.disbursed_on, u.last_paid_on, u.repaid_on,
-		       u.closed_on, u.matures_on, u.due_on, u.attention_on, u.version, u.state
+		       (id, application_id, customer_id, book_id, part, currency, principal, activated_on, created_at, updated_at,
+		        status, open_principal, open_interest, open_fees, open_penalties, receivable_principal,
+		        receivable_interest, receivable_fees, receivable_penalties, overpaid, disbursed_on, last_paid_on,
+		        repaid_on, closed_on, matures_on, due_on, attention_on, version, state)
+		select u.id, u.application_id, u.customer_id, u.book_id, u.part, u.currency, u.principal, u.activated_on, $28, $28,
+		       u.status, u.open_principal, u.open_interest, u.open_fees, u.open_penalties, u.receivable_principal,
+		       u.receivable_interest, u.receivable_fees, u.receivable_penalties, u.overpaid, u.disbursed_on,
+		       u.last_paid_on, u.repaid_on, u.closed_on, u.matures_on, u.due_on, u.attention_on, u.version, u.state
 		  from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-		              $8::bigint[], $9::bigint[], $10::bigint[], $11::date[], $12::date[], $13::date[], $14::date[],
-		              $15::date[], $16::date[], $17::date[], $18::bigint[], $19::bytea[],
-		              $20::uuid[], $21::uuid[], $22::uuid[], $23::text[], $24::bigint[], $25::date[])
-		       as u (id, status, open_principal, open_interest, open_fees, open_penalties, receivable_interest,
-		             receivable_fees, receivable_penalties, overpaid, disbursed_on, last_paid_on, repaid_on, closed_on,
-		             matures_on, due_on, attention_on, version, state,
-		             application_id, customer_id, book_id, currency, principal, activated_on)`,
+		              $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::date[], $13::date[], $14::date[],
+		              $15::date[], $16::date[], $17::date[], $18::date[], $19::bigint[], $20::bytea[],
+		              $21::uuid[], $22::uuid[], $23::uuid[], $24::text[], $25::bigint[], $26::date[], $27::bigint[])
+		       as u (id, status, open_principal, open_interest, open_fees, open_penalties, receivable_principal,
+		             receivable_interest, receivable_fees, receivable_penalties, overpaid, disbursed_on, last_paid_on,
+		             repaid_on, closed_on, matures_on, due_on, attention_on, version, state,
+		             application_id, customer_id, book_id, currency, principal, activated_on, part)`,
 		Args: append(append(columns.args(), fixed.args()...), now),
 	})
 	return nil
@@ -149,17 +149,18 @@ func updateLoans(tx database.Tx, now time.Time, loans []*servicing.Loan, before 
 	tx.Later(database.Write{What: "updating loans", Rows: int64(len(loans)), Otherwise: ErrStale, SQL: `
 		update loan
 		   set status = u.status, open_principal = u.open_principal, open_interest = u.open_interest,
-		       open_fees = u.open_fees, open_penalties = u.open_penalties, receivable_interest = u.receivable_interest,
-		       receivable_fees = u.receivable_fees, receivable_penalties = u.receivable_penalties,
-		       overpaid = u.overpaid, disbursed_on = u.disbursed_on, last_paid_on = u.last_paid_on,
-		       repaid_on = u.repaid_on, closed_on = u.closed_on, matures_on = u.matures_on, due_on = u.due_on,
-		       attention_on = u.attention_on, version = u.version, state = u.state, updated_at = $21
+		       open_fees = u.open_fees, open_penalties = u.open_penalties, receivable_principal = u.receivable_principal,
+		       receivable_interest = u.receivable_interest, receivable_fees = u.receivable_fees,
+		       receivable_penalties = u.receivable_penalties, overpaid = u.overpaid, disbursed_on = u.disbursed_on,
+		       last_paid_on = u.last_paid_on, repaid_on = u.repaid_on, closed_on = u.closed_on,
+		       matures_on = u.matures_on, due_on = u.due_on, attention_on = u.attention_on, version = u.version,
+		       state = u.state, updated_at = $22
 		  from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-		              $8::bigint[], $9::bigint[], $10::bigint[], $11::date[], $12::date[], $13::date[], $14::date[],
-		              $15::date[], $16::date[], $17::date[], $18::bigint[], $19::bytea[], $20::bigint[])
-		       as u (id, status, open_principal, open_interest, open_fees, open_penalties, receivable_interest,
-		             receivable_fees, receivable_penalties, overpaid, disbursed_on, last_paid_on, repaid_on, closed_on,
-		             matures_on, due_on, attention_on, version, state, before)
+		              $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::date[], $13::date[], $14::date[],
+		              $15::date[], $16::date[], $17::date[], $18::date[], $19::bigint[], $20::bytea[], $21::bigint[])
+		       as u (id, status, open_principal, open_interest, open_fees, open_penalties, receivable_principal,
+		             receivable_interest, receivable_fees, receivable_penalties, overpaid, disbursed_on, last_paid_on,
+		             repaid_on, closed_on, matures_on, due_on, attention_on, version, state, before)
 		 where loan.id = u.id and loan.version = u.before`,
 		Args: append(columns.args(), before, now),
 	})

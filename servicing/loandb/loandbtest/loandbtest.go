@@ -201,11 +201,12 @@ func tieOutLoan(ctx context.Context, t testing.TB, tx database.Tx, id uuid.UUID)
 
 // summary is what the columns of a loan say beside its snapshot.
 type summary struct {
-	Status                                                string
-	OpenPrincipal, OpenInterest, OpenFees, OpenPenalties  int64
-	BookedInterest, BookedFees, BookedPenalties, Overpaid int64
-	DueOn, AttentionOn                                    *civil.Date
-	Version                                               int64
+	Status                                               string
+	OpenPrincipal, OpenInterest, OpenFees, OpenPenalties int64
+	BookedPrincipal, BookedInterest, BookedFees          int64
+	BookedPenalties, Overpaid                            int64
+	DueOn, AttentionOn                                   *civil.Date
+	Version                                              int64
 }
 
 // columnsTell fails the test unless the columns say what the snapshot says.
@@ -213,18 +214,20 @@ func columnsTell(ctx context.Context, t testing.TB, tx database.Tx, l *servicing
 	t.Helper()
 	var got summary
 	err := tx.QueryRow(ctx, `
-		select status, open_principal, open_interest, open_fees, open_penalties, receivable_interest, receivable_fees,
-		       receivable_penalties, overpaid, due_on, attention_on, version
+		select status, open_principal, open_interest, open_fees, open_penalties, receivable_principal,
+		       receivable_interest, receivable_fees, receivable_penalties, overpaid, due_on, attention_on, version
 		  from loan where id = $1`, l.ID).
-		Scan(&got.Status, &got.OpenPrincipal, &got.OpenInterest, &got.OpenFees, &got.OpenPenalties, &got.BookedInterest,
-			&got.BookedFees, &got.BookedPenalties, &got.Overpaid, &got.DueOn, &got.AttentionOn, &got.Version)
+		Scan(&got.Status, &got.OpenPrincipal, &got.OpenInterest, &got.OpenFees, &got.OpenPenalties, &got.BookedPrincipal,
+			&got.BookedInterest, &got.BookedFees, &got.BookedPenalties, &got.Overpaid, &got.DueOn, &got.AttentionOn,
+			&got.Version)
 	if err != nil {
 		return err
 	}
 	open, booked := l.Outstanding(), l.Receivable()
 	want := summary{
 		Status: string(l.Status), OpenPrincipal: open.Principal.Minor(), OpenInterest: open.Interest.Minor(),
-		OpenFees: open.Fees.Minor(), OpenPenalties: open.Penalties.Minor(), BookedInterest: booked.Interest.Minor(),
+		OpenFees: open.Fees.Minor(), OpenPenalties: open.Penalties.Minor(),
+		BookedPrincipal: booked.Principal.Minor(), BookedInterest: booked.Interest.Minor(),
 		BookedFees: booked.Fees.Minor(), BookedPenalties: booked.Penalties.Minor(), Overpaid: l.Overpaid.Minor(),
 		Version: l.Version,
 	}

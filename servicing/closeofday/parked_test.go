@@ -1,0 +1,130 @@
+package closeofday
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/tenor-lending/tenor/internal/access"
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/servicing/loandb/loandbtest"
+)
+
+func (f *fixture) exec(sql string, args ...any) {
+	f.t.Helper()
+	loandbtest.InTx(f.t, f.db, func(ctx context.Context, tx database.Tx) error {
+		_, err := tx.Exec(ctx, sql, args...)
+		return err
+	})
+}
+
+type parkedList struct {
+	Items []struct {
+		LoanID uuid.UUID `json:"loan_id"`
+		RunID  uuid.UUID `json:"run_id"`
+		Day    string    `json:"day"`
+		Reason string    `json:"reason"`
+	} `json:"items"`
+	NextCursor string `json:"next_cursor"`
+}
+
+func (f *fixture) parked(query string) parkedList {
+	f.t.Helper()
+	var list parkedList
+	f.finance.Get("/api/v1/close-of-day/parked" + query).Want(http.StatusOK).Into(&list)
+	return list
+}
+
+// Loans whose stored state cannot be read are parked, each with its reason; the
+// others go on. Mended, they are brought to the day that is open by then.
+func TestAFailingLoanIsParkedAndTheOthersGoOn(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var good, bad []uuid.UUID
+	states := map[uuid.UUID][]byte{}
+	for i := range 40 {
+		id := f.loan()
+		if i%10 != 3 {
+			good = append(good, id)
+			continue
+		}
+		bad = append(bad, id)
+		loandbtest.InTx(t, f.db, func(ctx context.Context, tx database.Tx) error {
+			var state []byte
+			err := tx.QueryRow(ctx, `select state from loan where id = $1`, id).Scan(&state)
+			states[id] = state
+			return err
+		})
+		f.exec(`update loan set state = 'broken' where id = $1`, id)
+	}
+	got := f.closeThrough("2026-02-15")
+	if got.Status != "DONE" || got.LoansParked != int64(len(bad)) || got.LoansOverdue != int64(len(good)) {
+		t.Errorf("run %+v", got)
+	}
+	if date := f.businessDate(); date != "2026-02-16" {
+		t.Errorf("business date %s", date)
+	}
+	first := f.parked("?limit=3")
+	rest := f.parked("?cursor=" + first.NextCursor)
+	items := append(first.Items, rest.Items...)
+	if len(first.Items) != 3 || len(items) != len(bad) || rest.NextCursor != "" {
+		t.Fatalf("parked: %+v, then %+v", first, rest)
+	}
+	for _, item := range items {
+		if states[item.LoanID] == nil || item.RunID != got.RunID || item.Day != "2026-02-15" || item.Reason == "" {
+			t.Errorf("parked %+v", item)
+		}
+	}
+	retry := func(id uuid.UUID) string { return "/api/v1/close-of-day/parked/" + id.String() + "/retry" }
+	f.finance.Post(retry(bad[0]), struct{}{}).WantProblem(http.StatusConflict, "loan-still-parked")
+	f.finance.Post(retry(good[0]), struct{}{}).WantProblem(http.StatusNotFound, "loan-not-parked")
+	f.http.As(uuid.New(), access.Officer).Post(retry(bad[0]), struct{}{}).WantProblem(http.StatusForbidden, "forbidden")
+	for _, id := range bad {
+		f.exec(`update loan set state = $2 where id = $1`, id, states[id])
+		f.finance.Post(retry(id), struct{}{}).Want(http.StatusOK)
+	}
+	if left := f.parked(""); len(left.Items) != 0 {
+		t.Errorf("still parked: %+v", left)
+	}
+	if diff := compareHistories(f.history(good[0]), f.history(bad[0])); diff != "" {
+		t.Errorf("a loan that was parked has another history: %s", diff)
+	}
+	loandbtest.TieOut(t, f.db, append(good, bad...)...)
+}
+
+func compareHistories(want, got []string) string {
+	if strings.Join(want, "\n") == strings.Join(got, "\n") {
+		return ""
+	}
+	return strings.Join(got, "; ") + " instead of " + strings.Join(want, "; ")
+}
+
+// A parked loan that something changes is looked at by the next run.
+func TestAParkedLoanComesBackWhenItChanges(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.loan()
+	var state []byte
+	loandbtest.InTx(t, f.db, func(ctx context.Context, tx database.Tx) error {
+		return tx.QueryRow(ctx, `select state from loan where id = $1`, id).Scan(&state)
+	})
+	f.exec(`update loan set state = 'broken' where id = $1`, id)
+	f.closeThrough("2026-02-15")
+	f.exec(`update loan set state = $2 where id = $1`, id, state)
+	if !f.payOne(id) {
+		t.Fatal("a payment was not taken")
+	}
+	if left := f.parked(""); len(left.Items) != 0 {
+		t.Errorf("parked after the payment: %+v", left)
+	}
+	if got := f.closeThrough("2026-03-15"); got.Status != "DONE" || got.LoansParked != 0 || got.LoansOverdue != 1 {
+		t.Errorf("run %+v", got)
+	}
+	if left := f.parked(""); len(left.Items) != 0 {
+		t.Errorf("still parked: %+v", left)
+	}
+	loandbtest.TieOut(t, f.db, id)
+}

@@ -1,0 +1,146 @@
+package closeofday
+
+import (
+	"context"
+	"net/url"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/database/dbtest"
+	"github.com/tenor-lending/tenor/internal/database/pgfault"
+	"github.com/tenor-lending/tenor/servicing/loandb/loandbtest"
+)
+
+// dying is a worker whose connection goes through a proxy, and dies with it.
+type dying struct {
+	proxy   *pgfault.Proxy
+	service *Service
+	db      *database.DB
+}
+
+func (f *fixture) dying(t *testing.T, dsn string) *dying {
+	t.Helper()
+	at, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &dying{}
+	if d.proxy, err = pgfault.Start(t.Context(), at.Host); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.proxy.Close)
+	at.Host = d.proxy.Addr()
+	d.db, err = database.Open(t.Context(), database.Config{DSN: at.String(), MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.db.Close)
+	env := *f.env
+	env.DB = d.db
+	if d.service, err = newService(&env); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// workUntil works until the connection dies for good at a point, before or
+// after the database has heard of it. It returns false if the work ended before.
+func (d *dying) workUntil(ctx context.Context, point int64, fault pgfault.Fault) bool {
+	base := d.proxy.Points()
+	d.proxy.SetPlan(func(p pgfault.Point) pgfault.Fault {
+		switch {
+		case p.Index-base < point:
+			return pgfault.None
+		case p.Index-base == point:
+			return fault
+		}
+		return pgfault.CutBefore // the process is dead
+	})
+	return d.service.work(ctx) != nil
+}
+
+// A worker dies at each of its statements in turn, some before the database has
+// heard of it and some after. Another goes on when the lease is over, and the
+// outcome is as if nothing had happened.
+func TestAnotherWorkerGoesOnAfterAnyStatement(t *testing.T) {
+	t.Parallel()
+	const through = "2026-03-20"
+	alone := newFixture(t)
+	want := func() []string {
+		a, b := alone.loan(), alone.loan()
+		alone.closeThrough(through)
+		return alone.history(a, b)
+	}()
+	dsn := dbtest.DSN(t, "core")
+	db, err := database.Open(t.Context(), database.Config{DSN: dsn, MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	f := fixtureOn(t, db)
+	a, b := f.loan(), f.loan()
+	r := f.order(through)
+	deaths := 0
+	for f.run(r.RunID).Status != "DONE" {
+		point, fault := int64(1+(7*deaths)%61), pgfault.CutBefore
+		if deaths%2 == 1 {
+			fault = pgfault.CutAfter
+		}
+		d := f.dying(t, dsn)
+		d.workUntil(t.Context(), point, fault)
+		deaths++
+		f.pass(leaseTime)
+		if deaths > 400 {
+			t.Fatalf("no end after %d deaths: %+v", deaths, f.run(r.RunID))
+		}
+	}
+	t.Logf("the worker died %d times", deaths)
+	if deaths < 15 {
+		t.Errorf("only %d deaths", deaths)
+	}
+	if diff := cmp.Diff(want, f.history(a, b)); diff != "" {
+		t.Errorf("history (-uninterrupted +resumed):\n%s", diff)
+	}
+	if got := f.run(r.RunID); got.ClosedDays != got.TotalDays || got.LoansOverdue != 4 {
+		t.Errorf("run %+v", got)
+	}
+	loandbtest.TieOut(t, db, a, b)
+}
+
+// A worker that was only slow, and wakes with the share of a part that somebody
+// else has taken since, writes nothing.
+func TestASlowWorkerLosesItsShare(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.loan()
+	f.closeThrough("2026-02-13")
+	r := f.order("2026-02-14")
+	ctx := context.Background()
+	slow := f.another()
+	held, taken, _, err := slow.take(ctx, r.RunID)
+	if err != nil || !taken {
+		t.Fatalf("share: %v, %v", taken, err)
+	}
+	if err := f.service.work(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if f.run(r.RunID).Status == "DONE" {
+		t.Error("the run ended while a share was held")
+	}
+	f.pass(leaseTime)
+	if err := f.service.work(ctx); err != nil {
+		t.Fatal(err)
+	}
+	before := f.history(id)
+	if err := slow.carryOut(ctx, &held); err == nil {
+		t.Error("the slow worker wrote")
+	}
+	if diff := cmp.Diff(before, f.history(id)); diff != "" {
+		t.Errorf("history (-before +after):\n%s", diff)
+	}
+	if got := f.run(r.RunID); got.Status != "DONE" {
+		t.Errorf("run %+v", got)
+	}
+}
