@@ -53,6 +53,7 @@ func subcommands() []subcommand {
 			"dead-letters", "list|replay CONSUMER [flags]", "look at events that could not be handled, or send them again",
 			deadLettersCommand,
 		},
+		{"close-of-day", "--through DATE [flags]", "close business days and show the progress", closeOfDayCommand},
 		{"schedule", "[flags]", "print the schedule of a loan: table, CSV, JSON, Markdown, or drawn", scheduleCommand},
 		{"apr", "[flags]", "print the annual percentage rates of a loan or of cash flows", aprCommand},
 		{"conform", "FILE… [flags]", "run files of test vectors", conformCommand},

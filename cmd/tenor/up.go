@@ -111,20 +111,28 @@ func tokenCommand(ctx context.Context, args []string, std streams) int {
 	return 0
 }
 
-func fetchToken(ctx context.Context, dir, name string) (string, error) {
+// localClient speaks to the platform that runs on a directory.
+func localClient(dir string) (*client.Client, *secrets, error) {
 	path := filepath.Join(dir, "secrets.json")
 	if _, err := os.Stat(path); err != nil { //nolint:gosec // below the directory that the user named
-		return "", fmt.Errorf("no platform was started on %s: %w", dir, err)
+		return nil, nil, fmt.Errorf("no platform was started on %s: %w", dir, err)
 	}
 	known, err := loadSecrets(path)
 	if err != nil {
-		return "", err
+		return nil, nil, err
 	}
 	var transport http.RoundTripper
 	if files, err := loadCertificate(filepath.Join(dir, "tls")); err == nil {
 		transport = files.transport()
 	}
-	c := client.New(known.Gateway, transport)
+	return client.New(known.Gateway, transport), known, nil
+}
+
+func fetchToken(ctx context.Context, dir, name string) (string, error) {
+	c, known, err := localClient(dir)
+	if err != nil {
+		return "", err
+	}
 	switch name {
 	case "system":
 		return journey.ClientToken(ctx, c, known.System.ID, known.System.Secret)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/civil"
+
 	"github.com/tenor-lending/tenor/internal/config"
 	"github.com/tenor-lending/tenor/internal/devstack"
 	"github.com/tenor-lending/tenor/internal/journey"
@@ -48,6 +50,11 @@ func TestDataSurvivesARestart(t *testing.T) {
 	again, err := journey.Login(ctx, p.client, borrower.Email, "correct horse battery staple")
 	if err != nil || again == "" {
 		t.Errorf("the borrower cannot log in any more: %v", err)
+	}
+	today := civil.DateOf(time.Now()).String()
+	code, out, errs := run(t, "close-of-day", "--dir", dir, "--through", today)
+	if code != 0 || !strings.Contains(out, "DONE: ") || !strings.Contains(out, "ledger and loans: AGREES") {
+		t.Errorf("close of day ended with %d: %s%s", code, out, errs)
 	}
 	must(t, p.stop())
 	secretFiles(t, dir)
