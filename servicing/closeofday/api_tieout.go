@@ -16,14 +16,14 @@ func (s *Service) tieOutRoutes(api *httpapi.API) {
 	httpapi.Register(api, httpapi.Op{
 		ID: "get-tie-out", Method: http.MethodGet, Path: "/api/v1/close-of-day/tie-out", Tag: tag,
 		Summary: "Read whether the ledger and the loans agreed when a day was closed",
-		Description: "For each currency and component: what the loans say, what the general ledger has, and the difference. " +
-			"When a component differs, the loans that differ are named, at most 100 of them.",
+		Description: "For each currency and component: what the loans say, what the general ledger has, and the " +
+			"difference. When a component differs, the loans that differ are named, at most 100 of them.",
 		Access: httpapi.Allow(access.System, access.Finance), Errors: []int{http.StatusNotFound},
 	}, s.getTieOut)
 	httpapi.Register(api, httpapi.Op{
 		ID: "sign-tie-out", Method: http.MethodPost, Path: "/api/v1/close-of-day/tie-out/signature", Tag: tag,
 		Summary:     "Sign the tie-out of a day",
-		Description: "Once for each day. A tie-out that differs needs a comment. `hash` in the answer names the figures signed.",
+		Description: "Once for each day. A tie-out that differs needs a comment. `hash` names the figures signed.",
 		Access:      httpapi.Allow(access.Finance), Idempotent: true,
 		Errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, s.postSignature)

@@ -22,11 +22,13 @@ func TestPercentAndTimeLeft(t *testing.T) {
 		{"nothing done yet", Run{Status: Running, StartedAt: &start, dayLoans: 100}, 0, 0, false},
 		{
 			"a quarter of the first of two days",
-			Run{Status: Running, StartedAt: &start, dayLoans: 100, LoansDone: 50}, 25, 30 * time.Second, true,
+			Run{Status: Running, StartedAt: &start, dayLoans: 100, LoansDone: 50},
+			25, 30 * time.Second, true,
 		},
 		{
 			"parked loans count",
-			Run{Status: Running, StartedAt: &start, dayLoans: 100, LoansDone: 40, LoansParked: 10}, 25, 30 * time.Second,
+			Run{Status: Running, StartedAt: &start, dayLoans: 100, LoansDone: 40, LoansParked: 10},
+			25, 30 * time.Second,
 			true,
 		},
 		{
@@ -36,7 +38,8 @@ func TestPercentAndTimeLeft(t *testing.T) {
 		},
 		{
 			"never more than 99 while it runs",
-			Run{Status: Running, StartedAt: &start, ClosedDays: 1, dayLoans: 10, LoansDone: 50}, 99, 0, true,
+			Run{Status: Running, StartedAt: &start, ClosedDays: 1, dayLoans: 10, LoansDone: 50},
+			99, 0, true,
 		},
 		{"done", Run{Status: Done, ClosedDays: 2, StartedAt: &start}, 100, 0, false},
 		{"failed half way", Run{Status: Failed, ClosedDays: 1, dayLoans: 10, LoansDone: 15}, 50, 0, false},

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -198,7 +197,9 @@ func differences(ctx context.Context, tx database.Tx, after uuid.UUID) ([]LoanDi
 // CompareLoans compares TieOutPage loans behind after, in the order of their
 // ids, with their own accounts in the ledger, and returns those that differ and
 // the last loan that it looked at; uuid.Nil when there are no more.
-func (s *Service) CompareLoans(ctx context.Context, after uuid.UUID) (found []LoanDifference, last uuid.UUID, err error) {
+func (s *Service) CompareLoans(
+	ctx context.Context, after uuid.UUID,
+) (found []LoanDifference, last uuid.UUID, err error) {
 	err = database.InReadTx(ctx, s.env.DB, func(tx database.Tx) error {
 		found, last, err = differences(ctx, tx, after)
 		return err
@@ -212,22 +213,12 @@ func (s *Service) recordTieOut(ctx context.Context, tx database.Tx, r *Run, clos
 	switch {
 	case !tie.Agrees:
 		r.TiedOut = differs
-		s.env.Log.ErrorContext(ctx, "the ledger and the loans differ", "day", closed.String(), "loans", len(tie.Differences))
+		s.env.Log.ErrorContext(ctx, "the ledger and the loans differ", "day", closed.String(),
+			"loans", len(tie.Differences))
 	case r.TiedOut == "":
 		r.TiedOut = agrees
 	}
-	text, err := json.Marshal(report{tie.Components, tie.Differences})
-	if err != nil {
-		return fmt.Errorf("encoding the tie-out of %s: %w", closed, err)
-	}
-	_, err = tx.Exec(ctx, `
-		insert into tie_out (book_id, day, report, agrees, made_at, signed_by, signed_at, comment)
-		values ($1, $2, $3, $4, $5, '', null, '')
-		on conflict (book_id, day) do nothing`, tie.BookID, closed, string(text), tie.Agrees, tie.MadeAt)
-	if err != nil {
-		return fmt.Errorf("recording the tie-out of %s: %w", closed, err)
-	}
-	return nil
+	return insertTieOut(ctx, tx, tie)
 }
 
 // FindTieOut returns the tie-out of a day, or the latest for the zero date. The
@@ -243,32 +234,6 @@ func (s *Service) FindTieOut(ctx context.Context, day civil.Date) (TieOut, error
 		return err
 	})
 	return t, err
-}
-
-func findTieOut(ctx context.Context, tx database.Tx, book uuid.UUID, day civil.Date) (TieOut, error) {
-	t := TieOut{BookID: book}
-	var text string
-	var wanted *civil.Date
-	if !day.IsZero() {
-		wanted = &day
-	}
-	err := tx.QueryRow(ctx, `
-		select day, report, agrees, made_at, signed_by, signed_at, comment from tie_out
-		 where book_id = $1 and ($2::date is null or day = $2)
-		 order by day desc limit 1`, book, wanted).
-		Scan(&t.Day, &text, &t.Agrees, &t.MadeAt, &t.SignedBy, &t.SignedAt, &t.Comment)
-	if errors.Is(err, database.ErrNoRows) {
-		return TieOut{}, ErrNoTieOut
-	}
-	if err != nil {
-		return TieOut{}, fmt.Errorf("reading a tie-out: %w", err)
-	}
-	var r report
-	if err := json.Unmarshal([]byte(text), &r); err != nil {
-		return TieOut{}, fmt.Errorf("reading the tie-out of %s: %w", t.Day, err)
-	}
-	t.Components, t.Differences, t.MadeAt = r.Components, r.Differences, t.MadeAt.UTC()
-	return t, nil
 }
 
 // Sign puts the name of the actor under the tie-out of a day. The errors are
@@ -294,12 +259,6 @@ func (s *Service) Sign(
 			return t, ErrUnexplained
 		}
 		t.SignedBy, t.SignedAt, t.Comment = loandb.By(actor.ID, actor.Name), &now, comment
-		_, err = tx.Exec(ctx, `
-			update tie_out set signed_by = $3, signed_at = $4, comment = $5
-			 where book_id = $1 and day = $2 and signed_at is null`, book.ID, t.Day, t.SignedBy, now, comment)
-		if err != nil {
-			return t, fmt.Errorf("signing the tie-out of %s: %w", t.Day, err)
-		}
-		return t, nil
+		return t, signTieOut(ctx, tx, &t)
 	})
 }

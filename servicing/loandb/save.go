@@ -24,7 +24,7 @@ import (
 // first change started from; it may come from a later statement or from the
 // commit, and the transaction has no effect.
 func Save(ctx context.Context, tx database.Tx, now time.Time, by string, changes ...servicing.Change) error {
-	var rows, facts = newSaving(len(changes)), &factColumns{}
+	rows, facts := newSaving(len(changes)), &factColumns{}
 	var entries []ledger.JournalEntry
 	for i := range changes {
 		c := &changes[i]
@@ -112,7 +112,8 @@ func insertLoans(tx database.Tx, now time.Time, loans []*servicing.Loan) error {
 			return err
 		}
 	}
-	tx.Later(database.Write{What: "inserting loans", Rows: database.AnyRows, SQL: `
+	tx.Later(database.Write{
+		What: "inserting loans", Rows: database.AnyRows, SQL: `
 		insert into loan
 		       (id, application_id, customer_id, book_id, part, currency, principal, activated_on, created_at, updated_at,
 		        status, open_principal, open_interest, open_fees, open_penalties, receivable_principal,
@@ -146,7 +147,8 @@ func updateLoans(tx database.Tx, now time.Time, loans []*servicing.Loan, before 
 			return err
 		}
 	}
-	tx.Later(database.Write{What: "updating loans", Rows: int64(len(loans)), Otherwise: ErrStale, SQL: `
+	tx.Later(database.Write{
+		What: "updating loans", Rows: int64(len(loans)), Otherwise: ErrStale, SQL: `
 		update loan
 		   set status = u.status, open_principal = u.open_principal, open_interest = u.open_interest,
 		       open_fees = u.open_fees, open_penalties = u.open_penalties, receivable_principal = u.receivable_principal,
@@ -233,7 +235,8 @@ func (f *factColumns) insert(tx database.Tx, now time.Time) {
 	if len(f.ids) == 0 {
 		return
 	}
-	tx.Later(database.Write{What: "writing facts", Rows: database.AnyRows, SQL: `
+	tx.Later(database.Write{
+		What: "writing facts", Rows: database.AnyRows, SQL: `
 		insert into loan_fact (loan_id, version, kind, effective_date, recorded_at, data)
 		select u.loan_id, u.version, u.kind, u.effective_date, $6, u.data
 		  from unnest($1::uuid[], $2::bigint[], $3::text[], $4::date[], $5::text[])
