@@ -71,7 +71,7 @@ test: devexec debtools ## Run all tests, then lint every SQL statement that they
 	@export PATH="$(TOOLS)/bin:$$PATH" TENOR_TEST_VECTORS="$$(test -f "$(VECTORS)" && realpath "$(VECTORS)")"; \
 		TENOR_TEST_SQL_LOG_DIR=$(SQL_LOG) $(BIN)/devexec -- go test -timeout $(TEST_TIME) $(TESTFLAGS) $(PKG)
 	@TENOR_TEST_SQL_LINT_DIR=$(SQL_LOG) go test -count=1 ./internal/database/sqllint
-	@test -f "$(VECTORS)" || echo "NOT RUN: the schedule vectors; there is no $(VECTORS)"
+	@test -f "$(VECTORS)" || echo "NOT RUN: the schedule, events and journal vectors; there is no $(VECTORS)"
 
 test-race: devexec ## Run all tests under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 $(BIN)/devexec -- go test -race -timeout $(TEST_TIME) $(TESTFLAGS) $(PKG)
