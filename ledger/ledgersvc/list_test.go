@@ -285,8 +285,11 @@ func TestLinkedEntriesAreBookedTogether(t *testing.T) {
 	client.Post(base+"/entries/batch", batch).Want(http.StatusOK).Into(&answer)
 	lost := result{"REJECTED", "LINKED_REJECTED", ""}
 	want := []result{
-		{"POSTED", "", ""}, {"POSTED", "", ""},
-		lost, {"REJECTED", "LIMIT_EXCEEDED", "lines[0].amount"}, lost,
+		{"POSTED", "", ""},
+		{"POSTED", "", ""},
+		lost,
+		{"REJECTED", "LIMIT_EXCEEDED", "lines[0].amount"},
+		lost,
 		{"POSTED", "", ""},
 	}
 	if diff := cmp.Diff(want, answer.Results); diff != "" {

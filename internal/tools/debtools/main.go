@@ -115,7 +115,7 @@ func (b bringer) has(ctx context.Context, command string) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	for _, question := range []string{"--version", "-v", "--help"} {
-		if exec.CommandContext(ctx, starter, question).Run() == nil { //nolint:gosec // written by us
+		if exec.CommandContext(ctx, starter, question).Run() == nil {
 			return true
 		}
 	}
@@ -128,7 +128,7 @@ func (b bringer) install(ctx context.Context, packages []string) error {
 			return errors.New("this machine has no " + tool)
 		}
 	}
-	if err := os.MkdirAll(b.dir, 0o755); err != nil { //nolint:gosec // tools are for everybody
+	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return err
 	}
 	options, err := b.options()
@@ -162,7 +162,7 @@ func (b bringer) options() ([]string, error) {
 		return nil, err
 	}
 	for _, sub := range []string{"state/lists/partial", "cache/archives/partial"} {
-		if err := os.MkdirAll(filepath.Join(apt, sub), 0o755); err != nil { //nolint:gosec // as above
+		if err := os.MkdirAll(filepath.Join(apt, sub), 0o755); err != nil {
 			return nil, err
 		}
 	}
@@ -193,7 +193,7 @@ func (b bringer) starters(wants []want) error {
 		return err
 	}
 	bin := filepath.Join(b.dir, "bin")
-	if err := os.MkdirAll(bin, 0o755); err != nil { //nolint:gosec // as above
+	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
 	}
 	libraries, err := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-*"))
@@ -205,7 +205,6 @@ func (b bringer) starters(wants []want) error {
 		script := fmt.Sprintf("#!/bin/sh\nLD_LIBRARY_PATH='%s' PYTHONPATH='%s' exec '%s' \"$@\"\n",
 			strings.Join(libraries, ":"), filepath.Join(root, "usr/lib/python3/dist-packages"),
 			filepath.Join(root, "usr/bin", w.command))
-		//nolint:gosec // a program has to be executable
 		if err := os.WriteFile(filepath.Join(bin, w.command), []byte(script), 0o755); err != nil {
 			return err
 		}
