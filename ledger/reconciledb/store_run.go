@@ -75,7 +75,7 @@ func SaveRun(
 	if err := insertMatches(ctx, tx, run.RecordedAt, account.ID(), run.RecordedBy, matches); err != nil {
 		return err
 	}
-	if err := closeBreaks(ctx, tx, run.RecordedAt, run.RecordedBy, matches, uuid.Nil); err != nil {
+	if err := closeIfAny(ctx, tx, account.ID(), run, matches); err != nil {
 		return err
 	}
 	if err := openDifferences(ctx, tx, run.RecordedAt, account.ID(), matches); err != nil {
@@ -85,6 +85,22 @@ func SaveRun(
 		return err
 	}
 	return insertRun(ctx, tx, account, run)
+}
+
+// closeIfAny closes the breaks of matched lines, unless the account has none that
+// could be: the first run of an account has not, and is the largest.
+func closeIfAny(ctx context.Context, tx database.Tx, account uuid.UUID, run Run, matches []newMatch) error {
+	var found bool
+	err := tx.QueryRow(ctx, `
+		select exists (select 1 from reconcile_break where account_id = $1 and state in ('OPEN', 'EXPLAINED'))`,
+		account).Scan(&found)
+	if err != nil {
+		return fmt.Errorf("looking for breaks: %w", err)
+	}
+	if !found {
+		return nil
+	}
+	return closeBreaks(ctx, tx, run.RecordedAt, run.RecordedBy, matches, uuid.Nil)
 }
 
 func index(lines []reconcile.Line) map[reconcile.LineID]int {

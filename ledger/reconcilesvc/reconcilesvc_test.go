@@ -2,9 +2,11 @@ package reconcilesvc_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -15,6 +17,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/database/dbtest"
 	"github.com/tenor-lending/tenor/internal/httpapi"
 	"github.com/tenor-lending/tenor/internal/httpapi/httpapitest"
+	"github.com/tenor-lending/tenor/ledger/bankfile"
 	"github.com/tenor-lending/tenor/ledger/ledgersvc"
 	"github.com/tenor-lending/tenor/ledger/reconcilesvc"
 )
@@ -426,24 +429,43 @@ func TestRefusedFiles(t *testing.T) {
 	d.finance.Get(base+"/report?account=bank").WantProblem(404, "not-in-reconciliation")
 }
 
-// TestHugeFiles sends a file that says it is too large, and one that does not say.
+// TestHugeFiles sends a file that says it is too large, of which nothing is read
+// then, and one that does not say, which is refused at its first line too many.
 func TestHugeFiles(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	huge := func(length int64) *http.Request {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
-			d.server.URL()+base+"/statements?account=bank&format=CSV&mapping=house", &endless{head: header})
+	request := func(body io.Reader) *http.Request {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+			d.server.URL()+base+"/statements?account=bank&format=CSV&mapping=house", body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		request.ContentLength = length
-		return request
+		r.ContentLength = -1
+		return r
 	}
-	d.finance.Do(huge(-1)).WantProblem(http.StatusRequestEntityTooLarge, "body-too-large")
-	request := huge(2 << 30)
-	request.Header.Set("Expect", "100-continue")
-	d.finance.Do(request).WantProblem(http.StatusRequestEntityTooLarge, "body-too-large")
+	// What is sent behind the fault is little enough for the server to pass over,
+	// so that its answer arrives whatever the network does.
+	line := int64(len(endlessLine))
+	most := int64(len(header)) + line*(bankfile.LinesMax+2)
+	d.finance.Do(request(io.LimitReader(&endless{head: header}, most))).
+		WantProblem(http.StatusRequestEntityTooLarge, "body-too-large")
+	says := request(&endless{head: header})
+	says.ContentLength = 2 << 30
+	says.Header.Set("Expect", "100-continue")
+	says.Header.Set("Authorization", "Bearer "+d.finance.Token())
+	says.Header.Set("Idempotency-Key", uuid.NewString())
+	patient := &http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Minute}}
+	answer, err := patient.Do(says)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("status %d", answer.StatusCode)
+	}
 }
+
+const endlessLine = "2026-03-02,,the same line for ever,1.00\n"
 
 // endless is a CSV file that does not end.
 type endless struct{ head string }
@@ -452,7 +474,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	n := copy(p, e.head)
 	e.head = e.head[n:]
 	if n == 0 {
-		e.head = "2026-03-02,,the same line for ever,1.00\n"
+		e.head = endlessLine
 		n = copy(p, e.head)
 		e.head = e.head[n:]
 	}
