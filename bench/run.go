@@ -43,6 +43,10 @@ func parseRun(args []string, w io.Writer) (names []string, o harness.Options, to
 	flags.StringVar(&seeds, "seeds", "", "host:port of running Kafka brokers, comma-separated, instead of starting one")
 	flags.BoolVar(&o.Kafka, "kafka", false, "measure events on Apache Kafka as well (needs Java)")
 	flags.StringVar(&o.Tenor, "tenor", defaultTenor, "binary of the platform that is started")
+	flags.Func("against", "peers: another ledger, formance=URL or blnk=URL; may be repeated", func(text string) error {
+		o.Against = append(o.Against, text)
+		return nil
+	})
 	flags.StringVar(&o.Child, "child", "", "binary of this program for the processes of a drill (mutants)")
 	flags.StringVar(&o.Platform, "platform", "", "directory of a running tenor up, instead of starting one; with --dsn")
 	flags.BoolVar(&o.Gateway, "gateway", false, "send requests through the gateway, not to the services' own ports")

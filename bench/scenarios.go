@@ -10,12 +10,14 @@ import (
 	"github.com/tenor-lending/tenor/bench/faults"
 	"github.com/tenor-lending/tenor/bench/flow"
 	"github.com/tenor-lending/tenor/bench/harness"
+	"github.com/tenor-lending/tenor/bench/peers"
 	"github.com/tenor-lending/tenor/bench/platform"
 )
 
 // scenarios is the table of what can be measured, in the order of `bench list`.
 func scenarios() []harness.Scenario {
-	return slices.Concat(engine.Scenarios(), books.Scenarios(), flow.Scenarios(), platform.Scenarios(), faults.Scenarios())
+	return slices.Concat(engine.Scenarios(), books.Scenarios(), flow.Scenarios(), platform.Scenarios(),
+		peers.Scenarios(platform.LedgerTarget), faults.Scenarios())
 }
 
 // pick finds the named scenarios; "all" is every one.

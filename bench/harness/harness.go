@@ -52,6 +52,8 @@ type Options struct {
 	Mutant string
 	// Gateway sends requests through the gateway instead of to the services.
 	Gateway bool
+	// Against names other ledgers to compare with, NAME=URL.
+	Against []string
 	// Stack starts what is not given.
 	Stack *Stack
 	// Scale multiplies the sizes of data sets: 1 is what the README states.
