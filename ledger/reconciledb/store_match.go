@@ -109,9 +109,9 @@ type ownedClaim struct {
 
 func ownedClaims(matches []newMatch) []ownedClaim {
 	var list []ownedClaim
-	for i := range matches {
-		for _, c := range matches[i].claims {
-			list = append(list, ownedClaim{c, matches[i].id})
+	for _, m := range matches {
+		for _, c := range m.claims {
+			list = append(list, ownedClaim{c, m.id})
 		}
 	}
 	return list
