@@ -141,8 +141,10 @@ func loanCode(role Role, loan uuid.UUID, currency Currency) string {
 // ControlAccountID returns the id of ControlAccount.
 func ControlAccountID(role Role, currency Currency) uuid.UUID {
 	key := controlKey{role, currency}
-	if id, ok := controlIDs.Load(key); ok {
-		return id.(uuid.UUID) //nolint:forcetypeassert // nothing else is stored
+	if known, ok := controlIDs.Load(key); ok {
+		if id, ok := known.(uuid.UUID); ok {
+			return id
+		}
 	}
 	id := AccountID(controlCode(role, currency))
 	if role.Valid() { // so that there are only so many

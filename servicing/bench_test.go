@@ -14,7 +14,8 @@ import (
 func BenchmarkPayInOrder(b *testing.B) {
 	loan := disbursed(b, rbiTerms(b)).loan
 	p := servicing.Payment{
-		ID: uuid.NewSHA1(loanID, []byte("bench")), Kind: servicing.Normal, Amount: inr(96_973), ValueDate: date(b, "2026-02-15"),
+		ID: uuid.NewSHA1(loanID, []byte("bench")), Kind: servicing.Normal, Amount: inr(96_973),
+		ValueDate: date(b, "2026-02-15"),
 	}
 	b.ReportAllocs()
 	for b.Loop() {

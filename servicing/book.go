@@ -119,11 +119,9 @@ func (l *Loan) entryOf(f Fact, version int64, booked civil.Date) (ledger.Journal
 }
 
 func (l *Loan) line(r RoleAmount) ledger.Line {
-	id := uuid.Nil
+	id := ledger.ControlAccountID(r.Role, l.Currency())
 	if ownedByLoan(r.Role) {
 		id = ledger.LoanAccountID(r.Role, l.ID, l.Currency())
-	} else {
-		id = ledger.ControlAccountID(r.Role, l.Currency())
 	}
 	side, debit := ledger.Debit, r.Debit.Minor()
 	if debit < 0 {

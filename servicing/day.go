@@ -327,13 +327,7 @@ func (e *engine) regrade(on civil.Date) error {
 	if suspended != l.Suspended {
 		e.suspend(on, suspended)
 	}
-	measure := stage != l.Stage
-	if due := l.provisionDay(); !measure && !due.IsZero() && !due.After(on) {
-		var err error
-		if measure, err = l.provisionOff(); err != nil {
-			return err
-		}
-	}
+	measure := stage != l.Stage || on.Day == 1
 	l.Stage = stage
 	if !measure || len(l.Product.Stages) == 0 {
 		return nil

@@ -50,7 +50,7 @@ func (l *Loan) DaysPastDue(on civil.Date) int {
 // facts of a loan: what came in late counts as if it had come in time. The
 // error is ErrCorrupt.
 func DaysPastDueAsOf(facts []Fact, on civil.Date) (int, error) {
-	e, err := foldUntil(facts, on)
+	e, err := foldUntil(facts, on.AddDays(-1)) // what is done on the day comes after its start
 	if err != nil {
 		return 0, err
 	}

@@ -63,7 +63,7 @@ func TestTheOrderOfArrivalDoesNotMatter(t *testing.T) {
 		if one.loan.Status == servicing.Pending {
 			return
 		}
-		two := &world{books: emptyBooks(t), t: t, business: one.business, undone: map[uuid.UUID]bool{}}
+		two := &world{books: emptyBooks(t), business: one.business}
 		activated, ok := one.facts[0].(servicing.Activated)
 		if !ok {
 			t.Fatalf("first fact %T", one.facts[0])

@@ -174,7 +174,8 @@ func (e *engine) carryOver(r *Revision, kept int, credit, accrued Parts) error {
 		change := row.Number == kept+1 && r.Prepaid.IsPositive() // that row is for the payment itself
 		return row.Number > kept && row.Number <= l.Planned && !change
 	}
-	allocation, err := amortization.Allocate(credit.Total(), r.On, l.dueItems(fresh, credit.Total().Minor()), amortization.Order{})
+	total := credit.Total()
+	allocation, err := amortization.Allocate(total, r.On, l.dueItems(fresh, total.Minor()), amortization.Order{})
 	if err != nil {
 		return fmt.Errorf("carrying over what was paid in advance: %w", err)
 	}

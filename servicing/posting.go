@@ -75,7 +75,9 @@ const (
 // After a charge-off the loan is off the books: what is paid is recovered.
 var postingTable = map[Transaction][]movement{
 	TxDisbursement: {
-		{Net, portfolio, clearing}, {ThirdPartyFees, portfolio, clearing}, {LenderFees, portfolio, feesI},
+		{Net, portfolio, clearing},
+		{ThirdPartyFees, portfolio, clearing},
+		{LenderFees, portfolio, feesI},
 		{UpfrontInterest, portfolio, interestI},
 	},
 	TxPayout: {{Net, clearing, cash}},
@@ -84,22 +86,26 @@ var postingTable = map[Transaction][]movement{
 	// Interest that stops to count as income until it is paid.
 	TxSuspension: {{Interest, interestI, interestR}},
 
-	TxRepayment:      received(cash, portfolio, interestR, feesR, penaltyR, overpay),
-	TxDownPayment:    received(cash, portfolio, interestR, feesR, penaltyR, overpay),
-	TxMerchantRefund: received(cash, portfolio, interestR, feesR, penaltyR, overpay),
-	TxPayoutRefund:   received(cash, portfolio, interestR, feesR, penaltyR, overpay),
+	TxRepayment:      received(cash, portfolio, interestR, feesR, penaltyR),
+	TxDownPayment:    received(cash, portfolio, interestR, feesR, penaltyR),
+	TxMerchantRefund: received(cash, portfolio, interestR, feesR, penaltyR),
+	TxPayoutRefund:   received(cash, portfolio, interestR, feesR, penaltyR),
 	TxGoodwillCredit: {
-		{Principal, goodwill, portfolio}, {Interest, ledger.IncomeFromGoodwillInterest, interestR},
-		{Fees, ledger.IncomeFromGoodwillFees, feesR}, {Penalties, ledger.IncomeFromGoodwillPenalty, penaltyR},
+		{Principal, goodwill, portfolio},
+		{Interest, ledger.IncomeFromGoodwillInterest, interestR},
+		{Fees, ledger.IncomeFromGoodwillFees, feesR},
+		{Penalties, ledger.IncomeFromGoodwillPenalty, penaltyR},
 		{Overpaid, goodwill, overpay},
 	},
 	// Income that is given back: it repays what is owed.
-	TxInterestRefund:    received(interestI, portfolio, interestR, feesR, penaltyR, overpay),
-	TxFeeAdjustment:     received(feesI, portfolio, interestR, feesR, penaltyR, overpay),
-	TxPenaltyAdjustment: received(penaltyI, portfolio, interestR, feesR, penaltyR, overpay),
+	TxInterestRefund:    received(interestI, portfolio, interestR, feesR, penaltyR),
+	TxFeeAdjustment:     received(feesI, portfolio, interestR, feesR, penaltyR),
+	TxPenaltyAdjustment: received(penaltyI, portfolio, interestR, feesR, penaltyR),
 	// Paid money that moves from interest (paid in advance, not earned) to the rest.
 	TxReallocation: {
-		{Principal, interestR, portfolio}, {Fees, interestR, feesR}, {Penalties, interestR, penaltyR},
+		{Principal, interestR, portfolio},
+		{Fees, interestR, feesR},
+		{Penalties, interestR, penaltyR},
 		{Overpaid, interestR, overpay},
 	},
 	// Arrears that become principal of a new plan.
@@ -107,16 +113,16 @@ var postingTable = map[Transaction][]movement{
 		{Interest, portfolio, interestR}, {Fees, portfolio, feesR}, {Penalties, portfolio, penaltyR},
 	},
 
-	TxWaiver:   received(losses, portfolio, interestR, feesR, penaltyR, overpay),
-	TxWriteOff: received(losses, portfolio, interestR, feesR, penaltyR, overpay),
-	TxRecovery: received(cash, recovered, recovered, recovered, recovered, overpay),
+	TxWaiver:   received(losses, portfolio, interestR, feesR, penaltyR),
+	TxWriteOff: received(losses, portfolio, interestR, feesR, penaltyR),
+	TxRecovery: received(cash, recovered, recovered, recovered, recovered),
 
 	TxChargeOff:          chargedOff(expense),
 	TxChargeOffFraud:     chargedOff(fraud),
-	TxChargeOffRepayment: received(cash, recovered, recovered, recovered, recovered, overpay),
-	TxChargeOffRefund:    received(cash, expense, expense, expense, expense, overpay),
+	TxChargeOffRepayment: received(cash, recovered, recovered, recovered, recovered),
+	TxChargeOffRefund:    received(cash, expense, expense, expense, expense),
 	TxChargeOffGoodwill: received(goodwill, expense, ledger.IncomeFromChargeOffInterest, ledger.IncomeFromChargeOffFees,
-		ledger.IncomeFromChargeOffPenalty, overpay),
+		ledger.IncomeFromChargeOffPenalty),
 	TxChargeOffRealloc: {{Overpaid, recovered, overpay}},
 	TxChargeOffBack:    {{Principal, expense, cash}},
 	TxChargeOffReturn:  {{Overpaid, overpay, cash}, {Principal, expense, cash}},
@@ -129,18 +135,24 @@ var postingTable = map[Transaction][]movement{
 	TxProvision: {{Provision, ledger.ImpairmentExpense, ledger.LossAllowance}},
 }
 
-// received books money, or what stands for it, against what it pays.
-func received(from, principal, interest, fees, penalties, over ledger.Role) []movement {
+// received books money, or what stands for it, against what it pays; what it
+// pays too much is owed to the borrower.
+func received(from, principal, interest, fees, penalties ledger.Role) []movement {
 	return []movement{
-		{Principal, from, principal}, {Interest, from, interest}, {Fees, from, fees}, {Penalties, from, penalties},
-		{Overpaid, from, over},
+		{Principal, from, principal},
+		{Interest, from, interest},
+		{Fees, from, fees},
+		{Penalties, from, penalties},
+		{Overpaid, from, overpay},
 	}
 }
 
 func chargedOff(to ledger.Role) []movement {
 	return []movement{
-		{Principal, to, portfolio}, {Interest, ledger.IncomeFromChargeOffInterest, interestR},
-		{Fees, ledger.IncomeFromChargeOffFees, feesR}, {Penalties, ledger.IncomeFromChargeOffPenalty, penaltyR},
+		{Principal, to, portfolio},
+		{Interest, ledger.IncomeFromChargeOffInterest, interestR},
+		{Fees, ledger.IncomeFromChargeOffFees, feesR},
+		{Penalties, ledger.IncomeFromChargeOffPenalty, penaltyR},
 	}
 }
 

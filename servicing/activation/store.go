@@ -28,7 +28,8 @@ func insertAgreements(tx database.Tx, list []agreement) {
 		terms, hashes = append(terms, a.Terms), append(hashes, a.ScheduleHash)
 		signed = append(signed, a.SignedAt)
 	}
-	tx.Later(database.Write{What: "keeping agreements", Rows: database.AnyRows, SQL: `
+	tx.Later(database.Write{
+		What: "keeping agreements", Rows: database.AnyRows, SQL: `
 		insert into signed_agreement
 		       (application_id, customer_id, agreement_id, offer_id, terms, schedule_hash, signed_at)
 		select u.application_id, u.customer_id, u.agreement_id, u.offer_id, u.terms, u.schedule_hash, u.signed_at
@@ -85,7 +86,8 @@ func insertDisbursements(tx database.Tx, now time.Time, loans []servicing.Loan) 
 		currencies = append(currencies, l.Currency().Code())
 		amounts = append(amounts, l.Disbursement.Net.Minor())
 	}
-	tx.Later(database.Write{What: "inserting disbursements", Rows: int64(len(loans)), Otherwise: errNoDisbursement, SQL: `
+	tx.Later(database.Write{
+		What: "inserting disbursements", Rows: int64(len(loans)), Otherwise: errNoDisbursement, SQL: `
 		insert into disbursement
 		       (id, loan_id, status, currency, amount, attempts, refusals, next_attempt_at, bank_reference, reason,
 		        initiated_at)

@@ -71,10 +71,14 @@ func TestABatchAnswersEachPayment(t *testing.T) {
 		f.item("off", "1.00", set("kind", "PAYOFF")),
 		f.item("b", "200.00"),
 	)
-	want := []string{"", "invalid-value", "", "idempotency-key-reused", "invalid-value", "loan-not-found", "invalid-value",
-		"", "payoff-short", ""}
-	status := []string{"POSTED", "REJECTED", "REPLAYED", "REJECTED", "REJECTED", "REJECTED", "REJECTED", "REPLAYED",
-		"REJECTED", "POSTED"}
+	want := []string{
+		"", "invalid-value", "", "idempotency-key-reused", "invalid-value", "loan-not-found", "invalid-value",
+		"", "payoff-short", "",
+	}
+	status := []string{
+		"POSTED", "REJECTED", "REPLAYED", "REJECTED", "REJECTED", "REJECTED", "REJECTED", "REPLAYED",
+		"REJECTED", "POSTED",
+	}
 	for i, r := range answer.Results {
 		problem := ""
 		if r.Problem != nil {

@@ -31,7 +31,8 @@ func insertPayments(tx database.Tx, payments ...*Payment) {
 	for _, p := range payments {
 		c.add(p)
 	}
-	tx.Later(database.Write{What: "inserting payments", Rows: database.AnyRows, SQL: `
+	tx.Later(database.Write{
+		What: "inserting payments", Rows: database.AnyRows, SQL: `
 		insert into payment
 		       (id, loan_id, status, kind, currency, amount, value_date, channel, reference,
 		        principal, interest, fees, penalties, overpaid, created_by, created_at,
