@@ -45,6 +45,7 @@ func Scenarios() []harness.Scenario {
 		},
 		{Name: "trial-balance", What: "the trial balance over up to 1,000,000 accounts", Run: runTrialBalance},
 		{Name: "statement", What: "a statement of up to 100,000 lines, streamed by pages", Run: runStatement},
+		{Name: "replay", What: "every balance built anew from a journal of up to 100,000 entries", Run: runReplay},
 		{Name: "reconcile", What: "a bank's file of 100,000 lines against 100,000 lines of the books", Run: runReconcile},
 	}
 }
