@@ -263,7 +263,7 @@ func (l *Loan) lateFee(row *Instalment) (money.Amount, error) {
 	fee := rule.Amount
 	if fee.IsZero() {
 		var err error
-		if fee, err = percentOf(money.New(base, l.Currency()), rule.Percent); err != nil {
+		if fee, err = amortization.PercentOf(money.New(base, l.Currency()), rule.Percent, money.HalfEven); err != nil {
 			return money.Amount{}, err
 		}
 	}
@@ -383,7 +383,7 @@ func (l *Loan) expectedLoss(stage int) (money.Amount, error) {
 	if stage == 0 || l.Status != Active {
 		return money.Zero(l.Currency()), nil
 	}
-	return percentOf(l.Receivable().Total(), l.Product.Stages[stage-1].RatePercent)
+	return amortization.PercentOf(l.Receivable().Total(), l.Product.Stages[stage-1].RatePercent, money.HalfEven)
 }
 
 // provisionDay returns the first day of the month after what happened last: then

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"cloud.google.com/go/civil"
-	"github.com/cockroachdb/apd/v3"
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/amortization"
@@ -192,23 +191,6 @@ func (p *Product) stageAt(daysPastDue int) int {
 		}
 	}
 	return stage
-}
-
-// wide holds the product of an amount and a rate exactly: 19 and 18 digits.
-var wide = apd.BaseContext.WithPrecision(40)
-
-// percentOf returns percent of an amount, rounded half-even.
-func percentOf(a money.Amount, percent amortization.Decimal) (money.Amount, error) {
-	value := a.Decimal()
-	if _, err := wide.Mul(value, value, percent.Apd()); err != nil {
-		return money.Amount{}, fmt.Errorf("%s percent of %s: %w", percent, a, err)
-	}
-	value.Exponent -= 2
-	rounded, err := money.Round(value, a.Currency(), money.HalfEven)
-	if err != nil {
-		return money.Amount{}, fmt.Errorf("%s percent of %s: %w", percent, a, err)
-	}
-	return rounded, nil
 }
 
 // PostingRule books one figure of a transaction from the credited role to the
