@@ -41,7 +41,7 @@ SECOND_OPINIONS := pdfsig=poppler-utils pdftotext=poppler-utils qpdf=qpdf openss
 RACE_PKG    ?= ./internal/app ./internal/command ./internal/groupcommit ./internal/stream
 
 # How long and how hard `make faults` drills; an hour: make faults FAULTS_FLAGS='--duration 60m --seed 2'
-FAULTS_FLAGS ?= --duration 100s --warmup 2s --rate 40 --scale 0.25 --report $(BIN)/faults
+FAULTS_FLAGS ?= --duration 90s --warmup 2s --rate 40 --scale 0.25 --report $(BIN)/faults
 
 # An archive of the Go vulnerability database, for machines that cannot reach it.
 VULNDB_TGZ  ?= ../shared/data/go-vulndb-20260821.tgz

@@ -17,6 +17,11 @@ func TestFlagsAndNamesMayBeMixed(t *testing.T) {
 	if strings.Join(names, " ") != "apr events" || o.Duration != 5*time.Second || o.Rate != 20 || to.json != "x" {
 		t.Errorf("names %q, options %+v, outputs %+v", names, o, to)
 	}
+	args = []string{"peers", "--against", "formance=http://a", "--against=blnk=http://b"}
+	_, o, _, _, err = parseRun(args, &bytes.Buffer{})
+	if err != nil || strings.Join(o.Against, " ") != "formance=http://a blnk=http://b" {
+		t.Errorf("against %q, %v", o.Against, err)
+	}
 	for _, bad := range [][]string{
 		{"--rate", "1", "--clients", "1"}, {"--duration", "0s"}, {"--scale", "-1"}, {"--nonsense"},
 	} {

@@ -35,8 +35,8 @@ const (
 	shareTooMany  = 4_000 // of connections
 	shareWhole    = 100_000
 	armedShare    = 60 // percent of the starts of a process
-	coreHitsMax   = 600
-	eventHitsMax  = 90
+	coreHitsMax   = 200
+	eventHitsMax  = 30
 	hitsMin       = 5
 )
 

@@ -51,6 +51,9 @@ func run(ctx context.Context, b *harness.Bench) error {
 	if err := d.sweep(ctx); err != nil {
 		return d.broke(ctx, b, "in the sweep", err)
 	}
+	if b.Mutant != "" && len(d.seen()) > 0 {
+		return d.reportInvariants(b, newVerdict().with(d.seen())) // it is caught already
+	}
 	b.Progress("faults for %s", b.Duration)
 	stats, err := d.fight(ctx)
 	if err != nil {

@@ -61,6 +61,12 @@ func (v *verdict) add(violations ...violation) {
 	}
 }
 
+// with adds violations to a verdict.
+func (v *verdict) with(violations []violation) *verdict {
+	v.add(violations...)
+	return v
+}
+
 func (v *verdict) whole() bool { return len(v.broken) == 0 }
 
 // judge holds the evidence against the invariants.

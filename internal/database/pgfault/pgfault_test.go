@@ -99,8 +99,14 @@ func TestPointsTellTheirPlaceInTheTransaction(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	want := []seen{
-		{"begin", 1, false, false}, {"select", 2, false, false}, {"select", 3, false, false}, {"commit", 4, true, false},
-		{"begin", 1, false, false}, {"select", 2, false, false}, {"insert", 3, false, true}, {"commit", 4, true, true},
+		{"begin", 1, false, false},
+		{"select", 2, false, false},
+		{"select", 3, false, false},
+		{"commit", 4, true, false},
+		{"begin", 1, false, false},
+		{"select", 2, false, false},
+		{"insert", 3, false, true},
+		{"commit", 4, true, true},
 		{"delete", 1, false, true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
