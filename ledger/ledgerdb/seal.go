@@ -42,7 +42,7 @@ type sealedBatch struct {
 	// Late says that an earlier place had reached this batch's instant already.
 	Late bool
 	// Totals are the sums of the batch as stored; only verifying reads them.
-	Totals []batchTotal
+	Totals []byte
 }
 
 // link is the hash of the chain at this batch, given the one before.

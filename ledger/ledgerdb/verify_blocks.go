@@ -156,7 +156,7 @@ func comparePage(
 				after = bounds[number-1].until
 			}
 			want, err = sealedSums(ctx, tx, owner, after, bounds[number].until)
-			if err == nil && want.lines != bounds[number].lines {
+			if err == nil && (want.lines != bounds[number].lines || !want.at.Equal(bounds[number].until)) {
 				return badBlock(owner, sumRef{0, number})
 			}
 		} else {
@@ -179,7 +179,7 @@ func comparePage(
 // sealedSums sums what an owner has of sealed batches after one instant and
 // through another.
 func sealedSums(ctx context.Context, tx database.Tx, owner uuid.UUID, after, until time.Time) (slice, error) {
-	sum := newSlice(owner, until)
+	sum := newSlice(owner, after)
 	var list []slice
 	if owner == booksOwner {
 		rows, err := tx.Query(ctx, `

@@ -1,4 +1,4 @@
 -- +goose NO TRANSACTION
 -- +goose Up
 -- The entries of one kind, in the order of the journal.
-create index if not exists ledger_entry_kind on ledger_entry (kind, effective_date, recorded_at, id);
+create index if not exists ledger_entry_kind on ledger_entry (kind, effective_date, recorded_at);
