@@ -388,20 +388,31 @@ func (d *duel) list(t *rapid.T) {
 	}
 }
 
+// modelBooks is how many databases are driven at once. Each has as many random
+// histories as -rapid.checks says, 100 if it says nothing.
+const modelBooks = 4
+
 // TestStoreAgreesWithTheModel drives both with the same random commands and
 // compares every answer. Questions are drawn without a look at the data.
 func TestStoreAgreesWithTheModel(t *testing.T) {
 	t.Parallel()
-	db := dbtest.New(t, "core")
-	rapid.Check(t, func(t *rapid.T) {
-		d := &duel{store: store{ctx: context.Background(), db: db}}
-		if err := d.reset(); err != nil {
-			t.Fatal(err)
-		}
-		t.Repeat(map[string]func(*rapid.T){
-			"post": d.post, "post more": d.post, "post yet more": d.post, "close": d.setClosed, "lock": d.closePeriod,
-			"seal": d.seal, "seal more": d.seal, "ask": d.ask, "trial": d.trial, "statement": d.statement, "verify": d.verify,
-			"list": d.list, "pend": d.pend, "pend more": d.pend, "available": d.available,
+	for book := range modelBooks {
+		t.Run(fmt.Sprint("books ", book), func(t *testing.T) {
+			t.Parallel()
+			db := dbtest.New(t, "core")
+			rapid.Check(t, func(t *rapid.T) { playDuel(t, db) })
 		})
+	}
+}
+
+func playDuel(t *rapid.T, db *database.DB) {
+	d := &duel{store: store{ctx: context.Background(), db: db}}
+	if err := d.reset(); err != nil {
+		t.Fatal(err)
+	}
+	t.Repeat(map[string]func(*rapid.T){
+		"post": d.post, "post more": d.post, "post yet more": d.post, "close": d.setClosed, "lock": d.closePeriod,
+		"seal": d.seal, "seal more": d.seal, "ask": d.ask, "trial": d.trial, "statement": d.statement, "verify": d.verify,
+		"list": d.list, "pend": d.pend, "pend more": d.pend, "available": d.available,
 	})
 }

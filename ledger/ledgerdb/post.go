@@ -26,7 +26,10 @@ type Posted struct {
 	// Replayed says that the entry was there before and nothing was done now.
 	Replayed bool
 	// Balances are those of the entry's accounts that have a limit, right after
-	// the entry. The others are read with Balances.
+	// the entry. Of the others nobody can say what they held right after it
+	// without making writers wait for each other; the function Balances with
+	// RecordedAt as Known tells what they held then, as far as it is committed:
+	// the entry and what else was recorded by that instant.
 	Balances []ledger.Balance
 }
 
