@@ -220,7 +220,10 @@ func ratios(b *harness.Bench, ways []*way) {
 	b.Ratio("alone_p50_to_transaction", alone, float64(by["single_alone"].p50()))
 	b.Table(result.Table{Title: "ratios", Header: []string{"of", "is", "reach"}, Rows: [][]string{
 		{"group commit, as a share of bare COPY", harness.Share(group.perSecond(), by["copy"].perSecond()), "40 % or more"},
-		{"group commit to a transaction each, balances in rows", harness.Ratio(group.perSecond(), rows.perSecond()), "25x or more"},
+		{
+			"group commit to a transaction each, balances in rows", harness.Ratio(group.perSecond(), rows.perSecond()),
+			"25x or more",
+		},
 		{"group commit to a transaction each of this ledger", harness.Ratio(group.perSecond(), single.perSecond()), ""},
 		{"p50 of one caller to a plain transaction", harness.Ratio(alone, float64(by["single_alone"].p50())), "1.2x or less"},
 	}})
@@ -304,14 +307,15 @@ func runSeal(ctx context.Context, b *harness.Bench) error {
 	if err != nil {
 		return err
 	}
-	b.Metric("seal_rest", harness.Millis(time.Since(start)), "ms")
+	rest := time.Since(start)
+	b.Metric("seal_rest", harness.Millis(rest), "ms")
 	verified, err := ledgerdb.Verify(ctx, ways[0].books.db, &head)
 	if err != nil {
 		return err
 	}
 	err = b.Check(verified.Entries == ways[0].books.posted.Load(),
 		"the chain of %d batches covers the %d acknowledged payments; what was left to seal took %s",
-		head.Seq, verified.Entries, harness.Short(time.Since(start)))
+		head.Seq, verified.Entries, harness.Short(rest))
 	return errors.Join(err, checkAll(ctx, b, ways))
 }
 

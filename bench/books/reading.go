@@ -246,7 +246,9 @@ func runTrialBalance(ctx context.Context, b *harness.Bench) error {
 	if err != nil {
 		return err
 	}
-	t := result.Table{Title: "the trial balance at random points of both times", Header: []string{"accounts", "median", "slowest"}}
+	t := result.Table{
+		Title: "the trial balance at random points of both times", Header: []string{"accounts", "median", "slowest"},
+	}
 	line := result.Line{Name: "median"}
 	done := 0
 	for _, n := range sizes(b.Sized(manyAccounts), 3) {
@@ -301,7 +303,8 @@ func (h *history) touch(ctx context.Context, from, to int) error {
 			sum += minor
 			e.Lines = append(e.Lines, ledger.Line{AccountID: account, Side: ledger.Debit, Amount: money.New(minor, currency)})
 		}
-		e.Lines = append(e.Lines, ledger.Line{AccountID: h.account.ID(), Side: ledger.Credit, Amount: money.New(sum, currency)})
+		e.Lines = append(e.Lines,
+			ledger.Line{AccountID: h.account.ID(), Side: ledger.Credit, Amount: money.New(sum, currency)})
 		now := h.now()
 		err := database.InTx(ctx, h.db, func(tx database.Tx) error {
 			_, err := ledgerdb.Post(ctx, tx, now, e)

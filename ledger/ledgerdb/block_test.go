@@ -105,7 +105,8 @@ func (b *books) compareSums(at ledgerdb.At) error {
 
 // randomPoint is within the days and instants of postLate.
 func randomPoint() ledgerdb.At {
-	return ledgerdb.At{Effective: day(rand.IntN(12)), Known: noon.Add(time.Duration(rand.IntN(2_200)-100) * time.Millisecond)}
+	known := noon.Add(time.Duration(rand.IntN(2_200)-100) * time.Millisecond)
+	return ledgerdb.At{Effective: day(rand.IntN(12)), Known: known}
 }
 
 // postLate posts some entries at a random instant and commits some time later.
@@ -124,7 +125,7 @@ func (b *books) postLate(name string) error {
 		if _, err := ledgerdb.Post(ctx, tx, now, entries...); err != nil {
 			return err
 		}
-		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond) //nolint:forbidigo // the delay is what is tested
+		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
 		return nil
 	})
 }

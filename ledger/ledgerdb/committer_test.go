@@ -219,6 +219,33 @@ func TestANeighboursRejectionDoesNotMatter(t *testing.T) {
 	}
 }
 
+// TestRepeatsOfAKeyInOneCallAreAnsweredInTurn: the model once got a replay where
+// the store said that the key was used for another entry, of a key that a call
+// repeated after one that could never be booked.
+func TestRepeatsOfAKeyInOneCallAreAnsweredInTurn(t *testing.T) {
+	t.Parallel()
+	b := openBooks(t)
+	unsound := move("key/1", day(1), b.cash, b.portfolio, "1.00")
+	unsound.Lines = unsound.Lines[:1]
+	sound := move("key/1", day(1), b.cash, b.portfolio, "2.00")
+	other := move("key/1", day(1), b.cash, b.portfolio, "3.00")
+	results := b.committer().PostEach(t.Context(), []ledger.JournalEntry{
+		unsound, sound, move("key/2", day(1), b.cash, b.portfolio, "4.00"), other, unsound, sound,
+	})
+	want := []error{ledger.EntryTooShort, nil, nil, ledger.ErrKeyReused, ledger.EntryTooShort, nil}
+	for i, r := range results {
+		if !errors.Is(r.Err, want[i]) {
+			t.Errorf("entry %d: %v, want %v", i, r.Err, want[i])
+		}
+	}
+	if results[1].Posted.Replayed || !results[5].Posted.Replayed {
+		t.Errorf("the sound entry: %+v, then %+v", results[1].Posted, results[5].Posted)
+	}
+	if got := b.net(b.cash, ledgerdb.At{}); got != "6.00" {
+		t.Errorf("cash %s, want 6.00", got)
+	}
+}
+
 // TestClosingWinsAgainstPosting closes an account while others post to it from
 // warm caches: nothing may be posted after the closing.
 func TestClosingWinsAgainstPosting(t *testing.T) {

@@ -27,12 +27,10 @@ const (
 	mutationRound = 250
 )
 
-// mutableTable is a table whose every row and column verify watches over, but
-// for the columns that may change.
+// mutableTable is a table whose every row and column verify watches over.
 type mutableTable struct {
 	name    string
 	key     string
-	free    []string // what is not of the books, or may change
 	columns []mutableColumn
 }
 
@@ -148,7 +146,8 @@ func (m *mutableTable) kindOf(name string) string {
 // set gives a column of a row another value.
 func (m *mutableTable) set(ctx context.Context, tx database.Tx, r row, c mutableColumn, value *string) error {
 	where, args := m.where(r, 2)
-	tag, err := tx.Exec(ctx, "update "+m.name+" set "+c.name+" = ($1::text)::"+c.kind+where, append([]any{value}, args...)...)
+	sql := "update " + m.name + " set " + c.name + " = ($1::text)::" + c.kind + where
+	tag, err := tx.Exec(ctx, sql, append([]any{value}, args...)...)
 	if err == nil && tag.RowsAffected() != 1 {
 		err = fmt.Errorf("%d rows changed", tag.RowsAffected())
 	}
