@@ -106,6 +106,8 @@ var bodies = map[string]string{
 	"esign-agreement":              `{"code":"000000","consent":true,"schedule_hash":"` + zeroHash + `"}`,
 	"review-signed-agreement":      `{"decision":"REJECT","reason":"page 2 is missing"}`,
 	"make-payment":                 `{"loan_id":"{loanId}","amount":{"amount":"1.00","currency":"INR"},"channel":"CASH"}`,
+	"make-payments": `{"payments":[{"idempotency_key":"matrix","loan_id":"{missing}",` +
+		`"amount":{"amount":"1.00","currency":"INR"},"channel":"CASH"}]}`,
 	"verify-payment":               `{"decision":"REJECT","reason":"no such transfer"}`,
 	"set-notification-preferences": `{"channels":["EMAIL"]}`,
 	"close-business-days":          `{"through":"2000-01-01"}`,

@@ -20,7 +20,9 @@ var Catalogue = map[string][]Event{
 		DisbursementCompleted{},
 		DisbursementFailed{},
 	},
-	"repayment":    {PaymentReceived{}, PaymentVerified{}, PaymentRejected{}, LoanFullyRepaid{}, LoanCompleted{}},
+	"repayment": {
+		PaymentReceived{}, PaymentVerified{}, PaymentRejected{}, PaymentReversed{}, LoanFullyRepaid{}, LoanCompleted{},
+	},
 	"closeofday":   {PaymentOverdue{}, BusinessDayClosed{}},
 	"notification": {NotificationRead{}, NotificationPreferencesChanged{}},
 	"identity":     {SessionStarted{}, SessionEnded{}},

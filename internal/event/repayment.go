@@ -47,6 +47,18 @@ type PaymentRejected struct {
 // Type implements Event.
 func (PaymentRejected) Type() string { return "payment.rejected.v1" }
 
+// PaymentReversed says that a payment that was booked never counted: it bounced,
+// or was a mistake.
+type PaymentReversed struct {
+	OnLoan
+	PaymentID uuid.UUID    `json:"payment_id"`
+	Amount    money.Amount `json:"amount"`
+	Reason    string       `json:"reason"`
+}
+
+// Type implements Event.
+func (PaymentReversed) Type() string { return "payment.reversed.v1" }
+
 // LoanFullyRepaid says that nothing is owed any more.
 type LoanFullyRepaid struct {
 	OnLoan

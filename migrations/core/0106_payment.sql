@@ -1,7 +1,8 @@
 -- +goose NO TRANSACTION
 -- +goose Up
 -- Payments, declared by borrowers or posted by partners. The split is zero
--- until the payment is posted.
+-- until the payment is posted; quote_id is the payoff quote that it answers, or
+-- the nil id.
 create table if not exists payment (
     id            uuid        not null,
     loan_id       uuid        not null,
@@ -27,9 +28,9 @@ create table if not exists payment (
     decided_by    uuid        null,
     decided_at    timestamptz null,
     reason        text        not null,
+    quote_id      uuid        not null,
     constraint payment_pkey primary key (id),
-    constraint payment_status check (status in ('DECLARED', 'PROVEN', 'POSTED', 'REJECTED')),
-    constraint payment_kind check (kind in ('NORMAL', 'PAYOFF')),
+    constraint payment_status check (status in ('DECLARED', 'PROVEN', 'POSTED', 'REJECTED', 'REVERSED')),
     constraint payment_amount_positive check (amount > 0),
     constraint payment_conserved
         check (status <> 'POSTED' or amount = principal + interest + fees + penalties + overpaid)

@@ -23,6 +23,8 @@ const (
 	Posted Status = "POSTED"
 	// Rejected payments were not found to be true.
 	Rejected Status = "REJECTED"
+	// Reversed payments were posted and turned out not to be.
+	Reversed Status = "REVERSED"
 )
 
 // Payment is a payment of a loan.
@@ -33,6 +35,7 @@ type Payment struct {
 	Kind      servicing.PaymentKind `json:"kind"`
 	Amount    money.Amount          `json:"amount"`
 	ValueDate civil.Date            `json:"value_date"`
+	QuoteID   uuid.UUID             `json:"quote_id"`
 	Channel   string                `json:"channel"`
 	Reference string                `json:"reference"`
 	// Split and Overpaid sum to Amount once the payment is posted.
@@ -42,7 +45,8 @@ type Payment struct {
 	CreatedAt time.Time       `json:"created_at"`
 	// Proof is nil until the borrower has sent one.
 	Proof *Proof `json:"proof,omitempty"`
-	// DecidedBy, DecidedAt and Reason say who posted or rejected it, when and why.
+	// DecidedBy, DecidedAt and Reason say who posted, rejected or reversed it, when
+	// and why.
 	DecidedBy *uuid.UUID `json:"decided_by,omitempty"`
 	DecidedAt *time.Time `json:"decided_at,omitempty"`
 	Reason    string     `json:"reason,omitempty"`
@@ -64,6 +68,8 @@ type NewPayment struct {
 	Kind   servicing.PaymentKind
 	// ValueDate is the day from which the money counts; zero means the business date.
 	ValueDate civil.Date
+	// QuoteID is the quote that a payoff answers, if any.
+	QuoteID   uuid.UUID
 	Channel   string
 	Reference string
 }
@@ -84,12 +90,4 @@ type Outstanding struct {
 	Overpaid     money.Amount
 	// Payoff closes the loan today; nil unless the loan is active.
 	Payoff *servicing.PayoffQuote
-}
-
-// LoanState is what closing a loan returns.
-type LoanState struct {
-	LoanID   uuid.UUID        `json:"loan_id"`
-	Status   servicing.Status `json:"status"`
-	ClosedOn civil.Date       `json:"closed_on"`
-	Overpaid money.Amount     `json:"overpaid"`
 }

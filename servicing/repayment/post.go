@@ -207,7 +207,8 @@ func (s *Service) newPayment(actor access.Actor, in *NewPayment, at *standing, n
 	none := servicing.NoParts(at.loan.Currency())
 	p := Payment{
 		ID: s.env.NewID(), LoanID: at.loan.ID, Status: Declared, Kind: in.Kind, Amount: in.Amount,
-		ValueDate: in.ValueDate, Channel: in.Channel, Reference: in.Reference, Split: none, Overpaid: none.Total(),
+		ValueDate: in.ValueDate, QuoteID: in.QuoteID, Channel: in.Channel, Reference: in.Reference, Split: none,
+		Overpaid:  none.Total(),
 		CreatedBy: actor.ID, CreatedAt: now, LoanStatus: at.loan.Status,
 	}
 	if p.ValueDate.IsZero() {

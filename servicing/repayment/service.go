@@ -132,7 +132,9 @@ func (s *Service) find(ctx context.Context, tx database.Tx, loanID uuid.UUID) (s
 }
 
 func (p *Payment) order() servicing.Payment {
-	return servicing.Payment{ID: p.ID, Kind: p.Kind, Amount: p.Amount, ValueDate: p.ValueDate}
+	return servicing.Payment{
+		ID: p.ID, Kind: p.Kind, Amount: p.Amount, ValueDate: p.ValueDate, QuoteID: p.QuoteID,
+	}
 }
 
 func received(l *servicing.Loan, p *Payment) event.PaymentReceived {
@@ -247,7 +249,6 @@ func (s *Service) Close(
 		if err := s.env.Outbox.Append(ctx, tx, now, loandb.Events(&change)...); err != nil {
 			return LoanState{}, err
 		}
-		l := &change.Loan
-		return LoanState{LoanID: l.ID, Status: l.Status, ClosedOn: l.ClosedOn, Overpaid: l.Overpaid}, nil
+		return stateOf(&change.Loan, uuid.Nil), nil
 	})
 }

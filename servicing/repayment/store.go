@@ -36,26 +36,26 @@ func insertPayments(tx database.Tx, payments ...*Payment) {
 		insert into payment
 		       (id, loan_id, status, kind, currency, amount, value_date, channel, reference,
 		        principal, interest, fees, penalties, overpaid, created_by, created_at,
-		        proof_blob, proof_key, proof_type, proof_sha256, proof_bytes, decided_by, decided_at, reason)
+		        proof_blob, proof_key, proof_type, proof_sha256, proof_bytes, decided_by, decided_at, reason, quote_id)
 		select u.id, u.loan_id, u.status, u.kind, u.currency, u.amount, u.value_date, u.channel, u.reference,
 		       u.principal, u.interest, u.fees, u.penalties, u.overpaid, u.created_by, u.created_at,
-		       '', '', '', '', 0, u.decided_by, u.decided_at, u.reason
+		       '', '', '', '', 0, u.decided_by, u.decided_at, u.reason, u.quote_id
 		  from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::date[], $8::text[],
 		              $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
-		              $15::uuid[], $16::timestamptz[], $17::uuid[], $18::timestamptz[], $19::text[])
+		              $15::uuid[], $16::timestamptz[], $17::uuid[], $18::timestamptz[], $19::text[], $20::uuid[])
 		       as u (id, loan_id, status, kind, currency, amount, value_date, channel, reference, principal, interest,
-		             fees, penalties, overpaid, created_by, created_at, decided_by, decided_at, reason)`,
+		             fees, penalties, overpaid, created_by, created_at, decided_by, decided_at, reason, quote_id)`,
 		Args: []any{
 			c.ids, c.loans, c.statuses, c.kinds, c.currencies, c.amounts, c.valueDates, c.channels, c.references,
 			c.principal, c.interest, c.fees, c.penalties, c.overpaid, c.createdBy, c.createdAt, c.decidedBy,
-			c.decidedAt, c.reasons,
+			c.decidedAt, c.reasons, c.quotes,
 		},
 	})
 }
 
 // paymentColumns are payments to insert, as arrays.
 type paymentColumns struct {
-	ids, loans, createdBy                                      []uuid.UUID
+	ids, loans, createdBy, quotes                              []uuid.UUID
 	statuses, kinds, currencies, channels, references, reasons []string
 	amounts, principal, interest, fees, penalties, overpaid    []int64
 	valueDates                                                 []civil.Date
@@ -68,6 +68,7 @@ func (c *paymentColumns) add(p *Payment) {
 	c.ids = append(c.ids, p.ID)
 	c.loans = append(c.loans, p.LoanID)
 	c.createdBy = append(c.createdBy, p.CreatedBy)
+	c.quotes = append(c.quotes, p.QuoteID)
 	c.statuses = append(c.statuses, string(p.Status))
 	c.kinds = append(c.kinds, string(p.Kind))
 	c.currencies = append(c.currencies, p.Amount.Currency().Code())
@@ -100,18 +101,18 @@ const (
 	selectPayment = `
 		select id, loan_id, status, kind, currency, amount, value_date, channel, reference,
 		       principal, interest, fees, penalties, overpaid, created_by, created_at,
-		       proof_blob, proof_key, proof_type, proof_sha256, proof_bytes, decided_by, decided_at, reason
+		       proof_blob, proof_key, proof_type, proof_sha256, proof_bytes, decided_by, decided_at, reason, quote_id
 		  from payment where id = $1`
 	selectNewest = `
 		select id, loan_id, status, kind, currency, amount, value_date, channel, reference,
 		       principal, interest, fees, penalties, overpaid, created_by, created_at,
-		       proof_blob, proof_key, proof_type, proof_sha256, proof_bytes, decided_by, decided_at, reason
+		       proof_blob, proof_key, proof_type, proof_sha256, proof_bytes, decided_by, decided_at, reason, quote_id
 		  from payment where loan_id = $1
 		 order by created_at desc, id desc limit $2`
 	selectOlder = `
 		select id, loan_id, status, kind, currency, amount, value_date, channel, reference,
 		       principal, interest, fees, penalties, overpaid, created_by, created_at,
-		       proof_blob, proof_key, proof_type, proof_sha256, proof_bytes, decided_by, decided_at, reason
+		       proof_blob, proof_key, proof_type, proof_sha256, proof_bytes, decided_by, decided_at, reason, quote_id
 		  from payment where loan_id = $1 and (created_at < $3 or (created_at = $3 and id < $4))
 		 order by created_at desc, id desc limit $2`
 )
@@ -161,7 +162,7 @@ func scanPayment(row pgx.CollectableRow) (storedPayment, error) {
 	err := row.Scan(&p.ID, &p.LoanID, &p.Status, &p.Kind, &code, &amount, &p.ValueDate, &p.Channel, &p.Reference,
 		&principal, &interest, &fees, &penalties, &over, &p.CreatedBy, &p.CreatedAt,
 		&p.ref.Key, &p.ref.WrappedKey, &proof.ContentType, &proof.SHA256, &proof.Size,
-		&p.DecidedBy, &p.DecidedAt, &p.Reason)
+		&p.DecidedBy, &p.DecidedAt, &p.Reason, &p.QuoteID)
 	if err != nil {
 		return p, err
 	}
@@ -218,4 +219,13 @@ func decidePayment(ctx context.Context, tx database.Tx, p *Payment) error {
 		return fmt.Errorf("deciding payment %s: %w", p.ID, ErrDecided)
 	}
 	return nil
+}
+
+// reversePayment notes that a posted payment was reversed.
+func reversePayment(tx database.Tx, p *Payment) {
+	tx.Later(database.Write{What: "reversing a payment", Rows: 1, Otherwise: ErrDecided, SQL: `
+		update payment set status = 'REVERSED', decided_by = $2, decided_at = $3, reason = $4
+		 where id = $1 and status = 'POSTED'`,
+		Args: []any{p.ID, p.DecidedBy, p.DecidedAt, p.Reason},
+	})
 }
