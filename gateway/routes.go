@@ -19,6 +19,8 @@ const (
 var (
 	ledgerReaders = only(access.Finance, access.System, access.Admin)
 	ledgerWriters = only(access.Finance, access.System)
+	loanOfficers  = only(access.Officer, access.Manager, access.Finance)
+	loanManagers  = only(access.Manager, access.CreditHead, access.Finance)
 	notCustomers  = only(append(slices.Clone(access.Staff), access.Finance, access.Partner, access.System)...)
 )
 
@@ -97,11 +99,20 @@ var routes = []Route{
 	{get, "/api/v1/activation/{loanId}/schedule", "activation", bearer, Ordinary},
 
 	{post, "/api/v1/loans/{loanId}/close", "repayment", only(access.System), Ordinary},
+	{post, "/api/v1/loans/{loanId}/refund", "repayment", only(access.Finance), Ordinary},
+	{post, "/api/v1/loans/{loanId}/chargeback", "repayment", only(access.Finance), Ordinary},
+	{post, "/api/v1/loans/{loanId}/charges", "repayment", loanOfficers, Ordinary},
+	{post, "/api/v1/loans/{loanId}/waive", "repayment", loanManagers, Ordinary},
+	{post, "/api/v1/loans/{loanId}/charge-off", "repayment", loanManagers, Ordinary},
+	{post, "/api/v1/loans/{loanId}/write-off", "repayment", loanManagers, Ordinary},
+	{post, "/api/v1/loans/{loanId}/reschedule", "repayment", loanOfficers, Ordinary},
+	{post, "/api/v1/loans/{loanId}/payoff-quotes", "repayment", bearer, Ordinary},
 	{post, "/api/v1/payments", "repayment", bearer, Ordinary},
 	{post, "/api/v1/payments/batch", "repayment", only(access.Partner, access.System), Bulk},
 	{get, "/api/v1/payments/{loanId}/history", "repayment", bearer, Ordinary},
 	{get, "/api/v1/payments/{loanId}/outstanding", "repayment", bearer, Ordinary},
 	{get, "/api/v1/payments/{loanId}/payoff", "repayment", bearer, Ordinary},
+	{post, "/api/v1/payments/{payId}/reverse", "repayment", loanOfficers, Ordinary},
 	{post, "/api/v1/payments/{payId}/verify", "repayment", only(access.Officer), Ordinary},
 	{get, "/api/v1/payments/{payId}/proof", "repayment", bearer, Ordinary},
 	{post, "/api/v1/payments/{payId}/proof", "repayment", bearer, Upload},

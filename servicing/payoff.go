@@ -229,25 +229,27 @@ const (
 // the quote is the last of the loan's Quotes. The errors are ErrNotActive and
 // InvalidError.
 func (l *Loan) QuotePayoff(id uuid.UUID, on, until, business civil.Date, history ...Fact) (Change, error) {
-	return l.Do(quoteOrder{id, on, until}, business, history...)
+	return l.Do(PayoffPromise{ID: id, On: on, Until: until}, business, history...)
 }
 
-type quoteOrder struct {
-	id        uuid.UUID
-	on, until civil.Date
+// PayoffPromise is the command of QuotePayoff.
+type PayoffPromise struct {
+	ID uuid.UUID
+	// On is the day on which the quote is given, and Until the last on which it is good.
+	On, Until civil.Date
 }
 
-func (q quoteOrder) input(l *Loan, business civil.Date) (input, error) {
-	if err := identified(q.id); err != nil {
+func (q PayoffPromise) input(l *Loan, business civil.Date) (input, error) {
+	if err := identified(q.ID); err != nil {
 		return nil, err
 	}
-	if err := l.checkActive(q.on, business); err != nil {
+	if err := l.checkActive(q.On, business); err != nil {
 		return nil, err
 	}
-	if !q.until.IsValid() || q.until.Before(q.on) || q.until.DaysSince(q.on) > quoteDaysMax {
-		return nil, invalid("until", "must be at most %d days after %s", quoteDaysMax, q.on)
+	if !q.Until.IsValid() || q.Until.Before(q.On) || q.Until.DaysSince(q.On) > quoteDaysMax {
+		return nil, invalid("until", "must be at most %d days after %s", quoteDaysMax, q.On)
 	}
-	payoff, err := l.PayoffQuote(q.until)
+	payoff, err := l.PayoffQuote(q.Until)
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +258,7 @@ func (q quoteOrder) input(l *Loan, business civil.Date) (input, error) {
 		return nil, err
 	}
 	return Quoted{Booked: business, Quote: Quote{
-		ID: q.id, On: q.on, Until: q.until, Payoff: payoff, ScheduleHash: plan.Hash(), Exposure: l.Exposure,
+		ID: q.ID, On: q.On, Until: q.Until, Payoff: payoff, ScheduleHash: plan.Hash(), Exposure: l.Exposure,
 	}}, nil
 }
 

@@ -240,7 +240,8 @@ var errPanic = errors.New("handler panicked")
 func (c *Consumer) guard(ctx context.Context, tx database.Tx, envs []event.Envelope) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			c.log.ErrorContext(ctx, "panic", "event", envs[0].ID, "type", envs[0].Type, "cause", cause, "stack", string(debug.Stack()))
+			c.log.ErrorContext(ctx, "panic", "event", envs[0].ID, "type", envs[0].Type, "cause", cause,
+				"stack", string(debug.Stack()))
 			err = errPanic
 		}
 	}()

@@ -99,7 +99,7 @@ type accountOutput struct {
 		LoanID         uuid.UUID        `json:"loan_id" format:"uuid"`
 		ApplicationID  uuid.UUID        `json:"application_id" format:"uuid"`
 		CustomerID     uuid.UUID        `json:"customer_id" format:"uuid"`
-		Status         string           `json:"status" enum:"PENDING,ACTIVE,REPAID,CLOSED,CANCELLED"`
+		Status         string           `json:"status" enum:"PENDING,ACTIVE,REPAID,CLOSED,CANCELLED,WRITTEN_OFF"`
 		Principal      httpapi.Money    `json:"principal"`
 		NetDisbursed   httpapi.Money    `json:"net_disbursed" doc:"The principal less the charges deducted"`
 		LenderFees     httpapi.Money    `json:"lender_fees" doc:"Charges deducted, kept by the lender"`

@@ -232,7 +232,9 @@ func scanOrder(row pgx.CollectableRow) (PayoutOrder, error) {
 }
 
 // payBySimulation pays orders that were not paid before.
-func payBySimulation(ctx context.Context, tx database.Tx, now time.Time, orders []PayoutOrder, receipts []Answer) error {
+func payBySimulation(
+	ctx context.Context, tx database.Tx, now time.Time, orders []PayoutOrder, receipts []Answer,
+) error {
 	var ids []uuid.UUID
 	var currencies, references []string
 	var amounts []int64

@@ -39,6 +39,20 @@ var problems = []httpapi.Problem{
 		Err: servicing.ErrPayoffShort, Status: http.StatusConflict, Type: "payoff-short",
 		Title: "The amount does not pay the loan off",
 	},
+	{Err: servicing.ErrQuoteVoid, Status: http.StatusConflict, Type: "quote-void", Title: "The quote is not valid"},
+	{
+		Err: servicing.ErrAlreadyReversed, Status: http.StatusConflict, Type: "already-reversed",
+		Title: "It was reversed before",
+	},
+	{Err: servicing.ErrNotReversible, Status: http.StatusConflict, Type: "not-reversible", Title: "It cannot be reversed"},
+	{
+		Err: servicing.ErrConflict, Status: http.StatusConflict, Type: "contradicts-later",
+		Title: "It contradicts what happened later",
+	},
+	{
+		Err: servicing.ErrWrongState, Status: http.StatusConflict, Type: "wrong-state",
+		Title: "The step does not fit the state of the loan",
+	},
 	{
 		Err: servicing.ErrOutstanding, Status: http.StatusConflict, Type: "loan-outstanding",
 		Title: "Something is still owed",
@@ -66,6 +80,7 @@ func (s *Service) routes(api *httpapi.API) {
 	api.Problems(upload.Problems()...)
 	s.paymentRoutes(api)
 	s.batchRoutes(api)
+	s.orderRoutes(api)
 	s.loanRoutes(api)
 }
 
@@ -139,7 +154,8 @@ func (s *Service) loanRoutes(api *httpapi.API) {
 type PaymentFields struct {
 	LoanID    uuid.UUID     `json:"loan_id" format:"uuid" doc:"The loan that is paid"`
 	Amount    httpapi.Money `json:"amount" doc:"Above zero, in the currency of the loan"`
-	Kind      string        `json:"kind,omitempty" enum:"NORMAL,PAYOFF" default:"NORMAL" doc:"PAYOFF closes the loan"`
+	Kind      string        `json:"kind,omitempty" enum:"NORMAL,PAYOFF,PREPAY_TERM,PREPAY_INSTALMENT,RECOVERY" default:"NORMAL" doc:"PAYOFF closes the loan; PREPAY_TERM pays what is due and then principal, so that the loan ends earlier, and PREPAY_INSTALMENT so that its instalments become smaller. A NORMAL payment of a loan that was written off is a RECOVERY"`
+	QuoteID   *uuid.UUID    `json:"quote_id,omitempty" format:"uuid" doc:"The payoff quote that a PAYOFF answers"`
 	ValueDate *civil.Date   `json:"value_date,omitempty" format:"date" doc:"From when the money counts: from the disbursement to the business date, which is the default"`
 	Channel   string        `json:"channel" enum:"BANK_TRANSFER,UPI,CARD,CASH,DIRECT_DEBIT,OTHER" doc:"How it was paid"`
 	Reference string        `json:"reference,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9 ._/#:-]*$" example:"UTR 412345678901" doc:"The payer's or the bank's reference"`
@@ -156,6 +172,9 @@ func (f *PaymentFields) payment() NewPayment {
 	}
 	if f.ValueDate != nil {
 		p.ValueDate = *f.ValueDate
+	}
+	if f.QuoteID != nil {
+		p.QuoteID = *f.QuoteID
 	}
 	return p
 }

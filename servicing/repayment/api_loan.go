@@ -22,8 +22,8 @@ type splitBody struct {
 type paymentBody struct {
 	PaymentID  uuid.UUID     `json:"payment_id" format:"uuid"`
 	LoanID     uuid.UUID     `json:"loan_id" format:"uuid"`
-	Status     string        `json:"status" enum:"DECLARED,PROVEN,POSTED,REJECTED" doc:"DECLARED waits for proof, PROVEN for an officer"`
-	Kind       string        `json:"kind" enum:"NORMAL,PAYOFF"`
+	Status     string        `json:"status" enum:"DECLARED,PROVEN,POSTED,REJECTED,REVERSED" doc:"DECLARED waits for proof, PROVEN for an officer"`
+	Kind       string        `json:"kind" example:"NORMAL"`
 	Amount     httpapi.Money `json:"amount"`
 	ValueDate  civil.Date    `json:"value_date" format:"date"`
 	Channel    string        `json:"channel"`
@@ -33,7 +33,7 @@ type paymentBody struct {
 	Proof      *proofBody    `json:"proof,omitempty"`
 	DecidedAt  *time.Time    `json:"decided_at,omitempty" doc:"When it was posted or rejected"`
 	Reason     string        `json:"reason,omitempty" doc:"What the officer wrote"`
-	LoanStatus string        `json:"loan_status,omitempty" enum:"PENDING,ACTIVE,REPAID,CLOSED,CANCELLED" doc:"The loan's status right after this request"`
+	LoanStatus string        `json:"loan_status,omitempty" enum:"PENDING,ACTIVE,REPAID,CLOSED,CANCELLED,WRITTEN_OFF" doc:"The loan's status right after this request"`
 }
 
 type paymentOutput struct {
@@ -48,7 +48,7 @@ func bodyOf(p Payment) paymentBody {
 		Amount: httpapi.MoneyOf(p.Amount), ValueDate: p.ValueDate, Channel: p.Channel, Reference: p.Reference,
 		CreatedAt: p.CreatedAt, DecidedAt: p.DecidedAt, Reason: p.Reason, LoanStatus: string(p.LoanStatus),
 	}
-	if p.Status == Posted {
+	if p.Status == Posted || p.Status == Reversed {
 		b.Split = &splitBody{
 			Principal: httpapi.MoneyOf(p.Split.Principal), Interest: httpapi.MoneyOf(p.Split.Interest),
 			Fees: httpapi.MoneyOf(p.Split.Fees), Penalties: httpapi.MoneyOf(p.Split.Penalties),
@@ -145,7 +145,7 @@ func payoffOf(q servicing.PayoffQuote) payoffBody {
 type outstandingOutput struct {
 	Body struct {
 		LoanID       uuid.UUID     `json:"loan_id" format:"uuid"`
-		Status       string        `json:"status" enum:"PENDING,ACTIVE,REPAID,CLOSED,CANCELLED"`
+		Status       string        `json:"status" enum:"PENDING,ACTIVE,REPAID,CLOSED,CANCELLED,WRITTEN_OFF"`
 		BusinessDate civil.Date    `json:"business_date" format:"date"`
 		Outstanding  partsBody     `json:"outstanding" doc:"All that is open by the schedule, due or not"`
 		DueNow       partsBody     `json:"due_now" doc:"What is open of the instalments due by the business date"`

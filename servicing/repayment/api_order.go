@@ -31,8 +31,8 @@ func (s *Service) orderRoutes(api *httpapi.API) {
 	httpapi.Register(api, httpapi.Op{
 		ID: "reverse-payment", Method: http.MethodPost, Path: "/api/v1/payments/{payId}/reverse", Tag: tag,
 		Summary: "Reverse a posted payment",
-		Description: "For a payment that bounced or was a mistake: the loan and the books become what they would be without " +
-			"it, by entries of their own. A payment is reversed once.",
+		Description: "For a payment that bounced or was a mistake: the loan and the books become what they would be " +
+			"without it, by entries of their own. A payment is reversed once.",
 		Access: forOfficers, Idempotent: true, Errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, s.reversePayment)
 	httpapi.Register(api, orderOp("refund-loan", "refund", "Refund what a borrower has overpaid",
@@ -147,9 +147,18 @@ type moneyInput struct {
 
 func (s *Service) refundLoan(ctx context.Context, in *moneyInput) (*stateOutput, error) {
 	b := &in.Body
-	return s.give(ctx, "refund", in.LoanID, in, func(id uuid.UUID, business civil.Date) servicing.Command {
-		return servicing.Refund{ID: id, On: dayOr(b.On, business), Amount: b.Amount.Value(), Reason: b.Reason}
-	})
+	order := func(id uuid.UUID, l *servicing.Loan, today civil.Date) (servicing.Command, error) {
+		if b.Amount.Value().Minor() > l.Overpaid.Minor() { // an earlier refund of the day must not be the one too much
+			return nil, &servicing.InvalidError{
+				Field: "amount.amount", Reason: "must be at most what is overpaid, " + l.Overpaid.String(),
+			}
+		}
+		on := dayOr(b.On, today)
+		return servicing.Refund{
+			ID: id, On: on, Amount: b.Amount.Value(), Reason: b.Reason, AfterPayoff: l.ClosedOn == on,
+		}, nil
+	}
+	return s.give(ctx, "refund", in.LoanID, in, order)
 }
 
 type chargebackInput struct {
@@ -166,9 +175,10 @@ func (s *Service) chargeBack(ctx context.Context, in *chargebackInput) (*stateOu
 	if b.By == "LENDER" {
 		by = servicing.ByLender
 	}
-	return s.give(ctx, "chargeback", in.LoanID, in, func(id uuid.UUID, business civil.Date) servicing.Command {
-		return servicing.Chargeback{ID: id, By: by, On: dayOr(b.On, business), Amount: b.Amount.Value(), Reason: b.Reason}
-	})
+	order := func(id uuid.UUID, _ *servicing.Loan, today civil.Date) (servicing.Command, error) {
+		return servicing.Chargeback{ID: id, By: by, On: dayOr(b.On, today), Amount: b.Amount.Value(), Reason: b.Reason}, nil
+	}
+	return s.give(ctx, "chargeback", in.LoanID, in, order)
 }
 
 // components by the names that the API has for them.
@@ -188,13 +198,14 @@ type chargeInput struct {
 
 func (s *Service) chargeLoan(ctx context.Context, in *chargeInput) (*stateOutput, error) {
 	b := &in.Body
-	return s.give(ctx, "charge", in.LoanID, in, func(id uuid.UUID, business civil.Date) servicing.Command {
-		on := dayOr(b.On, business)
+	order := func(id uuid.UUID, _ *servicing.Loan, today civil.Date) (servicing.Command, error) {
+		on := dayOr(b.On, today)
 		return servicing.Charge{
 			ID: id, On: on, Component: components[b.Component], Amount: b.Amount.Value(), Due: dayOr(b.DueDate, on),
 			Reason: b.Reason,
-		}
-	})
+		}, nil
+	}
+	return s.give(ctx, "charge", in.LoanID, in, order)
 }
 
 type waiveInput struct {
@@ -208,11 +219,12 @@ type waiveInput struct {
 
 func (s *Service) waive(ctx context.Context, in *waiveInput) (*stateOutput, error) {
 	b := &in.Body
-	return s.give(ctx, "waive", in.LoanID, in, func(id uuid.UUID, business civil.Date) servicing.Command {
+	order := func(id uuid.UUID, _ *servicing.Loan, today civil.Date) (servicing.Command, error) {
 		return servicing.Waiver{
-			ID: id, On: dayOr(b.On, business), Component: components[b.Component], Amount: b.Amount.Value(), Reason: b.Reason,
-		}
-	})
+			ID: id, On: dayOr(b.On, today), Component: components[b.Component], Amount: b.Amount.Value(), Reason: b.Reason,
+		}, nil
+	}
+	return s.give(ctx, "waive", in.LoanID, in, order)
 }
 
 type chargeOffInput struct {
@@ -225,9 +237,10 @@ type chargeOffInput struct {
 
 func (s *Service) chargeOff(ctx context.Context, in *chargeOffInput) (*stateOutput, error) {
 	b := &in.Body
-	return s.give(ctx, "charge-off", in.LoanID, in, func(id uuid.UUID, business civil.Date) servicing.Command {
-		return servicing.ChargeOff{ID: id, On: dayOr(b.On, business), Fraud: b.Fraud, Reason: b.Reason}
-	})
+	order := func(id uuid.UUID, _ *servicing.Loan, today civil.Date) (servicing.Command, error) {
+		return servicing.ChargeOff{ID: id, On: dayOr(b.On, today), Fraud: b.Fraud, Reason: b.Reason}, nil
+	}
+	return s.give(ctx, "charge-off", in.LoanID, in, order)
 }
 
 type writeOffInput struct {
@@ -237,9 +250,10 @@ type writeOffInput struct {
 
 func (s *Service) writeOff(ctx context.Context, in *writeOffInput) (*stateOutput, error) {
 	b := &in.Body
-	return s.give(ctx, "write-off", in.LoanID, in, func(id uuid.UUID, business civil.Date) servicing.Command {
-		return servicing.WriteOff{ID: id, On: dayOr(b.On, business), Reason: b.Reason}
-	})
+	order := func(id uuid.UUID, _ *servicing.Loan, today civil.Date) (servicing.Command, error) {
+		return servicing.WriteOff{ID: id, On: dayOr(b.On, today), Reason: b.Reason}, nil
+	}
+	return s.give(ctx, "write-off", in.LoanID, in, order)
 }
 
 type rescheduleInput struct {
@@ -266,11 +280,12 @@ func (s *Service) reschedule(ctx context.Context, in *rescheduleInput) (*stateOu
 		}
 		change.AnnualRatePercent = &rate
 	}
-	return s.give(ctx, "reschedule", in.LoanID, in, func(id uuid.UUID, business civil.Date) servicing.Command {
+	order := func(id uuid.UUID, _ *servicing.Loan, today civil.Date) (servicing.Command, error) {
 		return servicing.Rescheduling{
-			ID: id, On: dayOr(b.On, business), Change: change, Capitalise: b.Capitalise, Reason: b.Reason,
-		}
-	})
+			ID: id, On: dayOr(b.On, today), Change: change, Capitalise: b.Capitalise, Reason: b.Reason,
+		}, nil
+	}
+	return s.give(ctx, "reschedule", in.LoanID, in, order)
 }
 
 type promiseInput struct {
@@ -281,7 +296,8 @@ type promiseInput struct {
 }
 
 func (s *Service) promisePayoff(ctx context.Context, in *promiseInput) (*stateOutput, error) {
-	return s.give(ctx, "quote", in.LoanID, in, func(id uuid.UUID, business civil.Date) servicing.Command {
-		return servicing.PayoffPromise{ID: id, On: business, Until: in.Body.Until}
-	})
+	order := func(id uuid.UUID, _ *servicing.Loan, today civil.Date) (servicing.Command, error) {
+		return servicing.PayoffPromise{ID: id, On: today, Until: in.Body.Until}, nil
+	}
+	return s.give(ctx, "quote", in.LoanID, in, order)
 }

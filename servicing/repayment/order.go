@@ -37,9 +37,8 @@ func stateOf(l *servicing.Loan, id uuid.UUID) LoanState {
 	}
 }
 
-// Order makes the command with an id for a loan on its business date. ownOnly in
-// Do says whether a borrower may give it for a loan of their own.
-type Order func(id uuid.UUID, business civil.Date) servicing.Command
+// Order makes the command with an id for a loan on its business date.
+type Order func(id uuid.UUID, loan *servicing.Loan, today civil.Date) (servicing.Command, error)
 
 // Do carries out a command on a loan: its new state, the journal entries, the
 // events, the audit row and the outcome commit together. name is that of the
@@ -58,7 +57,11 @@ func (s *Service) Do(
 			return LoanState{}, fmt.Errorf("%w: %s", ErrLoanNotFound, loanID)
 		}
 		id := s.env.NewID()
-		change, err := loandb.Do(ctx, tx, &at.loan, order(id, at.business), at.business)
+		ordered, err := order(id, &at.loan, at.business)
+		if err != nil {
+			return LoanState{}, err
+		}
+		change, err := loandb.Do(ctx, tx, &at.loan, ordered, at.business)
 		if err != nil {
 			return LoanState{}, err
 		}

@@ -214,6 +214,9 @@ func (s *Service) newPayment(actor access.Actor, in *NewPayment, at *standing, n
 	if p.ValueDate.IsZero() {
 		p.ValueDate = at.business
 	}
+	if at.loan.Status == servicing.WrittenDown && p.Kind == servicing.Normal {
+		p.Kind = servicing.Recovery
+	}
 	return p
 }
 
