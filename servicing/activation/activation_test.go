@@ -65,7 +65,11 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	db := dbtest.New(t, "core")
+	return fixtureOn(t, dbtest.New(t, "core"))
+}
+
+func fixtureOn(t *testing.T, db *database.DB) *fixture {
+	t.Helper()
 	env := httpapitest.Env(t, "core", db)
 	env.Now = func() time.Time { return loandbtest.Now }
 	f := &fixture{t: t, db: db, env: env, channel: &fakeChannel{}, customer: uuid.New()}

@@ -3,9 +3,9 @@ package repayment
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strconv"
@@ -27,9 +27,11 @@ import (
 
 // A child process of TestKilledWhilePaying is this test program with these set.
 const (
-	childDSN  = "TENOR_TEST_CHILD_DSN"
-	childLoan = "TENOR_TEST_CHILD_LOAN"
-	childFrom = "TENOR_TEST_CHILD_FROM"
+	childDSN   = "TENOR_TEST_CHILD_DSN"
+	childLoan  = "TENOR_TEST_CHILD_LOAN"
+	childFrom  = "TENOR_TEST_CHILD_FROM"
+	childPoint = "TENOR_TEST_CHILD_POINT"
+	childAfter = "TENOR_TEST_CHILD_AFTER"
 )
 
 func TestMain(m *testing.M) {
@@ -48,7 +50,14 @@ var payer = access.Actor{
 // its payment is acknowledged.
 func payForEver() error {
 	ctx := context.Background()
-	db, err := database.Open(ctx, database.Config{DSN: os.Getenv(childDSN), MaxConns: 2, ApplicationName: "child"})
+	point, err := strconv.ParseInt(os.Getenv(childPoint), 10, 64)
+	if err != nil {
+		return err
+	}
+	db, err := database.Open(ctx, database.Config{
+		DSN: os.Getenv(childDSN), MaxConns: 1, ApplicationName: "child",
+		Tracer: dbtest.KillAt(point, os.Getenv(childAfter) != ""),
+	})
 	if err != nil {
 		return err
 	}
@@ -82,11 +91,15 @@ func payKey(ctx context.Context, s *Service, loan uuid.UUID, n int) (command.Res
 	return s.Pay(ctx, payer, key, in)
 }
 
-// A process is killed again and again while it posts payments. What it had
-// acknowledged is there, and a repeated key never pays twice.
+// messagesOfAPayment is at least how many messages a payment sends to the
+// database, the one in which the pool says hello left out.
+const messagesOfAPayment = 12
+
+// A process is killed at each message to the database that a payment takes,
+// before it is sent and after it is answered. What it had acknowledged is
+// there, and a repeated key never pays twice.
 func TestKilledWhilePaying(t *testing.T) {
 	t.Parallel()
-	const rounds = 12
 	ctx := context.Background()
 	dsn := dbtest.DSN(t, "core")
 	db, err := database.Open(ctx, database.Config{DSN: dsn, MaxConns: 4})
@@ -96,8 +109,8 @@ func TestKilledWhilePaying(t *testing.T) {
 	t.Cleanup(db.Close)
 	f := fixtureOn(t, db)
 	s, next := serviceOn(db), 0
-	for range rounds {
-		acknowledged := killChild(t, dsn, f.loan, next)
+	for point := range 2 * messagesOfAPayment * dbtest.Kills() {
+		acknowledged := killChild(t, dsn, f.loan, next, 2+point/2%messagesOfAPayment, point%2 == 1)
 		for n := next; n <= acknowledged; n++ {
 			result, err := payKey(ctx, s, f.loan, n)
 			if err != nil || !result.Replayed {
@@ -120,16 +133,20 @@ func TestKilledWhilePaying(t *testing.T) {
 	loandbtest.TieOut(t, db, f.loan)
 }
 
-// killChild lets a child pay for a moment and kills it. It returns the last
+// killChild lets a child pay until it dies at the message. It returns the last
 // key that the child said was acknowledged.
-func killChild(t *testing.T, dsn string, loan uuid.UUID, from int) int {
+func killChild(t *testing.T, dsn string, loan uuid.UUID, from, message int, after bool) int {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	child := exec.CommandContext(context.Background(), program)
-	child.Env = append(os.Environ(), childDSN+"="+dsn, childLoan+"="+loan.String(), childFrom+"="+strconv.Itoa(from))
+	child.Env = append(os.Environ(), childDSN+"="+dsn, childLoan+"="+loan.String(), childFrom+"="+strconv.Itoa(from),
+		childPoint+"="+strconv.Itoa(message))
+	if after {
+		child.Env = append(child.Env, childAfter+"=yes")
+	}
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
 	if err != nil {
@@ -138,29 +155,15 @@ func killChild(t *testing.T, dsn string, loan uuid.UUID, from int) int {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(out)
 	last := from - 1
-	read := func() bool {
-		if !lines.Scan() {
-			return false
-		}
-		last, err = strconv.Atoi(lines.Text())
-		if err != nil {
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if last, err = strconv.Atoi(lines.Text()); err != nil {
 			t.Fatalf("the child said %q", lines.Text())
 		}
-		return true
 	}
-	for range 1 + rand.IntN(4) { // any moment will do
-		if !read() {
-			t.Fatal("the child ended by itself")
-		}
+	var exit *exec.ExitError
+	if err := child.Wait(); !errors.As(err, &exit) || exit.ExitCode() != -1 {
+		t.Fatalf("the child was not killed: %v", err)
 	}
-	time.Sleep(rand.N(10 * time.Millisecond)) // somewhere within a payment
-	if err := child.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	for read() { // what it had said before it died
-	}
-	_ = child.Wait() // killed, as it should be
 	return last
 }
