@@ -60,13 +60,17 @@ func Activate(a Activation) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
+	transaction := TxDisbursement
+	if a.Product.DeferFees {
+		transaction = TxDisbursementDeferred
+	}
 	e := &engine{fresh: true, plan: schedule}
 	for _, in := range []input{
 		Activated{
 			On: a.On, LoanID: a.LoanID, ApplicationID: a.ApplicationID, CustomerID: a.CustomerID, BookID: a.BookID,
 			Terms: a.Terms, ScheduleHash: a.ScheduleHash, Allocation: a.Allocation, Product: a.Product.normalised(),
 		},
-		DisbursementInitiated{On: a.On, Disbursement: disbursement},
+		DisbursementInitiated{On: a.On, Transaction: transaction, Disbursement: disbursement},
 	} {
 		if err := e.run(in); err != nil {
 			return Change{}, err
@@ -161,10 +165,13 @@ func (f DisbursementInitiated) apply(e *engine) (Fact, error) {
 	if l.PayoutPending || (!first && l.Status != Active) || f.Disbursement.Gross.Minor() > l.Undisbursed.Minor() {
 		return nil, fmt.Errorf("%w: disbursement %s, loan is %s", ErrWrongState, f.Disbursement.ID, l.Status)
 	}
-	l.Disbursement, l.PayoutPending, l.PayoutFailed = f.Disbursement, true, false
+	l.Disbursement, l.PayoutPending, l.PayoutFailed, l.PayoutAs = f.Disbursement, true, false, f.Transaction
 	l.Undisbursed = shift(l.Undisbursed, -f.Disbursement.Gross.Minor())
 	l.Exposure = shift(l.Exposure, f.Disbursement.Gross.Minor())
 	l.Tranches++
+	if f.Transaction == TxDisbursementDeferred {
+		e.deferIncome(f.On, TxFeesEarned, shift(f.Disbursement.LenderFees, f.Disbursement.UpfrontInterest.Minor()))
+	}
 	return f, nil
 }
 
@@ -186,7 +193,7 @@ func (d Disburse) input(l *Loan, business civil.Date) (input, error) {
 		return nil, fmt.Errorf("%w: no tranche is left, or one is on its way", ErrWrongState)
 	}
 	amount, zero := l.Terms.Tranches[next].Amount, money.Zero(l.Currency())
-	return DisbursementInitiated{On: d.On, Disbursement: Disbursement{
+	return DisbursementInitiated{On: d.On, Transaction: TxDisbursement, Disbursement: Disbursement{
 		ID: d.ID, Gross: amount, Net: amount, LenderFees: zero, ThirdPartyFees: zero, UpfrontInterest: zero,
 	}}, nil
 }
@@ -213,7 +220,10 @@ func (l *Loan) FailDisbursement(
 	if l.Disbursement.ID == id && l.PayoutFailed {
 		return l.change(&engine{loan: l.clone()}, business)
 	}
-	fact := DisbursementFailed{On: business, Disbursement: l.Disbursement, Reason: reason, Initiated: l.PayoutVersion}
+	fact := DisbursementFailed{
+		On: business, Disbursement: l.Disbursement, Reason: reason, Initiated: l.PayoutVersion,
+		Transaction: l.PayoutAs,
+	}
 	return l.Do(outcome{fact, id}, business, history...)
 }
 
@@ -263,7 +273,7 @@ func (f DisbursementFailed) apply(e *engine) (Fact, error) {
 	l.Exposure = shift(l.Exposure, -f.Disbursement.Gross.Minor())
 	l.Tranches--
 	if l.Status == Pending {
-		l.Status, l.ClosedOn = Cancelled, f.On
+		l.Status, l.ClosedOn, l.Deferrals = Cancelled, f.On, nil
 	}
 	return f, nil
 }

@@ -216,6 +216,7 @@ func (c *codec) loan(l *Loan) {
 	c.flag(&l.PayoutPending)
 	c.flag(&l.PayoutFailed)
 	c.int64(&l.PayoutVersion)
+	word(c, &l.PayoutAs)
 	c.int(&l.Tranches)
 	c.int(&l.Stage)
 	c.amount(&l.Provision)
@@ -225,6 +226,11 @@ func (c *codec) loan(l *Loan) {
 	c.parts(&l.Recovered)
 	list(c, &l.Quotes, c.quote)
 	list(c, &l.Pauses, c.pause)
+	list(c, &l.Deferrals, func(d *Deferral) {
+		word(c, &d.Earning)
+		c.amount(&d.Left)
+	})
+	c.date(&l.EarnedOn)
 	for _, on := range [...]*civil.Date{
 		&l.ActivatedOn, &l.DisbursedOn, &l.LastPaidOn, &l.RepaidOn, &l.ClosedOn, &l.ChargedOffOn, &l.WrittenOffOn,
 		&l.Through.On,

@@ -10,6 +10,7 @@ import (
 func (c *codec) product(p *Product) {
 	word(c, &p.Accrual)
 	word(c, &p.Excess)
+	c.flag(&p.DeferFees)
 	c.int(&p.LateFee.GraceDays)
 	c.anyAmount(&p.LateFee.Tolerance)
 	c.anyAmount(&p.LateFee.Amount)

@@ -89,6 +89,7 @@ func (e *engine) nextDay() (civil.Date, error) {
 			}
 		}
 	}
+	next.note(l.nextEarning())
 	next.note(l.nextGrade(l.Through.On.AddDays(1), next.on))
 	if on := l.provisionDay(); !on.IsZero() && !next.before(on) {
 		off, err := l.provisionOff()
@@ -157,6 +158,7 @@ func (e *engine) day(on civil.Date) error {
 	if err := e.lateFees(on); err != nil {
 		return err
 	}
+	e.earnDeferred(on)
 	return e.regrade(on)
 }
 
@@ -405,11 +407,7 @@ func (l *Loan) provisionOff() (bool, error) {
 // provide brings the provision to an amount and books the difference.
 func (e *engine) provide(on civil.Date, provision money.Amount) {
 	l := &e.loan
-	difference := provision.Minor() - l.Provision.Minor()
+	difference := shift(provision, -l.Provision.Minor())
 	l.Provision = provision
-	if difference != 0 {
-		e.add(Booked{
-			On: on, Transaction: TxProvision, Parts: e.none(), Overpaid: e.minor(0), Provision: e.minor(difference),
-		})
-	}
+	e.bookOther(on, TxProvision, difference)
 }

@@ -44,6 +44,7 @@ const (
 	rankWaiver
 	rankChargeback
 	rankPayment
+	rankTransfer
 	rankDownPayment
 	rankMerchantRefund
 	rankPayoutRefund
@@ -139,7 +140,7 @@ func (e *engine) book(on civil.Date, transaction Transaction, parts Parts, overp
 		return
 	}
 	e.add(Booked{
-		On: on, Transaction: transaction, Parts: parts, Overpaid: e.minor(overpaid), Provision: e.minor(0),
+		On: on, Transaction: transaction, Parts: parts, Overpaid: e.minor(overpaid), Other: e.minor(0),
 	})
 }
 
@@ -176,6 +177,7 @@ func (e *engine) settle(on, booked civil.Date) {
 		return
 	}
 	e.provide(on, e.minor(0))
+	e.earnRest(on)
 	l.Status, l.RepaidOn, l.ClosedOn, l.Suspended, l.Stage = Closed, on, on, false, 0
 	e.add(FullyRepaid{On: on})
 	e.add(Completed{On: on, Booked: booked})

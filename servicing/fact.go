@@ -38,6 +38,7 @@ const (
 	KindRefunded              FactKind = "REFUNDED"
 	KindChargedBack           FactKind = "CHARGED_BACK"
 	KindRescheduled           FactKind = "RESCHEDULED"
+	KindIncomeDeferred        FactKind = "INCOME_DEFERRED"
 	KindPaused                FactKind = "PAUSED"
 	KindQuoted                FactKind = "QUOTED"
 	KindChargedOff            FactKind = "CHARGED_OFF"
@@ -79,6 +80,7 @@ type Activated struct {
 // DisbursementInitiated says that a payout was ordered: the money is lent.
 type DisbursementInitiated struct {
 	On           civil.Date   `json:"on"`
+	Transaction  Transaction  `json:"transaction"`
 	Disbursement Disbursement `json:"disbursement"`
 }
 
@@ -95,8 +97,10 @@ type DisbursementFailed struct {
 	On           civil.Date   `json:"on"`
 	Disbursement Disbursement `json:"disbursement"`
 	Reason       string       `json:"reason"`
-	// Initiated is the version that ordered the payout: its entry is mirrored.
-	Initiated int64 `json:"initiated"`
+	// Initiated is the version that ordered the payout, by Transaction: its entry is
+	// mirrored.
+	Initiated   int64       `json:"initiated"`
+	Transaction Transaction `json:"transaction"`
 }
 
 // Paid says that a payment was received and how it was split:
@@ -154,6 +158,13 @@ type Rescheduled struct {
 	Arrears Parts      `json:"arrears"`
 }
 
+// IncomeDeferred says that income was had that is earned later.
+type IncomeDeferred struct {
+	IncomeDeferral
+	Booked      civil.Date  `json:"booked"`
+	Transaction Transaction `json:"transaction,omitempty"`
+}
+
 // Paused says that days do not count as past due.
 type Paused struct {
 	Pause
@@ -201,7 +212,8 @@ type Booked struct {
 	Transaction Transaction  `json:"transaction"`
 	Parts       Parts        `json:"parts"`
 	Overpaid    money.Amount `json:"overpaid"`
-	Provision   money.Amount `json:"provision"`
+	// Other is a provision, or deferred income that is earned.
+	Other money.Amount `json:"other"`
 }
 
 // Adjusted is the net difference, on one effective date, between what was

@@ -38,6 +38,9 @@ func (ChargedBack) Kind() FactKind { return KindChargedBack }
 func (Rescheduled) Kind() FactKind { return KindRescheduled }
 
 // Kind implements Fact.
+func (IncomeDeferred) Kind() FactKind { return KindIncomeDeferred }
+
+// Kind implements Fact.
 func (Paused) Kind() FactKind { return KindPaused }
 
 // Kind implements Fact.
@@ -107,6 +110,9 @@ func (f ChargedBack) Date() civil.Date { return f.On }
 func (f Rescheduled) Date() civil.Date { return f.On }
 
 // Date implements Fact.
+func (f IncomeDeferred) Date() civil.Date { return f.On }
+
+// Date implements Fact.
 func (f Paused) Date() civil.Date { return f.On }
 
 // Date implements Fact.
@@ -156,6 +162,7 @@ var decoders = map[FactKind]func([]byte) (Fact, error){
 	KindRefunded:              decodeAs[Refunded],
 	KindChargedBack:           decodeAs[ChargedBack],
 	KindRescheduled:           decodeAs[Rescheduled],
+	KindIncomeDeferred:        decodeAs[IncomeDeferred],
 	KindPaused:                decodeAs[Paused],
 	KindQuoted:                decodeAs[Quoted],
 	KindChargedOff:            decodeAs[ChargedOff],

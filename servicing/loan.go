@@ -57,13 +57,14 @@ type Loan struct {
 	Overpaid money.Amount
 	// Exposure is all that was paid out or taken back less all that was paid in.
 	Exposure money.Amount
-	// Disbursement is the payout that was ordered last, by PayoutVersion;
-	// PayoutPending says that its outcome is open, and PayoutFailed that it was
+	// Disbursement is the payout that was ordered last, by PayoutVersion, and PayoutAs
+	// what that was in the journal; PayoutPending says that its outcome is open, and PayoutFailed that it was
 	// refused. Tranches counts the payouts that were not.
 	Disbursement  Disbursement
 	PayoutPending bool
 	PayoutFailed  bool
 	PayoutVersion int64
+	PayoutAs      Transaction
 	Tranches      int
 	// Stage is the index of the product's stage plus one; 0 before any was found.
 	Stage int
@@ -77,6 +78,9 @@ type Loan struct {
 	Recovered  Parts
 	Quotes     []Quote
 	Pauses     []Pause
+	// Deferrals are income that is earned later, as of EarnedOn.
+	Deferrals []Deferral
+	EarnedOn  civil.Date
 	// The dates are zero until the event has happened. LastPaidOn is the latest
 	// value date of a payment.
 	ActivatedOn  civil.Date

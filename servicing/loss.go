@@ -68,6 +68,7 @@ func (f ChargedOff) apply(e *engine) (Fact, error) {
 	}
 	l.ChargedOffOn, l.Suspended = f.On, false
 	e.provide(f.On, e.minor(0))
+	e.earnRest(f.On)
 	return f, nil
 }
 
@@ -127,6 +128,7 @@ func (f WrittenOff) apply(e *engine) (Fact, error) {
 	}
 	l.Status, l.WrittenOffOn, l.Suspended, l.Stage = WrittenDown, f.On, false, 0
 	e.provide(f.On, e.minor(0))
+	e.earnRest(f.On)
 	return f, nil
 }
 

@@ -33,8 +33,10 @@ const (
 )
 
 // The kinds of credits: they are allocated as Normal payments are, and booked
-// as what they are.
+// as what they are. The money of a Transfer comes from another account of the
+// borrower with the lender, by way of an account for transfers.
 const (
+	Transfer          PaymentKind = "TRANSFER"
 	DownPayment       PaymentKind = "DOWN_PAYMENT"
 	MerchantRefund    PaymentKind = "MERCHANT_REFUND"
 	PayoutRefund      PaymentKind = "PAYOUT_REFUND"
@@ -51,6 +53,7 @@ var paymentKinds = map[PaymentKind]struct {
 	rank    int
 }{
 	Normal:            {TxRepayment, TxChargeOffRepayment, rankPayment},
+	Transfer:          {TxTransfer, TxChargeOffRepayment, rankTransfer},
 	DownPayment:       {TxDownPayment, TxChargeOffRepayment, rankDownPayment},
 	MerchantRefund:    {TxMerchantRefund, TxChargeOffRefund, rankMerchantRefund},
 	PayoutRefund:      {TxPayoutRefund, TxChargeOffRefund, rankPayoutRefund},

@@ -11,11 +11,20 @@ type Transaction string
 
 // The transactions.
 const (
-	TxDisbursement       Transaction = "DISBURSEMENT"
+	TxDisbursement Transaction = "DISBURSEMENT"
+	// TxDisbursementDeferred is a disbursement whose fees are earned over the plan.
+	TxDisbursementDeferred Transaction = "DISBURSEMENT_FEES_DEFERRED"
+	TxFeesEarned           Transaction = "DEFERRED_FEES_EARNED"
+	TxCapitalisedIncome    Transaction = "CAPITALISED_INCOME"
+	TxCapitalisedEarned    Transaction = "CAPITALISED_INCOME_EARNED"
+	TxBuyDown              Transaction = "BUY_DOWN_FEE"
+	TxBuyDownEarned        Transaction = "BUY_DOWN_FEE_EARNED"
+
 	TxPayout             Transaction = "PAYOUT"
 	TxAccrual            Transaction = "ACCRUAL"
 	TxSuspension         Transaction = "SUSPENSION"
 	TxRepayment          Transaction = "REPAYMENT"
+	TxTransfer           Transaction = "REPAYMENT_BY_TRANSFER"
 	TxDownPayment        Transaction = "DOWN_PAYMENT"
 	TxMerchantRefund     Transaction = "MERCHANT_REFUND"
 	TxPayoutRefund       Transaction = "PAYOUT_REFUND"
@@ -59,6 +68,7 @@ const (
 	losses    = ledger.LossesWrittenOff
 	goodwill  = ledger.GoodwillCredit
 	expense   = ledger.ChargeOffExpense
+	deferred  = ledger.DeferredIncome
 	fraud     = ledger.ChargeOffFraudExpense
 )
 
@@ -80,13 +90,25 @@ var postingTable = map[Transaction][]movement{
 		{LenderFees, portfolio, feesI},
 		{UpfrontInterest, portfolio, interestI},
 	},
+	TxDisbursementDeferred: {
+		{Net, portfolio, clearing}, {ThirdPartyFees, portfolio, clearing}, {LenderFees, portfolio, deferred},
+		{UpfrontInterest, portfolio, deferred},
+	},
 	TxPayout: {{Net, clearing, cash}},
+
+	// Income that is earned over the plan.
+	TxFeesEarned:        {{Other, deferred, feesI}},
+	TxCapitalisedIncome: {{Principal, portfolio, deferred}},
+	TxCapitalisedEarned: {{Other, deferred, ledger.IncomeFromCapitalization}},
+	TxBuyDown:           {{Other, ledger.BuyDownExpense, deferred}},
+	TxBuyDownEarned:     {{Other, deferred, ledger.IncomeFromBuyDown}},
 
 	TxAccrual: {{Interest, interestR, interestI}, {Fees, feesR, feesI}, {Penalties, penaltyR, penaltyI}},
 	// Interest that stops to count as income until it is paid.
 	TxSuspension: {{Interest, interestI, interestR}},
 
 	TxRepayment:      received(cash, portfolio, interestR, feesR, penaltyR),
+	TxTransfer:       received(ledger.TransfersSuspense, portfolio, interestR, feesR, penaltyR),
 	TxDownPayment:    received(cash, portfolio, interestR, feesR, penaltyR),
 	TxMerchantRefund: received(cash, portfolio, interestR, feesR, penaltyR),
 	TxPayoutRefund:   received(cash, portfolio, interestR, feesR, penaltyR),
@@ -132,7 +154,7 @@ var postingTable = map[Transaction][]movement{
 	TxChargeback:   {{Principal, portfolio, cash}},
 	TxActiveRefund: {{Principal, portfolio, cash}},
 
-	TxProvision: {{Provision, ledger.ImpairmentExpense, ledger.LossAllowance}},
+	TxProvision: {{Other, ledger.ImpairmentExpense, ledger.LossAllowance}},
 }
 
 // received books money, or what stands for it, against what it pays; what it
@@ -156,6 +178,18 @@ func chargedOff(to ledger.Role) []movement {
 	}
 }
 
+// PostingTable returns the table, for those who show or check it: a product's own
+// rules (Product.Posting) come before it.
+func PostingTable() map[Transaction][]PostingRule {
+	table := make(map[Transaction][]PostingRule, len(postingTable))
+	for transaction, rows := range postingTable {
+		for _, m := range rows {
+			table[transaction] = append(table[transaction], PostingRule{transaction, m.Of, m.Debit, m.Credit})
+		}
+	}
+	return table
+}
+
 // movement books one figure.
 type movement struct {
 	Of            Figure
@@ -172,7 +206,7 @@ const (
 	Fees
 	Penalties
 	Overpaid
-	Provision
+	Other
 	Net
 	LenderFees
 	ThirdPartyFees
@@ -181,7 +215,7 @@ const (
 )
 
 var figureNames = [figureCount]string{
-	"principal", "interest", "fees", "penalties", "overpaid", "provision", "net", "lender_fees", "third_party_fees",
+	"principal", "interest", "fees", "penalties", "overpaid", "other", "net", "lender_fees", "third_party_fees",
 	"upfront_interest",
 }
 
@@ -221,7 +255,7 @@ func movesOf(f Fact) (Transaction, figures) {
 	var sums figures
 	switch f := f.(type) {
 	case DisbursementInitiated:
-		return TxDisbursement, f.Disbursement.figures()
+		return f.Transaction, f.Disbursement.figures()
 	case DisbursementCompleted:
 		return TxPayout, f.Disbursement.figures()
 	case Paid:
@@ -230,7 +264,7 @@ func movesOf(f Fact) (Transaction, figures) {
 		return f.Transaction, sums
 	case Booked:
 		sums = figuresOf(f.Parts)
-		sums[Overpaid], sums[Provision] = f.Overpaid.Minor(), f.Provision.Minor()
+		sums[Overpaid], sums[Other] = f.Overpaid.Minor(), f.Other.Minor()
 		return f.Transaction, sums
 	case Waived:
 		return f.Transaction, figuresOf(f.Parts)
@@ -239,6 +273,9 @@ func movesOf(f Fact) (Transaction, figures) {
 		return f.Transaction, sums
 	case ChargedBack:
 		sums[Principal] = f.Amount.Minor()
+		return f.Transaction, sums
+	case IncomeDeferred:
+		sums[Principal], sums[Other] = f.Amount.Minor(), f.Amount.Minor() // each transaction has one of them
 		return f.Transaction, sums
 	case Rescheduled:
 		return TxCapitalisation, figuresOf(f.Arrears)
@@ -275,7 +312,7 @@ func (l *Loan) linesOf(f Fact) []RoleAmount {
 	case Reversed:
 		return f.Lines
 	case DisbursementFailed:
-		lines := l.linesOf(DisbursementInitiated{Disbursement: f.Disbursement})
+		lines := l.linesOf(DisbursementInitiated{Transaction: f.Transaction, Disbursement: f.Disbursement})
 		return mirrored(lines)
 	}
 	transaction, sums := movesOf(f)

@@ -20,6 +20,9 @@ type Product struct {
 	// Excess says what a normal payment does that is more than what is due; ""
 	// pays later instalments in the order of the loan.
 	Excess amortization.PrepaymentEffect `json:"excess,omitempty"`
+	// DeferFees lets the charges that the lender deducts at disbursement be earned
+	// over the plan (IFRS 9, B5.4.2), not at once.
+	DeferFees bool `json:"defer_fees,omitempty"`
 	// LateFee is charged on what is overdue.
 	LateFee LateFee `json:"late_fee,omitzero"`
 	// Tolerance is how much may be past due without counting as such.

@@ -470,3 +470,27 @@ func TestProductsThatAreRefused(t *testing.T) {
 		t.Errorf("another role of the lender: %v", err)
 	}
 }
+
+// Every transaction of the posting table is balanced by construction; here each
+// role of the books is reached by some rule, or is known not to be.
+func TestThePostingTableNamesTheRolesOfTheBooks(t *testing.T) {
+	t.Parallel()
+	named := map[ledger.Role]bool{}
+	for transaction, rows := range servicing.PostingTable() {
+		if len(rows) == 0 {
+			t.Errorf("%s has no rows", transaction)
+		}
+		for _, row := range rows {
+			if !row.Debit.Valid() || !row.Credit.Valid() || row.Debit == row.Credit {
+				t.Errorf("%s: %s from %s to %s", transaction, row.Of, row.Credit, row.Debit)
+			}
+			named[row.Debit], named[row.Credit] = true, true
+		}
+	}
+	outside := map[ledger.Role]bool{ledger.Capital: true} // what owners pay in is no matter of loans
+	for _, row := range ledger.Chart() {
+		if !named[row.Role] && !outside[row.Role] {
+			t.Errorf("no transaction moves %s", row.Role)
+		}
+	}
+}

@@ -273,7 +273,7 @@ func TestReplayRefusesFactsThatDoNotFit(t *testing.T) {
 		Split: servicing.NoParts(inr(0).Currency()), Overpaid: inr(4),
 	}
 	foreign := servicing.Booked{
-		On: date(t, "2026-02-15"), Transaction: servicing.TxAccrual, Overpaid: inr(0), Provision: inr(0),
+		On: date(t, "2026-02-15"), Transaction: servicing.TxAccrual, Overpaid: inr(0), Other: inr(0),
 		Parts: servicing.Parts{Principal: inr(0), Interest: inr(1), Fees: inr(0), Penalties: inr(0)},
 	}
 	for name, facts := range map[string][]servicing.Fact{

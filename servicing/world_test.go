@@ -33,6 +33,7 @@ func anyProduct(t *rapid.T, currency money.Currency) servicing.Product {
 	some := func(minor int64) money.Amount { return money.New(minor, currency) }
 	var p servicing.Product
 	p.Accrual = rapid.SampledFrom([]servicing.Accrual{servicing.AtDueDate, servicing.Daily}).Draw(t, "accrual")
+	p.DeferFees = rapid.Bool().Draw(t, "defer fees")
 	p.Excess = rapid.SampledFrom([]amortization.PrepaymentEffect{
 		"", "", amortization.ReduceTerm, amortization.ReduceInstalment,
 	}).Draw(t, "excess")
@@ -169,7 +170,12 @@ func (w *world) rare() {
 	component := rapid.SampledFrom([]amortization.Component{
 		amortization.PartFee, amortization.PartPenalty, amortization.PartInterest, amortization.PartPrincipal,
 	})
-	switch rapid.IntRange(0, 12).Draw(w.t, "rare") {
+	switch rapid.IntRange(0, 13).Draw(w.t, "rare") {
+	case 13:
+		w.try(servicing.IncomeDeferral{
+			ID: w.id(), On: on, Amount: w.amount(900),
+			By: rapid.SampledFrom([]servicing.DeferralKind{servicing.Capitalised, servicing.BuyDown, "ME"}).Draw(w.t, "by"),
+		})
 	case 0, 1:
 		w.try(servicing.Charge{
 			ID: w.id(), On: on, Component: component.Draw(w.t, "component"), Amount: w.amount(500),
@@ -308,6 +314,8 @@ func cashOf(c servicing.Command) (id uuid.UUID, cash int64) {
 		return c.ID, 0
 	case servicing.Pause:
 		return c.ID, 0
+	case servicing.IncomeDeferral:
+		return c.ID, 0
 	case servicing.ChargeOff:
 		return c.ID, 0
 	case servicing.WriteOff:
@@ -343,6 +351,9 @@ func (w *world) conserved(change *servicing.Change) {
 	}
 	if got := w.control(ledger.LossAllowance); got != w.loan.Provision.Minor() {
 		w.t.Fatalf("the books have an allowance of %d, the loan %s", got, w.loan.Provision)
+	}
+	if got := w.control(ledger.DeferredIncome); got != w.loan.DeferredIncome().Minor() {
+		w.t.Fatalf("the books have deferred %d, the loan %s", got, w.loan.DeferredIncome())
 	}
 	touched := map[string]int{}
 	for _, e := range change.Entries {
@@ -389,6 +400,10 @@ func (w *world) principal() {
 		case servicing.Rescheduling:
 			if c.Capitalise && !w.undone[c.ID] {
 				return // arrears became principal: the books are checked, this sum is not
+			}
+		case servicing.IncomeDeferral:
+			if c.By == servicing.Capitalised && !w.undone[c.ID] {
+				return
 			}
 		case servicing.Refund:
 			if !w.undone[c.ID] {
