@@ -161,7 +161,7 @@ func attempt[T any](
 	fn func(tx database.Tx, now time.Time, open []int) ([]Outcome[T], error),
 ) ([]Outcome[T], error) {
 	var outcomes []Outcome[T]
-	err := database.InTx(ctx, r.db, func(tx database.Tx) error {
+	err := inTx(ctx, r.db, func(tx database.Tx) error {
 		outcomes = make([]Outcome[T], len(commands))
 		open, err := claimAll(ctx, tx, commands, now, outcomes)
 		if err != nil || len(open) == 0 {
@@ -194,6 +194,22 @@ func attempt[T any](
 	}
 	failpoint.Hit(failpoint.Committed)
 	return outcomes, nil
+}
+
+// inTx is database.InTx, but for the mutant that answers before the commit.
+func inTx(ctx context.Context, db *database.DB, fn func(tx database.Tx) error) error {
+	if !mutant.EarlyAck {
+		return database.InTx(ctx, db, fn)
+	}
+	return mutant.Early(func(ran func()) error {
+		return database.InTx(context.WithoutCancel(ctx), db, func(tx database.Tx) error {
+			err := fn(tx)
+			if err == nil {
+				ran()
+			}
+			return err
+		})
+	})
 }
 
 func pick(commands []Command, places []int) []Command {

@@ -35,17 +35,6 @@ const (
 // When the outcome of COMMIT cannot be known the error is ErrAmbiguous: the
 // caller must look for its own key before trying again, never retry blindly.
 func InTx(ctx context.Context, db *DB, fn func(tx Tx) error) error {
-	if mutant.EarlyAck {
-		return mutant.Early(func(ran func()) error {
-			return db.run(context.WithoutCancel(ctx), pgx.TxOptions{IsoLevel: pgx.Serializable}, func(tx Tx) error {
-				err := fn(tx)
-				if err == nil {
-					ran()
-				}
-				return err
-			})
-		})
-	}
 	return db.run(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable}, fn)
 }
 
