@@ -77,9 +77,7 @@ func (s *Service) notify(ctx context.Context, tx database.Tx, env event.Envelope
 		}
 	}
 	for _, channel := range p.Channels {
-		if err := insertDelivery(ctx, tx, s.env.NewID(), m, channel, due); err != nil {
-			return err
-		}
+		insertDelivery(tx, s.env.NewID(), m, channel, due)
 	}
 	tx.AfterCommit(s.wakePostman)
 	return nil

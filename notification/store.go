@@ -166,17 +166,14 @@ func upsertPreferences(
 	return nil
 }
 
-func insertDelivery(
-	ctx context.Context, tx database.Tx, id uuid.UUID, m storedMessage, channel Channel, due time.Time,
-) error {
-	_, err := tx.Exec(ctx, `
+// insertDelivery stores a delivery, together with what else the transaction writes.
+func insertDelivery(tx database.Tx, id uuid.UUID, m storedMessage, channel Channel, due time.Time) {
+	tx.Later(database.Write{What: "storing a delivery", Rows: 1, Otherwise: ErrNotFound, SQL: `
 		insert into delivery
 		       (id, message_id, recipient_id, channel, state, attempts, due_at, lease_id, via, fault, closed_at)
-		values ($1, $2, $3, $4, 'PENDING', 0, $5, null, '', '', null)`, id, m.ID, m.RecipientID, channel, due)
-	if err != nil {
-		return fmt.Errorf("storing delivery of message %s: %w", m.ID, err)
-	}
-	return nil
+		values ($1, $2, $3, $4, 'PENDING', 0, $5, null, '', '', null)`,
+		Args: []any{id, m.ID, m.RecipientID, channel, due},
+	})
 }
 
 // claimed is a delivery that this process may make until its lease ends.

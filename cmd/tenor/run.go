@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -138,6 +139,7 @@ func runRoles(
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(cfg.GCPercent)
 	err = app.Run(ctx, app.Options{
 		Config: cfg, Log: log, Now: time.Now, NewID: uuid.New, Keyring: keyring, All: services, Roles: roles,
 		OpenAPI: document, Version: version, Ready: ready,

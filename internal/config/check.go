@@ -186,6 +186,10 @@ func (c *Config) checkServices(fault func(name, format string, args ...any)) {
 	if c.Payout.Delay < 0 {
 		fault("PAYOUT_DELAY", "want at least 0, got %s", c.Payout.Delay)
 	}
+	const gcLeast, gcMost = 20, 2000
+	if c.GCPercent < gcLeast || c.GCPercent > gcMost {
+		fault("GC_PERCENT", "want %d to %d, got %d", gcLeast, gcMost, c.GCPercent)
+	}
 	if c.Payout.LosePercent < 0 || c.Payout.LosePercent > 100 {
 		fault("PAYOUT_LOSE_PERCENT", "want 0 to 100, got %d", c.Payout.LosePercent)
 	}

@@ -48,6 +48,10 @@ type Config struct {
 	OTLPEndpoint      string        `env:"OTLP_ENDPOINT" doc:"http(s):// endpoint of an OpenTelemetry collector; empty: traces are not exported"`
 	ShutdownTimeout   time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"20s" doc:"how long a clean stop may take"`
 
+	// GCPercent is the runtime's GOGC: services allocate much and keep little, so
+	// that collecting less often costs little memory.
+	GCPercent int `env:"GC_PERCENT" envDefault:"300" doc:"how much the heap may grow before garbage is collected, in percent of what is in use, 20 to 2000"`
+
 	Identity   Identity   `envPrefix:"IDENTITY_"`
 	Gateway    Gateway    `envPrefix:"GATEWAY_"`
 	Notify     Notify     `envPrefix:"NOTIFY_"`
