@@ -91,7 +91,9 @@ var postingTable = map[Transaction][]movement{
 		{UpfrontInterest, portfolio, interestI},
 	},
 	TxDisbursementDeferred: {
-		{Net, portfolio, clearing}, {ThirdPartyFees, portfolio, clearing}, {LenderFees, portfolio, deferred},
+		{Net, portfolio, clearing},
+		{ThirdPartyFees, portfolio, clearing},
+		{LenderFees, portfolio, deferred},
 		{UpfrontInterest, portfolio, deferred},
 	},
 	TxPayout: {{Net, clearing, cash}},
