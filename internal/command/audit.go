@@ -93,7 +93,8 @@ func appendAudit(ctx context.Context, tx database.Tx, now time.Time, commands ..
 		heads[c.Subject] = auditHead{Stream: c.Subject, Seq: row.Seq, Hash: row.Hash}
 		columns.add(&row)
 	}
-	tx.Later(database.Write{What: "appending to audit chains", Rows: database.AnyRows, SQL: `
+	tx.Later(database.Write{
+		What: "appending to audit chains", Rows: database.AnyRows, SQL: `
 		insert into audit (stream, seq, recorded_at, actor, action, detail, prev_hash, hash)
 		select u.stream, u.seq, $8, u.actor, u.action, u.detail, u.prev_hash, u.hash
 		  from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[])

@@ -363,8 +363,15 @@ func TestCommandsOfABatchHaveTheirOwnAnswers(t *testing.T) {
 	subject := uuid.New()
 	first := b.batch(subject, [2]string{"old", "body"})[0]
 	got := b.batch(subject, [][2]string{
-		{"new", "body"}, {"old", "body"}, {"old", "other"}, {"refused", "no"}, {"new", "body"}, {"new", "other"},
-		{"refused", "no"}, {"refused", "yes"}, {"refused", "no"},
+		{"new", "body"},
+		{"old", "body"},
+		{"old", "other"},
+		{"refused", "no"},
+		{"new", "body"},
+		{"new", "other"},
+		{"refused", "no"},
+		{"refused", "yes"},
+		{"refused", "no"},
 	}...)
 	for i, want := range []struct {
 		same     int // whose value it has

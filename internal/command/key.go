@@ -167,7 +167,8 @@ func freeKeys(tx database.Tx, commands []Command, places []int) {
 	if len(keys.keys) == 0 {
 		return
 	}
-	tx.Later(database.Write{What: "freeing idempotency keys", Rows: database.AnyRows, SQL: `
+	tx.Later(database.Write{
+		What: "freeing idempotency keys", Rows: database.AnyRows, SQL: `
 		delete from idempotency
 		 where (actor, operation, key) in (
 		       select u.actor, u.operation, u.key
@@ -190,7 +191,8 @@ func recordOutcomes[T any](tx database.Tx, commands []Command, places []int, out
 		}
 		stored[i] = string(outcome)
 	}
-	tx.Later(database.Write{What: "recording outcomes", Rows: database.AnyRows, SQL: `
+	tx.Later(database.Write{
+		What: "recording outcomes", Rows: database.AnyRows, SQL: `
 		update idempotency
 		   set outcome = u.outcome
 		  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as u (actor, operation, key, outcome)

@@ -96,7 +96,7 @@ func (a array[T, V]) Dimensions() []pgtype.ArrayDimension {
 	if a.list == nil {
 		return nil
 	}
-	return []pgtype.ArrayDimension{{Length: int32(len(a.list)), LowerBound: 1}} //nolint:gosec // bounded far below
+	return []pgtype.ArrayDimension{{Length: int32(len(a.list)), LowerBound: 1}}
 }
 
 // Index implements pgtype.ArrayGetter.

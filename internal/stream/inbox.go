@@ -158,7 +158,8 @@ func (c *Consumer) writeHeads(tx database.Tx, heads map[aggregate]int64) {
 		subjects = append(subjects, key.subject)
 		versions = append(versions, version)
 	}
-	tx.Later(database.Write{What: "writing inbox heads", Rows: database.AnyRows, SQL: `
+	tx.Later(database.Write{
+		What: "writing inbox heads", Rows: database.AnyRows, SQL: `
 		insert into inbox_head (consumer, source, subject, version)
 		select $1, u.source, u.subject, u.version
 		  from unnest($2::text[], $3::uuid[], $4::bigint[]) as u (source, subject, version)

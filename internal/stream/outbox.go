@@ -90,7 +90,8 @@ func (o *Outbox) Append(ctx context.Context, tx database.Tx, at time.Time, event
 		return err
 	}
 	subjects, taken := rows.count()
-	tx.Later(database.Write{What: "writing outbox", Rows: int64(len(events)), Otherwise: errHeads, SQL: `
+	tx.Later(database.Write{
+		What: "writing outbox", Rows: int64(len(events)), Otherwise: errHeads, SQL: `
 		with head as (
 		       insert into stream_head (subject, version, recorded_at)
 		       select s.subject, s.taken, $11 from unnest($9::uuid[], $10::bigint[]) as s (subject, taken)

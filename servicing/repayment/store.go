@@ -223,7 +223,8 @@ func decidePayment(ctx context.Context, tx database.Tx, p *Payment) error {
 
 // reversePayment notes that a posted payment was reversed.
 func reversePayment(tx database.Tx, p *Payment) {
-	tx.Later(database.Write{What: "reversing a payment", Rows: 1, Otherwise: ErrDecided, SQL: `
+	tx.Later(database.Write{
+		What: "reversing a payment", Rows: 1, Otherwise: ErrDecided, SQL: `
 		update payment set status = 'REVERSED', decided_by = $2, decided_at = $3, reason = $4
 		 where id = $1 and status = 'POSTED'`,
 		Args: []any{p.ID, p.DecidedBy, p.DecidedAt, p.Reason},
