@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // Activation is what a signed agreement becomes a loan with.
@@ -60,9 +61,9 @@ func Activate(a Activation) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	transaction := TxDisbursement
+	transaction := posting.Disbursement
 	if a.Product.DeferFees {
-		transaction = TxDisbursementDeferred
+		transaction = posting.DisbursementDeferred
 	}
 	e := &engine{fresh: true, plan: schedule}
 	for _, in := range []input{
@@ -169,8 +170,8 @@ func (f DisbursementInitiated) apply(e *engine) (Fact, error) {
 	l.Undisbursed = shift(l.Undisbursed, -f.Disbursement.Gross.Minor())
 	l.Exposure = shift(l.Exposure, f.Disbursement.Gross.Minor())
 	l.Tranches++
-	if f.Transaction == TxDisbursementDeferred {
-		e.deferIncome(f.On, TxFeesEarned, shift(f.Disbursement.LenderFees, f.Disbursement.UpfrontInterest.Minor()))
+	if f.Transaction == posting.DisbursementDeferred {
+		e.deferIncome(f.On, posting.FeesEarned, shift(f.Disbursement.LenderFees, f.Disbursement.UpfrontInterest.Minor()))
 	}
 	return f, nil
 }
@@ -193,7 +194,7 @@ func (d Disburse) input(l *Loan, business civil.Date) (input, error) {
 		return nil, fmt.Errorf("%w: no tranche is left, or one is on its way", ErrWrongState)
 	}
 	amount, zero := l.Terms.Tranches[next].Amount, money.Zero(l.Currency())
-	return DisbursementInitiated{On: d.On, Transaction: TxDisbursement, Disbursement: Disbursement{
+	return DisbursementInitiated{On: d.On, Transaction: posting.Disbursement, Disbursement: Disbursement{
 		ID: d.ID, Gross: amount, Net: amount, LenderFees: zero, ThirdPartyFees: zero, UpfrontInterest: zero,
 	}}, nil
 }

@@ -8,30 +8,18 @@ import (
 
 	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/ledger"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
-// LoanRoles are the roles for which each loan has an account of its own: what
-// the borrower owes and is owed. All other roles are the lender's as a whole.
-var LoanRoles = []ledger.Role{
-	ledger.LoanPortfolio, ledger.InterestReceivable, ledger.FeesReceivable, ledger.PenaltiesReceivable,
-	ledger.Overpayment,
-}
-
-func ownedByLoan(role ledger.Role) bool {
-	for _, own := range LoanRoles {
-		if own == role {
-			return true
-		}
-	}
-	return false
-}
+// LoanRoles are the roles for which each loan has an account of its own.
+var LoanRoles = posting.LoanRoles
 
 // Accounts returns every account that entries about the loan may name: the
 // lender's own, then one for each of LoanRoles.
 func (l *Loan) Accounts() []ledger.Account {
 	var accounts []ledger.Account
 	for _, row := range ledger.Chart() {
-		if !ownedByLoan(row.Role) {
+		if !posting.OwnedByLoan(row.Role) {
 			accounts = append(accounts, ledger.ControlAccount(row.Role, l.Currency()))
 		}
 	}
@@ -41,44 +29,74 @@ func (l *Loan) Accounts() []ledger.Account {
 	return accounts
 }
 
-// roleNet is debits less credits of a role.
-type roleNet struct {
-	role ledger.Role
-	net  int64
+// movesOf returns what a fact means for the books; no transaction for nothing.
+func movesOf(f Fact) (posting.Transaction, posting.Figures) {
+	var sums posting.Figures
+	switch f := f.(type) {
+	case DisbursementInitiated:
+		return f.Transaction, f.Disbursement.figures()
+	case DisbursementCompleted:
+		return posting.Payout, f.Disbursement.figures()
+	case Paid:
+		sums = figuresOf(f.Split)
+		sums[posting.Overpaid] = f.Overpaid.Minor()
+		return f.Transaction, sums
+	case Booked:
+		sums = figuresOf(f.Parts)
+		sums[posting.Overpaid], sums[posting.Other] = f.Overpaid.Minor(), f.Other.Minor()
+		return f.Transaction, sums
+	case Waived:
+		return f.Transaction, figuresOf(f.Parts)
+	case Refunded:
+		sums[posting.Overpaid], sums[posting.Principal] = f.Amount.Minor()-f.Beyond.Minor(), f.Beyond.Minor()
+		return f.Transaction, sums
+	case ChargedBack:
+		sums[posting.Principal] = f.Amount.Minor()
+		return f.Transaction, sums
+	case IncomeDeferred:
+		sums[posting.Principal], sums[posting.Other] = f.Amount.Minor(), f.Amount.Minor() // each transaction has one of them
+		return f.Transaction, sums
+	case Rescheduled:
+		return posting.Capitalisation, figuresOf(f.Arrears)
+	case ChargedOff:
+		return f.Transaction, figuresOf(f.Parts)
+	case WrittenOff:
+		return f.Transaction, figuresOf(f.Parts)
+	}
+	return "", sums
 }
 
-// roleNets sums by role, in the order in which roles came.
-type roleNets []roleNet
-
-func (n *roleNets) add(role ledger.Role, debit int64) {
-	for i := range *n {
-		if (*n)[i].role == role {
-			(*n)[i].net += debit
-			return
-		}
+func (d *Disbursement) figures() posting.Figures {
+	return posting.Figures{
+		posting.Net: d.Net.Minor(), posting.LenderFees: d.LenderFees.Minor(),
+		posting.ThirdPartyFees: d.ThirdPartyFees.Minor(),
+		posting.UpfrontInterest: d.UpfrontInterest.Minor(),
 	}
-	if *n == nil {
-		*n = make(roleNets, 0, 8)
-	}
-	*n = append(*n, roleNet{role: role, net: debit})
 }
 
-func (n roleNets) lines(currency money.Currency) []RoleAmount {
-	lines := make([]RoleAmount, 0, len(n))
-	for _, r := range n {
-		if r.net != 0 {
-			lines = append(lines, RoleAmount{Role: r.role, Debit: money.New(r.net, currency)})
-		}
+func figuresOf(p Parts) posting.Figures {
+	return posting.Figures{
+		posting.Principal: p.Principal.Minor(), posting.Interest: p.Interest.Minor(), posting.Fees: p.Fees.Minor(),
+		posting.Penalties: p.Penalties.Minor(),
 	}
-	return lines
 }
 
-func mirrored(lines []RoleAmount) []RoleAmount {
-	mirror := make([]RoleAmount, len(lines))
-	for i, line := range lines {
-		mirror[i] = RoleAmount{Role: line.Role, Debit: money.New(-line.Debit.Minor(), line.Debit.Currency())}
+// linesOf returns the debits and credits of a fact by role, none if it moves nothing.
+func (l *Loan) linesOf(f Fact) []posting.Line {
+	switch f := f.(type) {
+	case Adjusted:
+		return f.Lines
+	case Reversed:
+		return f.Lines
+	case DisbursementFailed:
+		ordered := DisbursementInitiated{Transaction: f.Transaction, Disbursement: f.Disbursement}
+		return posting.Mirror(l.linesOf(ordered))
 	}
-	return mirror
+	transaction, sums := movesOf(f)
+	if transaction == "" {
+		return nil
+	}
+	return posting.Lines(transaction, &sums, l.Product.Posting, l.Currency())
 }
 
 // entryKey names the entry of the fact that made the version: a fact is booked
@@ -107,7 +125,7 @@ func (l *Loan) entryOf(f Fact, version int64, booked civil.Date) (ledger.Journal
 	case Paid:
 		e.Metadata = map[string]string{"payment_id": f.PaymentID.String()}
 	case Adjusted:
-		e.Kind = string(TxAdjustment)
+		e.Kind = string(posting.Adjustment)
 	case Reversed:
 		e.Kind, e.Reverses = ledger.KindReversal, ledger.EntryID(entryKey(l.ID, f.Version))
 		e.Description = f.Reason
@@ -118,9 +136,9 @@ func (l *Loan) entryOf(f Fact, version int64, booked civil.Date) (ledger.Journal
 	return e, true
 }
 
-func (l *Loan) line(r RoleAmount) ledger.Line {
+func (l *Loan) line(r posting.Line) ledger.Line {
 	id := ledger.ControlAccountID(r.Role, l.Currency())
-	if ownedByLoan(r.Role) {
+	if posting.OwnedByLoan(r.Role) {
 		id = ledger.LoanAccountID(r.Role, l.ID, l.Currency())
 	}
 	side, debit := ledger.Debit, r.Debit.Minor()

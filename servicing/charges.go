@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // Charge is a fee or penalty beside the plan: it has a due date of its own.
@@ -154,7 +155,7 @@ func (f Waived) apply(e *engine) (Fact, error) {
 	}
 	f.Transaction = ""
 	if l.InBooks() && !f.Parts.IsZero() {
-		f.Transaction = TxWaiver
+		f.Transaction = posting.Waiver
 	}
 	e.settle(f.On, f.Booked)
 	return f, nil
@@ -196,7 +197,7 @@ func (e *engine) forgive(on civil.Date, amount int64) {
 		}
 	}
 	if e.loan.InBooks() {
-		e.book(on, TxWaiver, forgiven, 0)
+		e.book(on, posting.Waiver, forgiven, 0)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/ledger"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 func (c *codec) product(p *Product) {
@@ -26,11 +27,11 @@ func (c *codec) product(p *Product) {
 		c.int(&s.Number)
 		c.decimal(&s.RatePercent)
 	})
-	list(c, &p.Posting, func(r *PostingRule) {
+	list(c, &p.Posting, func(r *posting.Rule) {
 		of := byte(r.Of)
 		word(c, &r.Transaction)
 		c.octet(&of)
-		r.Of = Figure(of)
+		r.Of = posting.Figure(of)
 		word[ledger.Role](c, &r.Debit)
 		word[ledger.Role](c, &r.Credit)
 	})

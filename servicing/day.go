@@ -7,6 +7,7 @@ import (
 
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // StartDay brings the loan to the start of the business date, step by step
@@ -221,7 +222,7 @@ func (e *engine) accrueDaily(on civil.Date) error {
 	}
 	parts := e.none()
 	parts.Interest = e.minor(sum)
-	e.book(on, TxAccrual, parts, 0)
+	e.book(on, posting.Accrual, parts, 0)
 	return nil
 }
 
@@ -364,7 +365,7 @@ func (e *engine) suspend(on civil.Date, suspended bool) {
 		row.Accrued.Interest = shift(row.Accrued.Interest, -back)
 		taken.Interest = shift(taken.Interest, back)
 	}
-	e.book(on, TxSuspension, taken, 0)
+	e.book(on, posting.Suspension, taken, 0)
 }
 
 // SuspendedInterest returns the interest that is due and not income yet,
@@ -409,5 +410,5 @@ func (e *engine) provide(on civil.Date, provision money.Amount) {
 	l := &e.loan
 	difference := shift(provision, -l.Provision.Minor())
 	l.Provision = provision
-	e.bookOther(on, TxProvision, difference)
+	e.bookOther(on, posting.Provision, difference)
 }

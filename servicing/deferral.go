@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // Deferral is income that the lender has had and has not earned yet. It is
@@ -15,7 +16,7 @@ import (
 // what is left when the loan ends or leaves the books.
 type Deferral struct {
 	// Earning is the transaction that recognises it.
-	Earning Transaction `json:"earning"`
+	Earning posting.Transaction `json:"earning"`
 	// Left is what is not earned yet.
 	Left money.Amount `json:"left"`
 }
@@ -44,9 +45,9 @@ type IncomeDeferral struct {
 // DeferralsMax bounds the deferrals of a loan.
 const DeferralsMax = 100
 
-var deferralKinds = map[DeferralKind]struct{ made, earned Transaction }{
-	Capitalised: {TxCapitalisedIncome, TxCapitalisedEarned},
-	BuyDown:     {TxBuyDown, TxBuyDownEarned},
+var deferralKinds = map[DeferralKind]struct{ made, earned posting.Transaction }{
+	Capitalised: {posting.CapitalisedIncome, posting.CapitalisedEarned},
+	BuyDown:     {posting.BuyDown, posting.BuyDownEarned},
 }
 
 // Defer books income that is earned over the rest of the plan: see
@@ -120,7 +121,7 @@ func (e *engine) capitaliseIncome(on civil.Date, amount money.Amount) error {
 }
 
 // deferIncome adds a deferral that is earned from a day on.
-func (e *engine) deferIncome(on civil.Date, earning Transaction, amount money.Amount) {
+func (e *engine) deferIncome(on civil.Date, earning posting.Transaction, amount money.Amount) {
 	l := &e.loan
 	if amount.IsZero() {
 		return
@@ -214,7 +215,7 @@ func (e *engine) earnRest(on civil.Date) {
 }
 
 // bookOther records a movement that is no part of what the borrower owes.
-func (e *engine) bookOther(on civil.Date, transaction Transaction, amount money.Amount) {
+func (e *engine) bookOther(on civil.Date, transaction posting.Transaction, amount money.Amount) {
 	if !amount.IsZero() {
 		e.add(Booked{On: on, Transaction: transaction, Parts: e.none(), Overpaid: e.minor(0), Other: amount})
 	}

@@ -4,7 +4,7 @@
 // A [Loan] is the fold of its dated inputs: a payment, a charge, a waiver, a new
 // plan. A [Command] such as [Payment] looks at the state and leads to a
 // [Change], all as values: the facts that follow, the state after them, and the
-// journal entries that the posting table (posting.go) makes of each fact.
+// journal entries that the posting table (package posting) makes of each fact.
 // Whoever asked stores all of it in one transaction, or nothing.
 //
 // # Inputs, days, and the order of arrival

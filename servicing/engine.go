@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // engine folds inputs and days into the state of one loan. It is the only
@@ -135,7 +136,7 @@ func (e *engine) advance(to civil.Date) error {
 func (e *engine) add(f Fact) { e.facts = append(e.facts, f) }
 
 // book records a movement that follows from a day or beside an input.
-func (e *engine) book(on civil.Date, transaction Transaction, parts Parts, overpaid int64) {
+func (e *engine) book(on civil.Date, transaction posting.Transaction, parts Parts, overpaid int64) {
 	if parts.IsZero() && overpaid == 0 {
 		return
 	}
@@ -162,7 +163,7 @@ func (e *engine) accrue(on civil.Date, missing func(*Instalment) Parts) {
 			sum = sum.Plus(m)
 		}
 	}
-	e.book(on, TxAccrual, sum, 0)
+	e.book(on, posting.Accrual, sum, 0)
 }
 
 // received returns what of the income of the row is settled and not accrued.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
-	"github.com/tenor-lending/tenor/ledger"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // Fact is something that happened to a loan, with the date from which it
@@ -79,9 +79,9 @@ type Activated struct {
 
 // DisbursementInitiated says that a payout was ordered: the money is lent.
 type DisbursementInitiated struct {
-	On           civil.Date   `json:"on"`
-	Transaction  Transaction  `json:"transaction"`
-	Disbursement Disbursement `json:"disbursement"`
+	On           civil.Date          `json:"on"`
+	Transaction  posting.Transaction `json:"transaction"`
+	Disbursement Disbursement        `json:"disbursement"`
 }
 
 // DisbursementCompleted says that the money has left.
@@ -99,8 +99,8 @@ type DisbursementFailed struct {
 	Reason       string       `json:"reason"`
 	// Initiated is the version that ordered the payout, by Transaction: its entry is
 	// mirrored.
-	Initiated   int64       `json:"initiated"`
-	Transaction Transaction `json:"transaction"`
+	Initiated   int64               `json:"initiated"`
+	Transaction posting.Transaction `json:"transaction"`
 }
 
 // Paid says that a payment was received and how it was split:
@@ -113,10 +113,10 @@ type Paid struct {
 	QuoteID   uuid.UUID    `json:"quote_id,omitzero"`
 	Amount    money.Amount `json:"amount"`
 	// Transaction is what it is in the journal.
-	Transaction Transaction  `json:"transaction"`
-	Split       Parts        `json:"split"`
-	Overpaid    money.Amount `json:"overpaid"`
-	Portions    []Portion    `json:"portions,omitempty"`
+	Transaction posting.Transaction `json:"transaction"`
+	Split       Parts               `json:"split"`
+	Overpaid    money.Amount        `json:"overpaid"`
+	Portions    []Portion           `json:"portions,omitempty"`
 }
 
 // Charged says that a fee or penalty was charged.
@@ -129,25 +129,25 @@ type Charged struct {
 // receivable of it; the rest was not income yet.
 type Waived struct {
 	Waiver
-	Booked      civil.Date  `json:"booked"`
-	Transaction Transaction `json:"transaction,omitempty"`
-	Parts       Parts       `json:"parts"`
+	Booked      civil.Date          `json:"booked"`
+	Transaction posting.Transaction `json:"transaction,omitempty"`
+	Parts       Parts               `json:"parts"`
 }
 
 // Refunded says that overpaid money was given back. Beyond is what was no
 // longer overpaid: the borrower owes it again.
 type Refunded struct {
 	Refund
-	Booked      civil.Date   `json:"booked"`
-	Transaction Transaction  `json:"transaction"`
-	Beyond      money.Amount `json:"beyond"`
+	Booked      civil.Date          `json:"booked"`
+	Transaction posting.Transaction `json:"transaction"`
+	Beyond      money.Amount        `json:"beyond"`
 }
 
 // ChargedBack says that money of the borrower was taken back from the lender.
 type ChargedBack struct {
 	Chargeback
-	Booked      civil.Date  `json:"booked"`
-	Transaction Transaction `json:"transaction"`
+	Booked      civil.Date          `json:"booked"`
+	Transaction posting.Transaction `json:"transaction"`
 }
 
 // Rescheduled says that a new plan was agreed. Arrears is what of the old plan
@@ -161,8 +161,8 @@ type Rescheduled struct {
 // IncomeDeferred says that income was had that is earned later.
 type IncomeDeferred struct {
 	IncomeDeferral
-	Booked      civil.Date  `json:"booked"`
-	Transaction Transaction `json:"transaction,omitempty"`
+	Booked      civil.Date          `json:"booked"`
+	Transaction posting.Transaction `json:"transaction,omitempty"`
 }
 
 // Paused says that days do not count as past due.
@@ -181,17 +181,17 @@ type Quoted struct {
 // still owes it. Parts is what left the books.
 type ChargedOff struct {
 	ChargeOff
-	Booked      civil.Date  `json:"booked"`
-	Transaction Transaction `json:"transaction,omitempty"`
-	Parts       Parts       `json:"parts"`
+	Booked      civil.Date          `json:"booked"`
+	Transaction posting.Transaction `json:"transaction,omitempty"`
+	Parts       Parts               `json:"parts"`
 }
 
 // WrittenOff says that the lender gave up the loan. Parts is what left the books.
 type WrittenOff struct {
 	WriteOff
-	Booked      civil.Date  `json:"booked"`
-	Transaction Transaction `json:"transaction,omitempty"`
-	Parts       Parts       `json:"parts"`
+	Booked      civil.Date          `json:"booked"`
+	Transaction posting.Transaction `json:"transaction,omitempty"`
+	Parts       Parts               `json:"parts"`
 }
 
 // Reversed says that an earlier input never counted. On is the date of the target.
@@ -200,18 +200,18 @@ type Reversed struct {
 	On     civil.Date `json:"on"`
 	Booked civil.Date `json:"booked"`
 	// Version is that of the target, and Lines mirror its entry; empty if it had none.
-	Version int64        `json:"version"`
-	Lines   []RoleAmount `json:"lines,omitempty"`
+	Version int64          `json:"version"`
+	Lines   []posting.Line `json:"lines,omitempty"`
 }
 
 // Booked says what followed for the books from a date or from an input beside
 // what the input itself says: income became receivable (negative: no longer
 // is), a late fee was charged, a provision changed.
 type Booked struct {
-	On          civil.Date   `json:"on"`
-	Transaction Transaction  `json:"transaction"`
-	Parts       Parts        `json:"parts"`
-	Overpaid    money.Amount `json:"overpaid"`
+	On          civil.Date          `json:"on"`
+	Transaction posting.Transaction `json:"transaction"`
+	Parts       Parts               `json:"parts"`
+	Overpaid    money.Amount        `json:"overpaid"`
 	// Other is a provision, or deferred income that is earned.
 	Other money.Amount `json:"other"`
 }
@@ -219,14 +219,8 @@ type Booked struct {
 // Adjusted is the net difference, on one effective date, between what was
 // booked and what should have been, now that a late input is known.
 type Adjusted struct {
-	On    civil.Date   `json:"on"`
-	Lines []RoleAmount `json:"lines"`
-}
-
-// RoleAmount is what is debited to the account of a role; negative is credited.
-type RoleAmount struct {
-	Role  ledger.Role  `json:"role"`
-	Debit money.Amount `json:"debit"`
+	On    civil.Date     `json:"on"`
+	Lines []posting.Line `json:"lines"`
 }
 
 // WentOverdue says that an instalment was open after its due date.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/ledger"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // Replay folds the facts of one loan, in the order in which they were
@@ -26,7 +27,7 @@ func Replay(facts []Fact) (Loan, error) {
 	booked := booksOf(&e.loan, facts)
 	booked.subtract(booksOf(&e.loan, e.facts))
 	for on, nets := range booked {
-		if lines := nets.lines(e.loan.Currency()); len(lines) > 0 {
+		if lines := nets.Lines(e.loan.Currency()); len(lines) > 0 {
 			return Loan{}, fmt.Errorf("%w: what loan %s booked for %s is off by %v", ErrCorrupt, e.loan.ID, on, lines)
 		}
 	}
@@ -115,7 +116,7 @@ func fold(inputs []recorded, until civil.Date, fresh uuid.UUID) (*engine, error)
 }
 
 // books are debits less credits by effective date and role.
-type books map[civil.Date]*roleNets
+type books map[civil.Date]*posting.Nets
 
 func booksOf(l *Loan, facts []Fact) books {
 	b := make(books, len(facts)/2)
@@ -125,17 +126,17 @@ func booksOf(l *Loan, facts []Fact) books {
 	return b
 }
 
-func (b books) add(on civil.Date, lines []RoleAmount) {
+func (b books) add(on civil.Date, lines []posting.Line) {
 	if len(lines) == 0 {
 		return
 	}
 	nets := b[on]
 	if nets == nil {
-		nets = &roleNets{}
+		nets = &posting.Nets{}
 		b[on] = nets
 	}
 	for _, line := range lines {
-		nets.add(line.Role, line.Debit.Minor())
+		nets.Add(line.Role, line.Debit.Minor())
 	}
 }
 
@@ -143,12 +144,10 @@ func (b books) subtract(other books) {
 	for on, nets := range other {
 		mine := b[on]
 		if mine == nil {
-			mine = &roleNets{}
+			mine = &posting.Nets{}
 			b[on] = mine
 		}
-		for _, n := range *nets {
-			mine.add(n.role, -n.net)
-		}
+		mine.Subtract(*nets)
 	}
 }
 
@@ -219,8 +218,8 @@ func (l *Loan) news(added Fact, history []Fact, again *engine) []Fact {
 	missing.subtract(booksOf(&again.loan, history))
 	missing.subtract(booksOf(&again.loan, []Fact{added}))
 	for _, on := range slices.SortedFunc(maps.Keys(missing), civil.Date.Compare) {
-		if lines := missing[on].lines(again.loan.Currency()); len(lines) > 0 {
-			slices.SortFunc(lines, func(a, b RoleAmount) int { return compareRoles(a.Role, b.Role) })
+		if lines := missing[on].Lines(again.loan.Currency()); len(lines) > 0 {
+			slices.SortFunc(lines, func(a, b posting.Line) int { return compareRoles(a.Role, b.Role) })
 			facts = append(facts, Adjusted{On: on, Lines: lines})
 		}
 	}
@@ -316,7 +315,7 @@ func (f Reversed) complete(l *Loan, history []Fact) (Reversed, error) {
 		if !reversible(in) {
 			return f, fmt.Errorf("%w: %s", ErrNotReversible, in.Kind())
 		}
-		f.On, f.Version, f.Lines = in.Date(), int64(i)+1, mirrored(l.linesOf(fact))
+		f.On, f.Version, f.Lines = in.Date(), int64(i)+1, posting.Mirror(l.linesOf(fact))
 	}
 	if f.Version == 0 {
 		return f, invalid("target", "is not known to the loan")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // Status is where a loan stands.
@@ -64,7 +65,7 @@ type Loan struct {
 	PayoutPending bool
 	PayoutFailed  bool
 	PayoutVersion int64
-	PayoutAs      Transaction
+	PayoutAs      posting.Transaction
 	Tranches      int
 	// Stage is the index of the product's stage plus one; 0 before any was found.
 	Stage int

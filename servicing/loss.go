@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // ChargeOff takes a loan off the books: the lender no longer counts on it, but
@@ -62,9 +63,9 @@ func (f ChargedOff) apply(e *engine) (Fact, error) {
 		return nil, err
 	}
 	l.cutUndisbursed()
-	f.Transaction, f.Parts = TxChargeOff, l.Receivable()
+	f.Transaction, f.Parts = posting.ChargeOff, l.Receivable()
 	if f.Fraud {
-		f.Transaction = TxChargeOffFraud
+		f.Transaction = posting.ChargeOffFraud
 	}
 	l.ChargedOffOn, l.Suspended = f.On, false
 	e.provide(f.On, e.minor(0))
@@ -113,7 +114,7 @@ func (f WrittenOff) apply(e *engine) (Fact, error) {
 		return nil, fmt.Errorf("%w: it is %s", ErrNotActive, l.Status)
 	}
 	l.cutUndisbursed()
-	f.Transaction, f.Parts = TxWriteOff, l.Receivable()
+	f.Transaction, f.Parts = posting.WriteOff, l.Receivable()
 	l.WrittenOff = f.Parts
 	if !l.InBooks() { // the books have given it up before; what is due by now is written off
 		f.Transaction, l.WrittenOff = "", l.DueNow(f.On)

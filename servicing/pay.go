@@ -9,6 +9,7 @@ import (
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/internal/mutant"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // PaymentMax bounds one payment, in minor units.
@@ -49,22 +50,22 @@ const (
 // paymentKinds says what each kind is in the journal, before and after a
 // charge-off, and when it is done within a day.
 var paymentKinds = map[PaymentKind]struct {
-	in, off Transaction
+	in, off posting.Transaction
 	rank    int
 }{
-	Normal:            {TxRepayment, TxChargeOffRepayment, rankPayment},
-	Transfer:          {TxTransfer, TxChargeOffRepayment, rankTransfer},
-	DownPayment:       {TxDownPayment, TxChargeOffRepayment, rankDownPayment},
-	MerchantRefund:    {TxMerchantRefund, TxChargeOffRefund, rankMerchantRefund},
-	PayoutRefund:      {TxPayoutRefund, TxChargeOffRefund, rankPayoutRefund},
-	GoodwillCredit:    {TxGoodwillCredit, TxChargeOffGoodwill, rankGoodwill},
-	InterestRefund:    {TxInterestRefund, TxChargeOffGoodwill, rankInterestRefund},
-	FeeAdjustment:     {TxFeeAdjustment, TxChargeOffGoodwill, rankFeeAdjustment},
-	PenaltyAdjustment: {TxPenaltyAdjustment, TxChargeOffGoodwill, rankPenaltyAdjustment},
-	PrepayTerm:        {TxRepayment, TxChargeOffRepayment, rankPrepayment},
-	PrepayInstalment:  {TxRepayment, TxChargeOffRepayment, rankPrepayment},
-	Payoff:            {TxRepayment, TxChargeOffRepayment, rankPayoff},
-	Recovery:          {TxRepayment, TxChargeOffRepayment, rankRecovery}, // unless the loan is written off
+	Normal:            {posting.Repayment, posting.ChargeOffRepayment, rankPayment},
+	Transfer:          {posting.Transfer, posting.ChargeOffRepayment, rankTransfer},
+	DownPayment:       {posting.DownPayment, posting.ChargeOffRepayment, rankDownPayment},
+	MerchantRefund:    {posting.MerchantRefund, posting.ChargeOffRefund, rankMerchantRefund},
+	PayoutRefund:      {posting.PayoutRefund, posting.ChargeOffRefund, rankPayoutRefund},
+	GoodwillCredit:    {posting.GoodwillCredit, posting.ChargeOffGoodwill, rankGoodwill},
+	InterestRefund:    {posting.InterestRefund, posting.ChargeOffGoodwill, rankInterestRefund},
+	FeeAdjustment:     {posting.FeeAdjustment, posting.ChargeOffGoodwill, rankFeeAdjustment},
+	PenaltyAdjustment: {posting.PenaltyAdjustment, posting.ChargeOffGoodwill, rankPenaltyAdjustment},
+	PrepayTerm:        {posting.Repayment, posting.ChargeOffRepayment, rankPrepayment},
+	PrepayInstalment:  {posting.Repayment, posting.ChargeOffRepayment, rankPrepayment},
+	Payoff:            {posting.Repayment, posting.ChargeOffRepayment, rankPayoff},
+	Recovery:          {posting.Repayment, posting.ChargeOffRepayment, rankRecovery}, // unless the loan is written off
 }
 
 // Payment is money that came in, or a credit that stands for it.
@@ -145,8 +146,8 @@ func (f Paid) apply(e *engine) (Fact, error) {
 	l.Exposure = shift(l.Exposure, -f.Amount.Minor())
 	switch {
 	case l.Status == WrittenDown:
-		f.Transaction = TxRecovery
-		if kind.off != TxChargeOffRepayment { // no cash, or not the borrower's
+		f.Transaction = posting.Recovery
+		if kind.off != posting.ChargeOffRepayment { // no cash, or not the borrower's
 			f.Transaction = kind.off
 		}
 		e.recover(&f)
@@ -263,7 +264,7 @@ func (e *engine) receive(f *Paid, portions []Portion, over money.Amount) {
 			early = early.Plus(missing)
 		}
 	}
-	e.book(f.On, TxAccrual, early, 0)
+	e.book(f.On, posting.Accrual, early, 0)
 	if f.Portions == nil {
 		f.Portions = portions
 	} else {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // PayoffQuote is the amount that pays a loan off on a day.
@@ -195,11 +196,11 @@ func (e *engine) payOff(f *Paid) error {
 func (e *engine) reallocate(on civil.Date, principal, overpaid int64) {
 	parts := e.none()
 	if !e.loan.InBooks() {
-		e.book(on, TxChargeOffRealloc, parts, overpaid)
+		e.book(on, posting.ChargeOffRealloc, parts, overpaid)
 		return
 	}
 	parts.Principal, parts.Interest = e.minor(principal), e.minor(-principal-overpaid)
-	e.book(on, TxReallocation, parts, overpaid)
+	e.book(on, posting.Reallocation, parts, overpaid)
 }
 
 // Quote is a payoff that the lender promises: paid by Until it closes the loan,

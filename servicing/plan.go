@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // Revision is one change of the plan: a prepayment of principal, or new terms.
@@ -203,11 +204,11 @@ func (e *engine) carryOver(r *Revision, kept int, credit, accrued Parts) error {
 		now = now.Plus(l.Instalments[i].Accrued)
 	}
 	if !l.InBooks() {
-		e.book(r.On, TxChargeOffRealloc, e.none(), allocation.Remainder.Minor())
+		e.book(r.On, posting.ChargeOffRealloc, e.none(), allocation.Remainder.Minor())
 		return nil
 	}
-	e.book(r.On, TxAccrual, now.Minus(accrued).income(), 0)
-	e.book(r.On, TxReallocation, moved, allocation.Remainder.Minor())
+	e.book(r.On, posting.Accrual, now.Minus(accrued).income(), 0)
+	e.book(r.On, posting.Reallocation, moved, allocation.Remainder.Minor())
 	return nil
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
-	"github.com/tenor-lending/tenor/ledger"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // Product is how loans of one kind are serviced. It is data, agreed with the
@@ -33,7 +33,7 @@ type Product struct {
 	// day 0; none means that no provisions are kept.
 	Stages []Stage `json:"stages,omitempty"`
 	// Posting replaces rows of the posting table.
-	Posting []PostingRule `json:"posting,omitempty"`
+	Posting []posting.Rule `json:"posting,omitempty"`
 }
 
 // Accrual says when interest becomes receivable.
@@ -168,18 +168,8 @@ func (p *Product) validateStages() error {
 
 func (p *Product) validatePosting() error {
 	for i, r := range p.Posting {
-		field := fmt.Sprintf("product.posting.%d", i)
-		if _, known := ruleOf(postingTable[r.Transaction], r.Of); !known {
-			return invalid(field, "names no row of the posting table: %.40s, %.40s", r.Transaction, r.Of)
-		}
-		if !r.Debit.Valid() || !r.Credit.Valid() || r.Debit == r.Credit {
-			return invalid(field, "must name two roles of the chart")
-		}
-		base, _ := ruleOf(postingTable[r.Transaction], r.Of)
-		for _, own := range LoanRoles { // or the books would no longer tie out with the loan
-			if (base.Debit == own) != (r.Debit == own) || (base.Credit == own) != (r.Credit == own) {
-				return invalid(field, "must leave %s of the loan as it is", own)
-			}
+		if err := r.Validate(); err != nil {
+			return invalid(fmt.Sprintf("product.posting.%d", i), "%v", err)
 		}
 	}
 	return nil
@@ -194,15 +184,6 @@ func (p *Product) stageAt(daysPastDue int) int {
 		}
 	}
 	return stage
-}
-
-// PostingRule books one figure of a transaction from the credited role to the
-// debited one.
-type PostingRule struct {
-	Transaction Transaction `json:"transaction"`
-	Of          Figure      `json:"of"`
-	Debit       ledger.Role `json:"debit"`
-	Credit      ledger.Role `json:"credit"`
 }
 
 // Pause is a stretch of days that do not count as past due, From inclusive and

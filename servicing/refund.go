@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // Refund gives overpaid money back to the borrower.
@@ -64,9 +65,9 @@ func (f Refunded) position() Position {
 func (f Refunded) apply(e *engine) (Fact, error) {
 	l := &e.loan
 	beyond := max(0, f.Amount.Minor()-l.Overpaid.Minor())
-	f.Transaction, f.Beyond = TxCreditRefund, e.minor(beyond)
+	f.Transaction, f.Beyond = posting.CreditRefund, e.minor(beyond)
 	if !l.InBooks() {
-		f.Transaction = TxChargeOffReturn
+		f.Transaction = posting.ChargeOffReturn
 	}
 	l.Overpaid = shift(l.Overpaid, beyond-f.Amount.Minor())
 	l.Exposure = shift(l.Exposure, f.Amount.Minor())
@@ -144,12 +145,12 @@ func (f ChargedBack) booked() civil.Date { return f.Booked }
 func (f ChargedBack) position() Position { return Position{On: f.On, Rank: rankChargeback, ID: f.ID} }
 
 func (f ChargedBack) apply(e *engine) (Fact, error) {
-	f.Transaction = TxChargeback
+	f.Transaction = posting.Chargeback
 	if f.By == ByLender {
-		f.Transaction = TxActiveRefund
+		f.Transaction = posting.ActiveRefund
 	}
 	if !e.loan.InBooks() {
-		f.Transaction = TxChargeOffBack
+		f.Transaction = posting.ChargeOffBack
 	}
 	closed := e.loan.Status == Closed
 	e.loan.Exposure = shift(e.loan.Exposure, f.Amount.Minor())

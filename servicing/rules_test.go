@@ -11,6 +11,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/servicing"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // serviced returns the books of a short loan with a product, paid out.
@@ -421,9 +422,9 @@ func TestTranches(t *testing.T) {
 func TestProductsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	percent := amortization.MustDecimal
-	rule := func(debit, credit ledger.Role) []servicing.PostingRule {
-		return []servicing.PostingRule{{
-			Transaction: servicing.TxRepayment, Of: servicing.Principal, Debit: debit, Credit: credit,
+	rule := func(debit, credit ledger.Role) []posting.Rule {
+		return []posting.Rule{{
+			Transaction: posting.Repayment, Of: posting.Principal, Debit: debit, Credit: credit,
 		}}
 	}
 	for name, test := range map[string]struct {
@@ -452,7 +453,7 @@ func TestProductsThatAreRefused(t *testing.T) {
 		"rate": {
 			servicing.Product{Stages: []servicing.Stage{{Number: 1, RatePercent: percent("-1")}}}, "product.stages",
 		},
-		"no row":    {servicing.Product{Posting: []servicing.PostingRule{{Transaction: "GIFT"}}}, "product.posting.0"},
+		"no row":    {servicing.Product{Posting: []posting.Rule{{Transaction: "GIFT"}}}, "product.posting.0"},
 		"role":      {servicing.Product{Posting: rule("GIFTS", ledger.LoanPortfolio)}, "product.posting.0"},
 		"loan role": {servicing.Product{Posting: rule(ledger.FundSource, ledger.Capital)}, "product.posting.0"},
 	} {
@@ -468,29 +469,5 @@ func TestProductsThatAreRefused(t *testing.T) {
 	a.Product.Posting = rule(ledger.TransfersSuspense, ledger.LoanPortfolio)
 	if _, err := servicing.Activate(a); err != nil {
 		t.Errorf("another role of the lender: %v", err)
-	}
-}
-
-// Every transaction of the posting table is balanced by construction; here each
-// role of the books is reached by some rule, or is known not to be.
-func TestThePostingTableNamesTheRolesOfTheBooks(t *testing.T) {
-	t.Parallel()
-	named := map[ledger.Role]bool{}
-	for transaction, rows := range servicing.PostingTable() {
-		if len(rows) == 0 {
-			t.Errorf("%s has no rows", transaction)
-		}
-		for _, row := range rows {
-			if !row.Debit.Valid() || !row.Credit.Valid() || row.Debit == row.Credit {
-				t.Errorf("%s: %s from %s to %s", transaction, row.Of, row.Credit, row.Debit)
-			}
-			named[row.Debit], named[row.Credit] = true, true
-		}
-	}
-	outside := map[ledger.Role]bool{ledger.Capital: true} // what owners pay in is no matter of loans
-	for _, row := range ledger.Chart() {
-		if !named[row.Role] && !outside[row.Role] {
-			t.Errorf("no transaction moves %s", row.Role)
-		}
 	}
 }

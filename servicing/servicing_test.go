@@ -12,6 +12,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/servicing"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 func TestDisbursementBooksGrossAndPaysOutNet(t *testing.T) {
@@ -107,7 +108,7 @@ func TestLateAndPartialPaymentsThenPayoffEndAtZero(t *testing.T) {
 	first := b.pay(servicing.Normal, 96_973, date(t, "2026-02-15"), date(t, "2026-02-15"))
 	want := servicing.Paid{
 		On: date(t, "2026-02-15"), Booked: date(t, "2026-02-15"), PaymentID: uuid.NewSHA1(loanID, []byte{3}),
-		Payment: servicing.Normal, Transaction: servicing.TxRepayment, Amount: inr(96_973),
+		Payment: servicing.Normal, Transaction: posting.Repayment, Amount: inr(96_973),
 		Split:    servicing.Parts{Principal: inr(71_973), Interest: inr(25_000), Fees: inr(0), Penalties: inr(0)},
 		Overpaid: inr(0),
 		Portions: []servicing.Portion{{Number: 1, Parts: servicing.Parts{
@@ -269,11 +270,11 @@ func TestReplayRefusesFactsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	b := disbursed(t, rbiTerms(t))
 	payment := servicing.Paid{
-		On: date(t, "2026-02-15"), Payment: servicing.Normal, Transaction: servicing.TxRepayment, Amount: inr(5),
+		On: date(t, "2026-02-15"), Payment: servicing.Normal, Transaction: posting.Repayment, Amount: inr(5),
 		Split: servicing.NoParts(inr(0).Currency()), Overpaid: inr(4),
 	}
 	foreign := servicing.Booked{
-		On: date(t, "2026-02-15"), Transaction: servicing.TxAccrual, Overpaid: inr(0), Other: inr(0),
+		On: date(t, "2026-02-15"), Transaction: posting.Accrual, Overpaid: inr(0), Other: inr(0),
 		Parts: servicing.Parts{Principal: inr(0), Interest: inr(1), Fees: inr(0), Penalties: inr(0)},
 	}
 	for name, facts := range map[string][]servicing.Fact{

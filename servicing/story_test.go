@@ -14,6 +14,7 @@ import (
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/servicing"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -110,7 +111,7 @@ func (s *story) tell(what string, change servicing.Change, err error) {
 
 // isDaily reports whether an entry is one of many alike.
 func (s *story) isDaily(e ledger.JournalEntry) bool {
-	return s.loan.Product.Accrual == servicing.Daily && e.Kind == string(servicing.TxAccrual) &&
+	return s.loan.Product.Accrual == servicing.Daily && e.Kind == string(posting.Accrual) &&
 		e.Lines[0].AccountID == ledger.LoanAccountID(ledger.InterestReceivable, s.loan.ID, s.loan.Currency())
 }
 

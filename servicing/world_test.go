@@ -14,6 +14,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/servicing"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // world draws the history of a loan, step by step: what people do to it, what
@@ -62,8 +63,8 @@ func anyProduct(t *rapid.T, currency money.Currency) servicing.Product {
 		}
 	}
 	if rapid.Bool().Draw(t, "posting") {
-		p.Posting = []servicing.PostingRule{{
-			Transaction: servicing.TxRepayment, Of: servicing.Principal, Debit: ledger.TransfersSuspense,
+		p.Posting = []posting.Rule{{
+			Transaction: posting.Repayment, Of: posting.Principal, Debit: ledger.TransfersSuspense,
 			Credit: ledger.LoanPortfolio,
 		}}
 	}

@@ -30,7 +30,7 @@ var layers = map[string][]string{
 	"migrations":   {},
 	"amortization": {"internal/money"},
 	"ledger":       {"internal/money"},
-	"servicing":    {"amortization", "ledger", "internal/money", "internal/mutant"},
+	"servicing":    {"amortization", "ledger", "servicing/posting", "internal/money", "internal/mutant"},
 
 	"ledger/bankfile":  {"internal/money"},
 	"ledger/reconcile": {"internal/money"},
@@ -44,7 +44,8 @@ var layers = map[string][]string{
 	"ledger/ledgerexport": {
 		"ledger", "ledger/ledgerdb", "internal/database", "internal/httpapi",
 	},
-	"ledger/ledgersvc": append([]string{"ledger", "ledger/ledgerdb", "ledger/ledgerexport"}, platform...),
+	"ledger/ledgersvc":  append([]string{"ledger", "ledger/ledgerdb", "ledger/ledgerexport"}, platform...),
+	"servicing/posting": {"ledger", "internal/money"},
 	"servicing/loandb": {
 		"servicing", "amortization", "ledger", "ledger/ledgerdb", "internal/database", "internal/event", "internal/money",
 		"internal/mutant", "internal/stream",
