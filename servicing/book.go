@@ -69,7 +69,7 @@ func movesOf(f Fact) (posting.Transaction, posting.Figures) {
 func (d *Disbursement) figures() posting.Figures {
 	return posting.Figures{
 		posting.Net: d.Net.Minor(), posting.LenderFees: d.LenderFees.Minor(),
-		posting.ThirdPartyFees: d.ThirdPartyFees.Minor(),
+		posting.ThirdPartyFees:  d.ThirdPartyFees.Minor(),
 		posting.UpfrontInterest: d.UpfrontInterest.Minor(),
 	}
 }

@@ -71,8 +71,10 @@ func TestARuleComesBeforeTheTable(t *testing.T) {
 	}}
 	got := posting.Lines(posting.Repayment, &figures, rules, inr(0).Currency())
 	want := []posting.Line{
-		{Role: ledger.TransfersSuspense, Debit: inr(500)}, {Role: ledger.LoanPortfolio, Debit: inr(-500)},
-		{Role: ledger.FundSource, Debit: inr(37)}, {Role: ledger.InterestReceivable, Debit: inr(-30)},
+		{Role: ledger.TransfersSuspense, Debit: inr(500)},
+		{Role: ledger.LoanPortfolio, Debit: inr(-500)},
+		{Role: ledger.FundSource, Debit: inr(37)},
+		{Role: ledger.InterestReceivable, Debit: inr(-30)},
 		{Role: ledger.Overpayment, Debit: inr(-7)},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
