@@ -283,7 +283,7 @@ func (f DisbursementFailed) apply(e *engine) (Fact, error) {
 // done to the loan that counts from a day up to the business date.
 func (l *Loan) checkActive(on, business civil.Date) error {
 	switch {
-	case l.Status != Active:
+	case !l.activeOn(on):
 		return fmt.Errorf("%w: it is %s", ErrNotActive, l.Status)
 	case !on.IsValid() || on.After(business):
 		return invalid("on", "must not be after the business date %s", business)
@@ -291,4 +291,17 @@ func (l *Loan) checkActive(on, business civil.Date) error {
 		return invalid("on", "must not be before the disbursement on %s", l.DisbursedOn)
 	}
 	return nil
+}
+
+// activeOn reports whether the loan is active, or was until after a day.
+func (l *Loan) activeOn(on civil.Date) bool {
+	switch l.Status {
+	case Active:
+		return true
+	case Closed:
+		return on.Before(l.ClosedOn)
+	case WrittenDown:
+		return on.Before(l.WrittenOffOn)
+	}
+	return false
 }

@@ -81,13 +81,14 @@ type Payment struct {
 }
 
 // CheckPayment reports whether the loan could take the payment on the business
-// date: ErrNotActive, or an InvalidError that names the value at fault.
+// date: ErrNotActive, or an InvalidError that names the value at fault. A loan
+// that was repaid or written off takes a payment that counts from before that.
 func (l *Loan) CheckPayment(p Payment, business civil.Date) error {
 	kind, known := paymentKinds[p.Kind]
 	switch {
 	case kind.rank == rankRecovery && l.Status != WrittenDown:
 		return fmt.Errorf("%w: only a loan that was written off takes recoveries, it is %s", ErrNotActive, l.Status)
-	case kind.rank != rankRecovery && l.Status != Active:
+	case kind.rank != rankRecovery && !l.activeOn(p.ValueDate):
 		return fmt.Errorf("%w: it is %s", ErrNotActive, l.Status)
 	case !known:
 		return invalid("kind", "must be NORMAL or PAYOFF")
