@@ -2,6 +2,9 @@ package faults
 
 import (
 	"fmt"
+	"slices"
+
+	"cloud.google.com/go/civil"
 
 	"github.com/tenor-lending/tenor/amortization"
 )
@@ -19,8 +22,10 @@ func (r row) open() int64 { return r.fees + r.interest + r.principal }
 // loanModel is a loan as this package understands the contract, in a few lines
 // that share nothing with the platform's: a payment covers instalments, the
 // oldest first, and of each fees before interest before principal; what is left
-// after the last one is owed to the borrower.
+// after the last one is owed to the borrower. Payments count from their value
+// dates: one that is booked late is divided as if it had come in time.
 type loanModel struct {
+	schedule  *amortization.Schedule
 	rows      []row
 	principal int64
 	paid      split
@@ -28,7 +33,7 @@ type loanModel struct {
 
 // newLoanModel takes the plan that was signed.
 func newLoanModel(s *amortization.Schedule) *loanModel {
-	m := &loanModel{principal: s.Terms.Principal.Minor()}
+	m := &loanModel{schedule: s, principal: s.Terms.Principal.Minor()}
 	for i := range s.Len() {
 		r := s.At(i)
 		m.rows = append(m.rows, row{r.Fees.Minor(), r.Interest.Minor(), r.Principal.Minor()})
@@ -83,19 +88,45 @@ type booked struct {
 	id    string
 	minor int64
 	split split
+	on    civil.Date
 }
 
 // replay lets the model live through the committed payments of a loan, in the
 // order of their versions, and says where the platform thinks otherwise.
 func (m *loanModel) replay(loan string, payments []booked) (faults []string) {
+	var dated []booked
 	for _, p := range payments {
 		if m.open() == 0 {
 			faults = append(faults, fmt.Sprintf("loan %s: payment %s was booked after the last cent", loan, p.id))
 		}
-		if want := m.pay(p.minor); want != p.split {
+		at := len(dated)
+		for at > 0 && dated[at-1].on.After(p.on) {
+			at--
+		}
+		late := at < len(dated)
+		dated = slices.Insert(dated, at, p)
+		var want split
+		if late {
+			want = m.refold(dated, at)
+		} else {
+			want = m.pay(p.minor)
+		}
+		if want != p.split {
 			faults = append(faults, fmt.Sprintf("loan %s: payment %s of %d is split %+v, the model says %+v",
 				loan, p.id, p.minor, p.split, want))
 		}
 	}
 	return faults
+}
+
+// refold lives through all payments anew and returns how the one at the place is
+// divided.
+func (m *loanModel) refold(dated []booked, at int) (here split) {
+	*m = *newLoanModel(m.schedule)
+	for i := range dated {
+		if s := m.pay(dated[i].minor); i == at {
+			here = s
+		}
+	}
+	return here
 }

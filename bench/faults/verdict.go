@@ -202,7 +202,7 @@ func verifiedOf(h heard) (booked, bool) {
 	return booked{e.PaymentID.String(), e.Amount.Minor(), split{
 		Principal: e.Principal.Minor(), Interest: e.Interest.Minor(), Fees: e.Fees.Minor() + e.Penalties.Minor(),
 		Overpaid: e.Overpaid.Minor(),
-	}}, true
+	}, e.ValueDate}, true
 }
 
 // loan holds what is about one loan: I4, I5, I7 and I8.

@@ -24,8 +24,14 @@ const (
 	takeOverLimit = 75 * time.Second
 	begunLimit    = 20 * time.Second
 	zombieWatch   = 5 * time.Second
-	dayLook       = 15 * time.Millisecond
-	dayDoneLimit  = 2 * time.Minute
+	// leaseSure is how long after its death the lease of a leader stands for sure.
+	leaseSure = 25 * time.Second
+	dayLook   = 15 * time.Millisecond
+	// freezeTries bounds how often a leader is frozen until it is caught between
+	// two transactions.
+	freezeTries  = 80
+	freezeStep   = 7
+	dayDoneLimit = 2 * time.Minute
 )
 
 const frozenLeader = "F13 frozen leader that woke with an old lease"
@@ -101,7 +107,7 @@ func (c *chaos) freezeLeader(ctx context.Context) error {
 		d.days = append(d.days, run.ID)
 		run, err = d.untilMoved(ctx, 0, run, begunLimit)
 	}
-	frozen := leader.freeze()
+	frozen := d.freezeBetween(ctx, leader)
 	thawed := other.thaw()
 	defer func() { _ = leader.thaw() }() // whatever happens; twice is harmless
 	if err := errors.Join(frozen, thawed); err != nil {
@@ -131,10 +137,31 @@ func (c *chaos) freezeLeader(ctx context.Context) error {
 	return c.wakeZombie(ctx, leader, other, run)
 }
 
+// freezeBetween freezes a leader between two of its transactions: one that is
+// frozen in the middle loses its session with its locks, and need not look at its
+// lease to notice.
+func (d *drill) freezeBetween(ctx context.Context, leader *process) error {
+	for range freezeTries {
+		if err := leader.freeze(); err != nil {
+			return err
+		}
+		free, err := leaseIsFree(ctx, d.database)
+		if err != nil || free {
+			return err
+		}
+		if err := leader.thaw(); err != nil {
+			return err
+		}
+		time.Sleep(time.Duration(1+d.work.next.Load()%freezeStep) * time.Millisecond)
+	}
+	return leader.freeze() // wherever it is now
+}
+
 // wakeZombie kills the new leader, so that its lease stands and nobody works,
 // and wakes the old one.
 func (c *chaos) wakeZombie(ctx context.Context, leader, other *process, run dayRun) error {
 	d := c.d
+	died := time.Now()
 	other.kill()
 	ready, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
@@ -152,10 +179,16 @@ func (c *chaos) wakeZombie(ctx context.Context, leader, other *process, run dayR
 	if err := leader.thaw(); err != nil {
 		return err
 	}
+	if time.Since(died) > leaseSure-zombieWatch {
+		return fmt.Errorf("%w: the other took too long to start again", errNotThisTime)
+	}
 	for end := time.Now().Add(zombieWatch); time.Now().Before(end); time.Sleep(dayLook) {
 		now, err := d.dayRun(ctx, 1, run.ID)
 		if err != nil {
 			return err
+		}
+		if time.Since(died) > leaseSure {
+			return fmt.Errorf("%w: the lease of the dead may be over", errNotThisTime)
 		}
 		if now.moved(before) {
 			d.fleet.blame("I10", "a leader that had lost its lease went on: %+v became %+v", before, now)

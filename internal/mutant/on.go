@@ -58,7 +58,7 @@ func Passed(at time.Time) bool {
 }
 
 // commitDelay is what an acknowledgement is ahead of its commit.
-const commitDelay = 20 * time.Millisecond
+const commitDelay = 3 * time.Millisecond
 
 // Early returns as soon as run says that all has been done but the commit.
 func Early(run func(ran func()) error) error {
