@@ -1,8 +1,10 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"cloud.google.com/go/civil"
 
@@ -22,8 +24,7 @@ func (r row) open() int64 { return r.fees + r.interest + r.principal }
 // loanModel is a loan as this package understands the contract, in a few lines
 // that share nothing with the platform's: a payment covers instalments, the
 // oldest first, and of each fees before interest before principal; what is left
-// after the last one is owed to the borrower. Payments count from their value
-// dates: one that is booked late is divided as if it had come in time.
+// after the last one is owed to the borrower.
 type loanModel struct {
 	schedule  *amortization.Schedule
 	rows      []row
@@ -94,24 +95,12 @@ type booked struct {
 // replay lets the model live through the committed payments of a loan, in the
 // order of their versions, and says where the platform thinks otherwise.
 func (m *loanModel) replay(loan string, payments []booked) (faults []string) {
-	var dated []booked
-	for _, p := range payments {
+	for i, p := range payments {
 		if m.open() == 0 {
 			faults = append(faults, fmt.Sprintf("loan %s: payment %s was booked after the last cent", loan, p.id))
 		}
-		at := len(dated)
-		for at > 0 && dated[at-1].on.After(p.on) {
-			at--
-		}
-		late := at < len(dated)
-		dated = slices.Insert(dated, at, p)
-		var want split
-		if late {
-			want = m.refold(dated, at)
-		} else {
-			want = m.pay(p.minor)
-		}
-		if want != p.split {
+		want := m.pay(p.minor)
+		if want != p.split && m.inItsPlace(payments[:i+1], p.id) != p.split {
 			faults = append(faults, fmt.Sprintf("loan %s: payment %s of %d is split %+v, the model says %+v",
 				loan, p.id, p.minor, p.split, want))
 		}
@@ -119,14 +108,20 @@ func (m *loanModel) replay(loan string, payments []booked) (faults []string) {
 	return faults
 }
 
-// refold lives through all payments anew and returns how the one at the place is
-// divided.
-func (m *loanModel) refold(dated []booked, at int) (here split) {
-	*m = *newLoanModel(m.schedule)
-	for i := range dated {
-		if s := m.pay(dated[i].minor); i == at {
-			here = s
+// inItsPlace divides payments in the order of their value dates, and within a day
+// of their ids, and returns how the named one comes out: so a payment is divided
+// that was booked when its value date was over. What the loan owes in the end is
+// the same in any order.
+func (m *loanModel) inItsPlace(payments []booked, id string) split {
+	dated := slices.Clone(payments)
+	slices.SortFunc(dated, func(a, b booked) int {
+		return cmp.Or(a.on.Compare(b.on), strings.Compare(a.id, b.id))
+	})
+	other := newLoanModel(m.schedule)
+	for _, p := range dated {
+		if s := other.pay(p.minor); p.id == id {
+			return s
 		}
 	}
-	return here
+	return split{}
 }

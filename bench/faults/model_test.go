@@ -7,34 +7,37 @@ import (
 	"cloud.google.com/go/civil"
 )
 
-// TestLatePaymentsCountFromTheirDate books a payment of the first day after one
-// of the second: it takes the place that it would have had.
-func TestLatePaymentsCountFromTheirDate(t *testing.T) {
+// TestLatePaymentsTakeTheirPlace books a payment of the first day after one of the
+// second: it may be divided as the last, or as if it had come in time.
+func TestLatePaymentsTakeTheirPlace(t *testing.T) {
 	t.Parallel()
 	day := civil.Date{Year: 2026, Month: 1, Day: 15}
 	l, err := newLoan(rand.New(rand.NewPCG(3, 4)), day)
 	if err != nil {
 		t.Fatal(err)
 	}
+	const minor, other = 30_000, 70_000
 	inTime := newLoanModel(l.schedule)
-	first, second := inTime.pay(30_000), inTime.pay(70_000)
-	late := newLoanModel(l.schedule)
-	alone := late.pay(70_000)
-	m := newLoanModel(l.schedule)
-	faults := m.replay("l", []booked{
-		{id: "second", minor: 70_000, split: alone, on: day.AddDays(1)}, {id: "first", minor: 30_000, split: first, on: day},
-	})
-	if len(faults) > 0 {
-		t.Errorf("the late payment: %v", faults)
+	first, second := inTime.pay(minor), inTime.pay(other)
+	inOrder := newLoanModel(l.schedule)
+	alone, last := inOrder.pay(other), inOrder.pay(minor)
+	if first == last {
+		t.Fatal("the amounts show no difference: choose others")
 	}
-	if m.open() != inTime.open() || m.paid != inTime.paid {
-		t.Errorf("it owes %d after %+v, in time %d after %+v", m.open(), m.paid, inTime.open(), inTime.paid)
-	}
-	if first == second || alone == second {
-		t.Error("the amounts show no difference: choose others")
-	}
-	faults = newLoanModel(l.schedule).replay("l", []booked{{id: "x", minor: 5, split: second, on: day}})
-	if len(faults) != 1 {
-		t.Errorf("a wrong split: %v", faults)
+	for name, c := range map[string]struct {
+		split split
+		wrong int
+	}{"in its place": {first, 0}, "as the last": {last, 0}, "as another": {second, 1}} {
+		m := newLoanModel(l.schedule)
+		faults := m.replay("l", []booked{
+			{id: "b", minor: other, split: alone, on: day.AddDays(1)}, {id: "a", minor: minor, split: c.split, on: day},
+		})
+		if len(faults) != c.wrong {
+			t.Errorf("divided %s: %v", name, faults)
+		}
+		if m.open() != inTime.open() || m.paid != inTime.paid {
+			t.Errorf("divided %s: it owes %d after %+v, in time %d after %+v", name, m.open(), m.paid, inTime.open(),
+				inTime.paid)
+		}
 	}
 }

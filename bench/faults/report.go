@@ -155,7 +155,6 @@ func (d *drill) reportInvariants(b *harness.Bench, v *verdict) error {
 	t := result.Table{Title: "invariants", Header: []string{"invariant", "says", "checks", "broken"}}
 	v.checks["I1"] += d.trialReads.Load()
 	v.checks["I9"]++
-	v.checks["I10"] += d.fleet.counts[frozenLeader]
 	for _, points := range d.swept {
 		v.checks["F6"] += int64(points)
 	}

@@ -93,23 +93,3 @@ func auditOf(
 	}
 	return rows, fault, nil
 }
-
-// leaseIsFree tells whether no transaction holds the lease of a close of day: its
-// leader is between two of its steps.
-func leaseIsFree(ctx context.Context, db *database.DB) (bool, error) {
-	free := false
-	err := database.InTx(ctx, db, func(tx database.Tx) error {
-		var fence int64
-		err := tx.QueryRow(ctx, `
-			select fence from close_of_day_lease order by book_id limit 1 for update skip locked`).Scan(&fence)
-		free = err == nil
-		if errors.Is(err, database.ErrNoRows) {
-			return nil
-		}
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("looking at the lease of a close of day: %w", err)
-	}
-	return free, nil
-}

@@ -23,7 +23,7 @@ var invariants = []struct{ name, says string }{
 	{"I7", "audit and journal chains verify; each payment has one audit row"},
 	{"I8", "each loan owes what the model says, to the cent"},
 	{"I9", "the platform comes to rest by itself: outbox, consumers, processes, leaders"},
-	{"I10", "a leader that lost its lease changes nothing"},
+	{"I10", "a worker that wakes with an old share does nothing again: an instalment goes overdue once"},
 	{"F6", "a definite conflict is never seen by a client; another failure says clearly: try again"},
 	{"drill", "the drill itself worked"},
 }
@@ -205,13 +205,27 @@ func verifiedOf(h heard) (booked, bool) {
 	}, e.ValueDate}, true
 }
 
+// overdueOf reads which instalment an event says is overdue.
+func overdueOf(h heard) (number int, ok bool) {
+	if h.typ != (event.PaymentOverdue{}).Type() {
+		return 0, false
+	}
+	var e event.PaymentOverdue
+	err := json.Unmarshal(h.data, &e)
+	return e.Instalment, err == nil
+}
+
 // loan holds what is about one loan: I4, I5, I7 and I8.
 func (v *verdict) loan(l *dossier) {
-	announced := map[string]booked{}
+	announced, overdue := map[string]booked{}, map[int]bool{}
 	var inOrder []booked
 	versions := true
 	for i, h := range l.events {
 		versions = versions && h.version == int64(i+1)
+		if number, ok := overdueOf(h); ok {
+			v.hold("I10", !overdue[number], "loan %s: instalment %d went overdue twice", l.id, number)
+			overdue[number] = true
+		}
 		if p, ok := verifiedOf(h); ok {
 			v.hold("I5", announced[p.id].id == "", "loan %s: payment %s was announced twice", l.id, p.id)
 			announced[p.id] = p

@@ -42,12 +42,19 @@ func TestModelAgreesWithTheDomain(t *testing.T) {
 		if change, err = change.Loan.CompleteDisbursement(change.Loan.Disbursement.ID, "r", day); err != nil {
 			t.Fatal(err)
 		}
-		m := newLoanModel(l.schedule)
+		m, on := newLoanModel(l.schedule), day
 		for range rapid.IntRange(1, 40).Draw(t, "payments") {
+			for range rapid.IntRange(0, 40).Draw(t, "days") {
+				on = on.AddDays(1)
+				change, err = change.Loan.StartDay(on)
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
 			minor := rapid.Int64Range(1, 3_000_000).Draw(t, "minor")
 			change, err = change.Loan.Pay(servicing.Payment{
-				ID: uuid.New(), Kind: servicing.Normal, Amount: ours.New(minor, currency), ValueDate: day,
-			}, day)
+				ID: uuid.New(), Kind: servicing.Normal, Amount: ours.New(minor, currency), ValueDate: on,
+			}, on)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -206,6 +213,10 @@ func TestEachFaultBreaksItsInvariant(t *testing.T) {
 		{"another debt than the model's", "I8", func(e *evidence) { e.first().account.Outstanding.Total = amount(1) }},
 		{"another status than the model's", "I8", func(e *evidence) { e.first().account.Status = "CLOSED" }},
 		{"another plan than signed", "I8", func(e *evidence) { e.first().planned++ }},
+		{"an instalment overdue twice", "I10", func(e *evidence) {
+			overdue := heard{uuid.New(), event.PaymentOverdue{}.Type(), 4, []byte(`{"instalment":2}`)}
+			e.first().events = append(e.first().events, overdue, overdue)
+		}},
 		{"an amount that is none", "I8", func(e *evidence) { e.first().account.Overpaid.Amount = "x" }},
 	} {
 		e := whole(t)

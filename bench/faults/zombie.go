@@ -23,18 +23,11 @@ const (
 	// middle of a transaction.
 	takeOverLimit = 75 * time.Second
 	begunLimit    = 20 * time.Second
-	zombieWatch   = 5 * time.Second
-	// leaseSure is how long after its death the lease of a leader stands for sure.
-	leaseSure = 25 * time.Second
-	dayLook   = 15 * time.Millisecond
-	// freezeTries bounds how often a leader is frozen until it is caught between
-	// two transactions.
-	freezeTries  = 80
-	freezeStep   = 7
-	dayDoneLimit = 2 * time.Minute
+	dayLook       = 15 * time.Millisecond
+	dayDoneLimit  = 2 * time.Minute
 )
 
-const frozenLeader = "F13 frozen leader that woke with an old lease"
+const frozenLeader = "F13 frozen worker that woke with an old share"
 
 // dayRun is a run of the close of day as its API shows it.
 type dayRun struct {
@@ -45,18 +38,14 @@ type dayRun struct {
 	Reason     string `json:"reason"`
 }
 
-// moved tells whether the run has come further since.
-func (r dayRun) moved(since dayRun) bool {
-	return r.ClosedDays != since.ClosedDays || r.LoansDone != since.LoansDone || r.Status != since.Status
-}
-
 func (r dayRun) over() bool { return r.Status != "QUEUED" && r.Status != "RUNNING" }
 
 // errNotThisTime means that a round proved nothing, for a reason without fault.
 var errNotThisTime = errors.New("the round proved nothing")
 
-// freezeLeaders is F13: the leader of a close of day is frozen until another has
-// taken over, and must not change anything when it wakes with its old lease.
+// freezeLeaders is F13: a worker of a close of day is frozen until another has
+// taken over its share, and wakes in the belief that it still has it. Nothing may
+// happen twice by that: see I10.
 func (c *chaos) freezeLeaders(ctx context.Context) {
 	wait := freezeFirst
 	for {
@@ -107,7 +96,7 @@ func (c *chaos) freezeLeader(ctx context.Context) error {
 		d.days = append(d.days, run.ID)
 		run, err = d.untilMoved(ctx, 0, run, begunLimit)
 	}
-	frozen := d.freezeBetween(ctx, leader)
+	frozen := leader.freeze()
 	thawed := other.thaw()
 	defer func() { _ = leader.thaw() }() // whatever happens; twice is harmless
 	if err := errors.Join(frozen, thawed); err != nil {
@@ -116,7 +105,7 @@ func (c *chaos) freezeLeader(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: the close of day did not begin: %w", errNotThisTime, err)
 	}
-	// What the leader had sent when it was frozen may still happen.
+	// What the worker had sent when it was frozen may still happen.
 	time.Sleep(disturbedMin)
 	if run, err = d.dayRun(ctx, 1, run.ID); err != nil {
 		return err
@@ -125,77 +114,12 @@ func (c *chaos) freezeLeader(ctx context.Context) error {
 		return fmt.Errorf("%w: the close of day was over too soon", errNotThisTime)
 	}
 	begun := time.Now()
-	run, err = d.untilMoved(ctx, 1, run, takeOverLimit)
-	if err != nil {
-		d.fleet.blame("I9", "nobody took over from a frozen leader within %s: %v", takeOverLimit, err)
+	if run, err = d.untilClosed(ctx, 1, run, takeOverLimit); err != nil {
+		d.fleet.blame("I9", "nobody took over from a frozen worker within %s: %v", takeOverLimit, err)
 		return nil
 	}
-	d.fleet.recovered("leader", time.Since(begun))
-	if run.over() {
-		return fmt.Errorf("%w: the other was done at once", errNotThisTime)
-	}
-	return c.wakeZombie(ctx, leader, other, run)
-}
-
-// freezeBetween freezes a leader between two of its transactions: one that is
-// frozen in the middle loses its session with its locks, and need not look at its
-// lease to notice.
-func (d *drill) freezeBetween(ctx context.Context, leader *process) error {
-	for range freezeTries {
-		if err := leader.freeze(); err != nil {
-			return err
-		}
-		free, err := leaseIsFree(ctx, d.database)
-		if err != nil || free {
-			return err
-		}
-		if err := leader.thaw(); err != nil {
-			return err
-		}
-		time.Sleep(time.Duration(1+d.work.next.Load()%freezeStep) * time.Millisecond)
-	}
-	return leader.freeze() // wherever it is now
-}
-
-// wakeZombie kills the new leader, so that its lease stands and nobody works,
-// and wakes the old one.
-func (c *chaos) wakeZombie(ctx context.Context, leader, other *process, run dayRun) error {
-	d := c.d
-	died := time.Now()
-	other.kill()
-	ready, cancel := context.WithTimeout(ctx, readyLimit)
-	defer cancel()
-	time.Sleep(disturbedMin) // its last transaction ends one way or the other, and it starts again
-	if err := other.waitServing(ready); err != nil {
-		return err
-	}
-	before, err := d.dayRun(ctx, 1, run.ID)
-	if err != nil {
-		return err
-	}
-	if before.over() {
-		return fmt.Errorf("%w: the close of day was over", errNotThisTime)
-	}
-	if err := leader.thaw(); err != nil {
-		return err
-	}
-	if time.Since(died) > leaseSure-zombieWatch {
-		return fmt.Errorf("%w: the other took too long to start again", errNotThisTime)
-	}
-	for end := time.Now().Add(zombieWatch); time.Now().Before(end); time.Sleep(dayLook) {
-		now, err := d.dayRun(ctx, 1, run.ID)
-		if err != nil {
-			return err
-		}
-		if time.Since(died) > leaseSure {
-			return fmt.Errorf("%w: the lease of the dead may be over", errNotThisTime)
-		}
-		if now.moved(before) {
-			d.fleet.blame("I10", "a leader that had lost its lease went on: %+v became %+v", before, now)
-			break
-		}
-	}
-	return nil
+	d.fleet.recovered("close of day", time.Since(begun))
+	return nil // it wakes now, and thinks that it is still at work
 }
 
 // daysDone holds that every close of day that was ordered comes to its end once
@@ -282,12 +206,26 @@ func (d *drill) ask(ctx context.Context, replica int64, r request) (answer, erro
 
 // untilMoved waits until a run has come further than it had.
 func (d *drill) untilMoved(ctx context.Context, replica int64, since dayRun, limit time.Duration) (dayRun, error) {
+	return d.until(ctx, replica, since, limit, func(now dayRun) bool {
+		return now.ClosedDays > since.ClosedDays || now.LoansDone > since.LoansDone
+	})
+}
+
+// untilClosed waits until a run has closed another day, for which nothing may be
+// left undone by anybody.
+func (d *drill) untilClosed(ctx context.Context, replica int64, since dayRun, limit time.Duration) (dayRun, error) {
+	return d.until(ctx, replica, since, limit, func(now dayRun) bool { return now.ClosedDays > since.ClosedDays+1 })
+}
+
+func (d *drill) until(
+	ctx context.Context, replica int64, since dayRun, limit time.Duration, reached func(dayRun) bool,
+) (dayRun, error) {
 	for end := time.Now().Add(limit); ; time.Sleep(dayLook) {
 		now, err := d.dayRun(ctx, replica, since.ID)
 		if err != nil {
 			return now, err
 		}
-		if now.ClosedDays > since.ClosedDays || now.LoansDone > since.LoansDone || now.over() {
+		if reached(now) || now.over() {
 			return now, nil
 		}
 		if time.Now().After(end) {

@@ -34,5 +34,4 @@ var All = []Mutant{
 	{"lossysplit", "a cent of interest is taken for principal"},
 	{"noaudit", "changes of state leave no audit row"},
 	{"nojournal", "a payment changes the loan and not the books"},
-	{"nofence", "a leader does not look whether it still is"},
 }

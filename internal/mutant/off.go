@@ -21,7 +21,6 @@ const (
 	LossySplit    = false
 	NoAudit       = false
 	NoJournal     = false
-	NoFence       = false
 )
 
 // Passed belongs to CursorOutbox.

@@ -27,7 +27,6 @@ var (
 	LossySplit    = on("lossysplit")
 	NoAudit       = on("noaudit")
 	NoJournal     = on("nojournal")
-	NoFence       = on("nofence")
 )
 
 func on(name string) bool {

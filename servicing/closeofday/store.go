@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tenor-lending/tenor/internal/database"
-	"github.com/tenor-lending/tenor/internal/mutant"
 	"github.com/tenor-lending/tenor/servicing/loandb"
 )
 
@@ -176,7 +175,7 @@ func (h *share) write(ctx context.Context, tx database.Tx, sql string, args ...a
 	if err != nil {
 		return fmt.Errorf("writing share %d of run %s: %w", h.part, h.run, err)
 	}
-	if tag.RowsAffected() != 1 && !mutant.NoFence {
+	if tag.RowsAffected() != 1 {
 		return fmt.Errorf("share %d of run %s: %w", h.part, h.run, errShareLost)
 	}
 	return nil
