@@ -54,7 +54,7 @@ func startSMTP(t *testing.T, rcpt string) *smtpServer {
 
 func (s *smtpServer) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	lines := bufio.NewScanner(conn)
 	say := func(text string) { _, _ = fmt.Fprintf(conn, "%s\r\n", text) }
 	say("220 test")

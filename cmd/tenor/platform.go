@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -23,7 +24,7 @@ const (
 	platformStartTimeout = 5 * time.Minute
 	seedTimeout          = 60 * time.Second
 	portOffsetStep       = 1000
-	portOffsetTries      = 40
+	portOffsetTries      = 24 // below the ports that systems give to outgoing connections
 )
 
 // platformOptions says how to run the whole platform on embedded parts.
@@ -142,7 +143,11 @@ func (p *platform) configure(ctx context.Context, o platformOptions, given *conf
 	set("IDENTITY_BOOTSTRAP_PASSWORD", p.secrets.AdminPassword)
 	set("LOG_FORMAT", "text")
 	if given.PortOffset == 0 {
-		offset, err := freeOffset(ctx)
+		var first int
+		if o.ephemeral {
+			first = anyRange()
+		}
+		offset, err := freeOffset(ctx, first)
 		if err != nil {
 			return err
 		}
@@ -197,12 +202,17 @@ func newTransport() *http.Transport {
 	return standard.Clone()
 }
 
-// freeOffset finds an offset at which no port of the table is taken, so that a
-// demonstration can run beside a platform.
-func freeOffset(ctx context.Context) (int, error) {
+// anyRange is a range of ports to look at first, for platforms that nobody has
+// to find again: two that start at one time would both see the same range free.
+func anyRange() int { return rand.IntN(portOffsetTries) }
+
+// freeOffset finds an offset at which no port of the table is taken, from the
+// first-th range on, so that a demonstration can run beside a platform.
+func freeOffset(ctx context.Context, first int) (int, error) {
 	for try := range portOffsetTries {
-		if offsetFree(ctx, try*portOffsetStep) {
-			return try * portOffsetStep, nil
+		offset := (first + try) % portOffsetTries * portOffsetStep
+		if offsetFree(ctx, offset) {
+			return offset, nil
 		}
 	}
 	return 0, fmt.Errorf("no free range of ports: %d ranges from %d are in use", portOffsetTries, gatewayPort)

@@ -36,7 +36,7 @@ type fleet struct {
 }
 
 const (
-	roleStartTimeout = 60 * time.Second
+	roleStartTimeout = 2 * time.Minute
 	readyLook        = 20 * time.Millisecond
 )
 
@@ -49,7 +49,7 @@ func startFleet(t *testing.T) *fleet {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, out)
 	}
-	offset, err := freeOffset(t.Context())
+	offset, err := freeOffset(t.Context(), anyRange())
 	must(t, err)
 	f.offset = offset
 	f.environ = append(testEnviron(t),
@@ -176,7 +176,7 @@ func (f *fleet) platform(ctx context.Context) (*platform, *journey.Staff) {
 // as any client of such a platform does: every POST has its idempotency key.
 type retrying struct{ next http.RoundTripper }
 
-const retryWindow = 30 * time.Second
+const retryWindow = 2 * time.Minute
 
 // RoundTrip implements http.RoundTripper.
 func (r retrying) RoundTrip(request *http.Request) (*http.Response, error) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,9 +27,13 @@ func TestDataSurvivesARestart(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), flowTimeout)
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "kept")
+	offset, err := freeOffset(ctx, anyRange())
+	must(t, err)
 	start := func() *platform {
 		p, err := startPlatform(ctx, platformOptions{
-			dir: dir, tls: true, environ: []string{config.Prefix + "GATEWAY_LOGIN_PER_MINUTE=6000"},
+			dir: dir, tls: true, environ: []string{
+				config.Prefix + "GATEWAY_LOGIN_PER_MINUTE=6000", config.Prefix + "PORT_OFFSET=" + strconv.Itoa(offset),
+			},
 			say: func(format string, args ...any) { t.Logf(format, args...) },
 		})
 		must(t, err)

@@ -33,7 +33,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/stream"
 )
 
-const deadline = 30 * time.Second
+const deadline = 2 * time.Minute
 
 // teller announces an event for each POST; listener counts them.
 func teller(env *app.Env) (*app.Component, error) {

@@ -80,7 +80,7 @@ func newGroup(r *recorder, edit func(*groupcommit.Config)) *groupcommit.Group[in
 
 func closed(t *testing.T, g *groupcommit.Group[int, int]) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := g.Close(ctx); err != nil {
 		t.Error(err)

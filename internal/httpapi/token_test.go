@@ -159,7 +159,7 @@ func TestBadTokensAreRefused(t *testing.T) {
 		t.Fatalf("only %d cases: one has overwritten another", len(cases))
 	}
 	for name, token := range cases {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		actor, err := f.verifier.Verify(ctx, token)
 		cancel()
 		if !errors.Is(err, httpapi.ErrInvalidToken) {

@@ -24,7 +24,7 @@ import (
 )
 
 // deadline bounds every wait of these tests.
-const deadline = 30 * time.Second
+const deadline = 2 * time.Minute
 
 type bundle struct {
 	t        *testing.T

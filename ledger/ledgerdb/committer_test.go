@@ -23,7 +23,7 @@ func (b *books) committer() *ledgerdb.Committer {
 		return noon.Add(time.Duration(ticks.Add(1)) * time.Millisecond)
 	})
 	b.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := c.Close(ctx); err != nil {
 			b.t.Error(err)

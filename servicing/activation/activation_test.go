@@ -420,7 +420,7 @@ func TestRunPayoutsWakesAndStops(t *testing.T) {
 	signed := f.signed()
 	f.deliver(signed)
 	loanID := f.trigger(signed.ApplicationID).LoanID
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for f.account(loanID).Status != "ACTIVE" {
 		if time.Now().After(deadline) {
 			t.Fatal("the payout was not made")
