@@ -25,8 +25,13 @@ const (
 	// another one: the least that a broker allows unless told otherwise.
 	sessionTimeout    = 6 * time.Second
 	heartbeatInterval = 1500 * time.Millisecond
-	rebalanceTimeout  = 15 * time.Second
-	bufferedRecords   = 10_000
+	// rebalanceTimeout is how long a broker waits for the members of a group to
+	// say that they are there: a consumer that was killed while it joined holds up
+	// the others for that long, once or twice. One that is alive and too busy to
+	// answer is put out and joins again; what it was handling comes again, and
+	// the inbox knows it.
+	rebalanceTimeout = sessionTimeout
+	bufferedRecords  = 10_000
 )
 
 // NewProducer returns a client that publishes: idempotent, acknowledged by all
