@@ -35,8 +35,8 @@ const (
 	shareTooMany  = 4_000 // of connections
 	shareWhole    = 100_000
 	armedShare    = 60 // percent of the starts of a process
-	coreHitsMax   = 200
-	eventHitsMax  = 30
+	coreHitsMax   = 80
+	eventHitsMax  = 12
 	hitsMin       = 5
 )
 
