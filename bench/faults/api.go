@@ -19,7 +19,10 @@ import (
 )
 
 const (
+	// answerLimit is how long a client waits for an answer while things fail, and
+	// quietLimit afterwards: the whole journal is verified in one request.
 	answerLimit    = 5 * time.Second
+	quietLimit     = time.Minute
 	answerBytesMax = 1 << 20
 	tokenLife      = 20 * time.Minute
 	replicas       = 2
@@ -42,6 +45,7 @@ type answer struct {
 type gate struct {
 	fleet *fleet
 	http  *http.Client
+	limit time.Duration // of an answer
 
 	mu      sync.Mutex
 	tokens  map[string]token
@@ -70,7 +74,7 @@ func newGate(f *fleet) *gate {
 		DialContext: dialer.DialContext, MaxIdleConnsPerHost: inFlightMax, MaxIdleConns: replicas * inFlightMax,
 		IdleConnTimeout: answerLimit,
 	}
-	return &gate{fleet: f, http: &http.Client{Transport: transport}, tokens: map[string]token{}}
+	return &gate{fleet: f, http: &http.Client{Transport: transport}, limit: answerLimit, tokens: map[string]token{}}
 }
 
 // identity is the identity service's API.
@@ -155,7 +159,7 @@ func (g *gate) send(ctx context.Context, replica int64, r request) (answer, erro
 }
 
 func (g *gate) sendAs(ctx context.Context, replica int64, r request, token string) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	ctx, cancel := context.WithTimeout(ctx, g.limit)
 	defer cancel()
 	base := g.fleet.base([]string{coreA, coreB}[replica%replicas], r.port)
 	h, err := http.NewRequestWithContext(ctx, r.method, base+r.path, bytes.NewReader(r.body))

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/tenor-lending/tenor/internal/database/pgfault"
 	"github.com/tenor-lending/tenor/internal/event"
-	"github.com/tenor-lending/tenor/internal/failpoint"
 	"github.com/tenor-lending/tenor/internal/stream/streamfault"
 )
 
@@ -23,10 +23,10 @@ const (
 	disturbedMin = 600 * time.Millisecond
 	disturbedMax = 2500 * time.Millisecond
 	// ambiguousShare is how many COMMITs in a hundred are candidates, so that not
-	// always the same ones lose their answers. ambiguousPerSecond bounds the lost answers of COMMITs; of a hundred of them
-	// so many are committed nevertheless.
+	// always the same ones lose their answers; ambiguousPerSecond bounds these, and
+	// ambiguousCommitted of a hundred of them are committed nevertheless.
 	ambiguousShare     = 40
-	ambiguousPerSecond = 5
+	ambiguousPerSecond = 6
 	ambiguousCommitted = 75
 	// Shares of statements that fail otherwise, per hundred thousand.
 	shareConflict = 300
@@ -34,10 +34,9 @@ const (
 	shareShutdown = 20
 	shareTooMany  = 4_000 // of connections
 	shareWhole    = 100_000
-	armedShare    = 60 // percent of the starts of a process
-	coreHitsMax   = 80
-	eventHitsMax  = 12
-	hitsMin       = 5
+	armedShare    = 75 // percent of the starts of a process
+	coreHitsMax   = 60
+	eventHitsMax  = 6
 )
 
 // chaos decides what fails, when. The same seed makes the same decisions; what
@@ -104,11 +103,11 @@ func (c *chaos) ambiguityIsDue() bool {
 	return true
 }
 
-// chance arms a process that is about to start.
-func (c *chaos) chance() (point int, nth int64, arm bool) {
+// chance arms a process that is about to start, to die the nth time of most.
+func (c *chaos) chance(most int64) (nth int64, arm bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.arms.IntN(len(failpoint.Points)), c.arms.Int64N(coreHitsMax), c.arms.IntN(hundred) < armedShare
+	return 1 + c.arms.Int64N(most), c.arms.IntN(hundred) < armedShare
 }
 
 // blow is one kind of fault that takes something away.
@@ -162,20 +161,25 @@ func (c *chaos) strike(ctx context.Context, b *blow) {
 		defer c.d.core.Unlock()
 	}
 	// What was begun is finished, so that nothing stays broken.
-	if err := b.strike(context.WithoutCancel(ctx), c); err != nil {
+	switch err := b.strike(context.WithoutCancel(ctx), c); {
+	case errors.Is(err, errDown):
+		c.d.fleet.count("blows at a process that was down")
+	case err != nil:
 		c.d.fleet.blame("drill", "%s: %v", b.name, err)
-		return
+	default:
+		c.d.fleet.count(b.name)
 	}
-	c.d.fleet.count(b.name)
 }
+
+// errDown means that there was no process to kill.
+var errDown = errors.New("it is down already")
 
 func killing(name string) func(context.Context, *chaos) error {
 	return func(_ context.Context, c *chaos) error {
 		p := c.d.fleet.processes[name]
 		begun := time.Now()
 		if !p.kill() {
-			c.d.fleet.count("blows at a process that was down")
-			return nil
+			return errDown
 		}
 		if name != broker {
 			return nil

@@ -34,11 +34,16 @@ const (
 	loansMade = 400
 	// inFlightMax bounds the payments that are under way at once.
 	inFlightMax = 512
-	settleLimit = 4 * time.Minute
+	settleLimit = 8 * time.Minute
 )
 
 // run is a whole drill.
-func run(ctx context.Context, b *harness.Bench) error {
+func run(ctx context.Context, b *harness.Bench) (err error) {
+	defer func() {
+		if err != nil && b.Mutant == "" {
+			b.Stack.Keep() // the client's journal, the logs, the books
+		}
+	}()
 	d, err := newDrill(ctx, b)
 	if err != nil {
 		return err
@@ -61,16 +66,16 @@ func run(ctx context.Context, b *harness.Bench) error {
 	}
 	settled, cancel := context.WithTimeout(ctx, settleLimit+b.Duration/2)
 	defer cancel()
+	e, v := &evidence{}, newVerdict()
 	if err := d.settle(settled); err != nil {
-		return d.broke(ctx, b, "after the last fault", err)
+		v.add(notWorking("after the last fault", err))
+	} else if e, err = d.gather(settled); err != nil {
+		e = &evidence{}
+		v.add(notWorking("when it was read", err))
+	} else {
+		v = judge(e)
 	}
-	evidence, err := d.gather(settled)
-	if err != nil {
-		return d.broke(ctx, b, "when it was read", err)
-	}
-	v := judge(evidence)
-	v.add(d.seen()...)
-	return d.report(b, stats, evidence, v)
+	return d.report(b, stats, e, v.with(d.seen()))
 }
 
 // broke ends a drill in which the platform did not do what every step relies on.
@@ -78,8 +83,11 @@ func (d *drill) broke(ctx context.Context, b *harness.Bench, when string, err er
 	if ctx.Err() != nil {
 		return err
 	}
-	v := newVerdict()
-	v.add(d.seen()...)
-	v.add(violation{"I9", fmt.Sprintf("%s the platform did not work: %v", when, err)})
+	v := newVerdict().with(d.seen())
+	v.add(notWorking(when, err))
 	return d.reportInvariants(b, v)
+}
+
+func notWorking(when string, err error) violation {
+	return violation{"I9", fmt.Sprintf("%s the platform did not work: %v", when, err)}
 }

@@ -127,15 +127,21 @@ func (d *drill) birth(ctx context.Context, count int, salt uint64) error {
 	}
 	dice := rand.New(rand.NewPCG(d.work.seed, salt)) //nolint:gosec // repeatable, not secret
 	born := make([]*loan, count)
-	messages := make([]streamfault.Message, count)
+	messages := make([]streamfault.Message, 0, 2*count)
 	for i := range born {
 		var err error
 		if born[i], err = newLoan(dice, book.BusinessDate); err != nil {
 			return err
 		}
-		if messages[i], err = born[i].signed(); err != nil {
+		known, err := d.fleet.registered(born[i])
+		if err != nil {
 			return err
 		}
+		signed, err := born[i].signed()
+		if err != nil {
+			return err
+		}
+		messages = append(messages, known, signed)
 	}
 	if err := streamfault.Send(ctx, d.fleet.seeds, messages...); err != nil {
 		return err
@@ -168,12 +174,37 @@ func (l *loan) signed() (streamfault.Message, error) {
 		},
 		AgreementID: l.agreement, Method: "ESIGN", SHA256: l.schedule.Hash(), SignedAt: time.Now().UTC(),
 	}
+	return messageOf("/tenor/agreement", e)
+}
+
+// registered is the event with which the customer service announces the borrower:
+// without an address every message to one would be tried again and again.
+func (f *fleet) registered(l *loan) (streamfault.Message, error) {
+	contact, err := json.Marshal(event.Contact{
+		Email: l.customer.String() + "@drill.local", Phone: "+911234567890", Name: "A. Borrower",
+	})
+	if err != nil {
+		return streamfault.Message{}, err
+	}
+	e := event.CustomerRegistered{OnCustomer: event.OnCustomer{CustomerID: l.customer}}
+	if e.SealedContact, err = f.keys.Seal(contact, "customer.contact:"+l.customer.String()); err != nil {
+		return streamfault.Message{}, err
+	}
+	e.SealedCredential, err = f.keys.Seal([]byte(f.credential), "customer.credential:"+l.customer.String())
+	if err != nil {
+		return streamfault.Message{}, err
+	}
+	return messageOf("/tenor/customer", e)
+}
+
+// messageOf is the first event about its subject, as the source publishes it.
+func messageOf(source string, e event.Event) (streamfault.Message, error) {
 	data, err := json.Marshal(e)
 	if err != nil {
 		return streamfault.Message{}, err
 	}
 	value, err := json.Marshal(event.Envelope{
-		SpecVersion: event.SpecVersion, ID: uuid.New(), Source: "/tenor/agreement", Type: e.Type(), Subject: e.Subject(),
+		SpecVersion: event.SpecVersion, ID: uuid.New(), Source: source, Type: e.Type(), Subject: e.Subject(),
 		Time: time.Now().UTC(), DataContentType: "application/json", Version: 1, Data: data,
 	})
 	return streamfault.Message{Topic: e.Topic(), Key: e.Key(), Value: value}, err
@@ -229,10 +260,13 @@ func (d *drill) fight(ctx context.Context) (harness.Stats, error) {
 	d.fleet.chance = c.chance
 	d.fleet.mu.Unlock()
 	d.fleet.setArming(true)
+	for _, name := range []string{notify, effects} { // from now on they are armed
+		d.fleet.processes[name].kill()
+	}
 	d.replayer = streamfault.NewReplayer(d.fleet.seeds, []string{event.TopicServicing, event.TopicOrigination},
 		replayShare, replayLate, d.work.seed, time.Now)
 	for _, run := range []func(context.Context){
-		c.run, c.freezeLeaders, d.watchBooks, d.watchOutbox, d.keepLending,
+		c.run, c.freezeLeaders, d.watchBooks, d.watchOutbox, d.keepLending, d.tellProgress,
 		func(ctx context.Context) {
 			if err := d.replayer.Run(ctx); err != nil {
 				d.fleet.blame("drill", "replaying events: %v", err)
@@ -245,6 +279,23 @@ func (d *drill) fight(ctx context.Context) (harness.Stats, error) {
 	stop()
 	book.Wait()
 	return stats, ctx.Err()
+}
+
+// tellProgress says now and then how far the drill has come.
+func (d *drill) tellProgress(ctx context.Context) {
+	const pause = 30 * time.Second
+	for begun := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		d.fleet.mu.Lock()
+		kills, commits := d.fleet.struck()
+		d.say("%s: %s acknowledged, %s kills, %s ambiguous commits, died at %v; %d blamed", harness.Short(time.Since(begun)),
+			count(d.work.acked.Load()), count(kills), count(commits), d.fleet.hits, len(d.fleet.blamed))
+		d.fleet.mu.Unlock()
+	}
 }
 
 // keepLending makes new loans all the time, as others are repaid.

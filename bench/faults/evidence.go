@@ -89,7 +89,8 @@ type dossier struct {
 type evidence struct {
 	intents  map[int64]*intent
 	loans    map[string]*dossier
-	own      []entry // entries of the drill itself
+	own      []entry  // entries of the drill itself
+	differ   []string // loans that are not what the ledger has on their accounts
 	trial    trial
 	intact   bool
 	chainOdd string
@@ -337,9 +338,32 @@ func (d *drill) readBooks(ctx context.Context, e *evidence) error {
 		Intact bool   `json:"intact"`
 		Fault  string `json:"fault"`
 	}
-	err := d.gate.read(ctx, asFinance, portLedger, "/api/v1/ledger/chain/verification", nil, &chain)
+	if err := d.gate.read(ctx, asFinance, portLedger, "/api/v1/ledger/chain/verification", nil, &chain); err != nil {
+		return err
+	}
 	e.intact, e.chainOdd = chain.Intact, chain.Fault
-	return err
+	return d.readDifferences(ctx, e)
+}
+
+// readDifferences has the platform compare each loan with its own accounts.
+func (d *drill) readDifferences(ctx context.Context, e *evidence) error {
+	query := url.Values{}
+	for {
+		var page struct {
+			Items []json.RawMessage `json:"items"`
+			Next  string            `json:"next_cursor"`
+		}
+		if err := d.gate.read(ctx, asFinance, portDay, "/api/v1/close-of-day/tie-out/loans", query, &page); err != nil {
+			return err
+		}
+		for _, item := range page.Items {
+			e.differ = append(e.differ, string(item))
+		}
+		if page.Next == "" {
+			return nil
+		}
+		query.Set("cursor", page.Next)
+	}
 }
 
 // glOf is the heading of an account by its code.

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -11,16 +12,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/alexedwards/argon2id"
 
 	"github.com/tenor-lending/tenor/bench/harness"
 	"github.com/tenor-lending/tenor/internal/database/pgfault"
 	"github.com/tenor-lending/tenor/internal/devstack"
 	"github.com/tenor-lending/tenor/internal/failpoint"
 	"github.com/tenor-lending/tenor/internal/mutant"
+	"github.com/tenor-lending/tenor/internal/privacy"
 )
 
 // Ports of the services, as the table of roles has them.
@@ -67,8 +72,11 @@ type fleet struct {
 	direct   *url.URL
 	seeds    []string
 	secret   string
-	bug      string // the setting of a deliberate bug
-	offsets  map[string]int
+	keys     *privacy.Keyring
+	// credential is the hash of a password that every borrower has.
+	credential string
+	bug        string // the setting of a deliberate bug
+	offsets    map[string]int
 
 	mu         sync.Mutex
 	server     *devstack.Database
@@ -79,7 +87,7 @@ type fleet struct {
 	blamed     []violation
 	arming     bool
 	calm       map[string]bool // processes that are to meet no crash points
-	chance     func() (point int, nth int64, arm bool)
+	chance     func(most int64) (nth int64, arm bool)
 }
 
 // newFleet starts the database, the broker and the paths, and no service yet.
@@ -127,9 +135,15 @@ func (f *fleet) plug(ctx context.Context, brokerPort int) error {
 		return err
 	}
 	f.seeds = []string{door}
-	raw := make([]byte, 32)
+	raw := make([]byte, privacy.KeyBytes)
 	_, _ = rand.Read(raw) // never fails
-	f.secret = hex.EncodeToString(raw)
+	f.secret = "drill:" + hex.EncodeToString(raw)
+	if f.keys, err = privacy.NewKeyring(f.secret, rand.Reader); err != nil {
+		return err
+	}
+	if f.credential, err = argon2id.CreateHash(password, argon2id.DefaultParams); err != nil {
+		return err
+	}
 	if err := f.spread(ctx); err != nil {
 		return err
 	}
@@ -250,21 +264,23 @@ func (f *fleet) add(name, path string, args, points []string) *process {
 	return p
 }
 
-// arm picks a crash point for a process that is about to start.
+// arm picks a crash point for a process that is about to start: the one that was
+// met least so far.
 func (f *fleet) arm(p *process) (string, int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.arming || f.calm[p.name] || len(p.points) == 0 || f.chance == nil {
 		return "", 0
 	}
-	point, nth, yes := f.chance()
+	most := int64(coreHitsMax)
+	if slices.Equal(p.points, consuming) {
+		most = eventHitsMax // they come in batches
+	}
+	nth, yes := f.chance(most)
 	if !yes {
 		return "", 0
 	}
-	if len(p.points) == len(consuming) {
-		nth %= eventHitsMax // they come in batches
-	}
-	return p.points[point%len(p.points)], hitsMin + nth
+	return slices.MinFunc(p.points, func(a, b string) int { return cmp.Compare(f.hits[a], f.hits[b]) }), nth
 }
 
 // setArming lets processes that start from now on meet crash points, or not.
@@ -297,7 +313,7 @@ func (f *fleet) pathToDatabase(process, name string) (string, error) {
 
 func (f *fleet) environ(name, dsn string) []string {
 	return []string{
-		"TENOR_DATABASE_URL=" + dsn, "TENOR_KAFKA_SEEDS=" + f.seeds[0], "TENOR_DATA_KEYS=drill:" + f.secret,
+		"TENOR_DATABASE_URL=" + dsn, "TENOR_KAFKA_SEEDS=" + f.seeds[0], "TENOR_DATA_KEYS=" + f.secret,
 		"TENOR_BLOB_URL=file://" + filepath.Join(f.dir, "documents"),
 		"TENOR_PORT_OFFSET=" + strconv.Itoa(f.offsets[name]),
 		"TENOR_JWKS_URL=" + f.base(identity, portIdentity) + "/.well-known/jwks.json",

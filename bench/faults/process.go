@@ -38,16 +38,15 @@ type process struct {
 	log    string
 	fleet  *fleet
 
-	mu      sync.Mutex
-	cmd     *exec.Cmd
-	armed   string
-	killed  bool // by us
-	served  bool // it was ready since it was started
-	downAt  time.Time
-	ending  bool
-	exited  chan struct{}
-	arming  func() (point string, nth int64)
-	startup int
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	armed  string
+	killed bool // by us
+	served bool // it was ready since it was started
+	downAt time.Time
+	ending bool
+	exited chan struct{}
+	arming func() (point string, nth int64)
 }
 
 // start runs the program once; its exit starts it again until end.
@@ -76,7 +75,6 @@ func (p *process) start() error {
 		return fmt.Errorf("starting %s: %w", p.name, err)
 	}
 	p.cmd, p.killed, p.served, p.exited = cmd, false, p.ready == "", make(chan struct{})
-	p.startup++
 	go p.watch(cmd, p.exited)
 	if p.ready != "" {
 		go p.awaitReady(cmd)
@@ -90,6 +88,7 @@ func (p *process) watch(cmd *exec.Cmd, exited chan struct{}) {
 	close(exited)
 	p.mu.Lock()
 	killed, armed, served, ending := p.killed, p.armed, p.served, p.ending
+	p.served = p.ready == ""
 	if p.downAt.IsZero() {
 		p.downAt = time.Now()
 	}
@@ -157,16 +156,22 @@ func answers(ctx context.Context, address string) bool {
 // probe asks for readiness and nothing else.
 var probe = &http.Client{Timeout: 2 * time.Second}
 
-// kill ends the process the hard way; false if it is not running.
+// kill ends the process the hard way and returns when it is gone; false if it was
+// not running.
 func (p *process) kill() bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.cmd == nil || p.killed || p.ending || p.gone() {
+		p.mu.Unlock()
 		return false
 	}
 	p.killed, p.served = true, p.ready == ""
 	p.downAt = time.Now()
-	return p.cmd.Process.Kill() == nil
+	sent, exited := p.cmd.Process.Kill() == nil, p.exited
+	p.mu.Unlock()
+	if sent {
+		<-exited // nothing survives this signal
+	}
+	return sent
 }
 
 func (p *process) gone() bool {

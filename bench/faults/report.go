@@ -24,13 +24,9 @@ func (d *drill) report(b *harness.Bench, stats harness.Stats, e *evidence, v *ve
 	b.OverTime("payments under faults", []string{"payments"}, []harness.Stats{stats})
 	b.Measured("payments", stats)
 	d.reportFaults(b)
-	acked, refused := int64(0), int64(0)
-	for _, i := range e.intents {
-		if i.acked() {
-			acked++
-		} else if i.Refused {
-			refused++
-		}
+	acked, refused := d.work.acked.Load(), d.work.refused.Load()
+	if len(e.intents) > 0 { // what is on the disk, and was learnt in the end
+		acked, refused = e.outcomes()
 	}
 	gaveUp := d.work.open.Load()
 	for name, value := range map[string]int64{
@@ -60,7 +56,37 @@ func (d *drill) report(b *harness.Bench, stats harness.Stats, e *evidence, v *ve
 	return broken
 }
 
+// outcomes counts the payments that were acknowledged and those that were refused.
+func (e *evidence) outcomes() (acked, refused int64) {
+	for _, i := range e.intents {
+		if i.acked() {
+			acked++
+		} else if i.Refused {
+			refused++
+		}
+	}
+	return acked, refused
+}
+
 func count(n int64) string { return harness.Count(float64(n)) }
+
+// struck counts the processes that were killed, by others and at crash points,
+// and the COMMITs whose answers were lost. The caller holds the lock.
+func (f *fleet) struck() (kills, commits int64) {
+	for name, times := range f.counts {
+		if slices.ContainsFunc([]string{"F1 ", "F2 ", "F3 "}, func(s string) bool { return strings.HasPrefix(name, s) }) {
+			kills += times
+		}
+	}
+	for _, point := range failpoint.Points {
+		kills += f.hits[point]
+	}
+	for _, fault := range []pgfault.Fault{pgfault.CutBefore, pgfault.CutAfter} {
+		_, atCommit := f.proxy.Injected(fault)
+		commits += atCommit
+	}
+	return kills, commits
+}
 
 // reportFaults tells what was injected, by kind.
 func (d *drill) reportFaults(b *harness.Bench) {
@@ -68,14 +94,11 @@ func (d *drill) reportFaults(b *harness.Bench) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t := result.Table{Title: "faults", Header: []string{"fault", "times"}}
-	kills, commits := int64(0), int64(0)
+	kills, commits := f.struck()
 	row := func(name string, times int64) { t.Rows = append(t.Rows, []string{name, count(times)}) }
 	for _, name := range slices.Sorted(maps.Keys(f.counts)) {
 		row(name, f.counts[name])
 		b.Metric("fault "+name, float64(f.counts[name]), "1")
-		if strings.HasPrefix(name, "F1") || strings.HasPrefix(name, "F2") || strings.HasPrefix(name, "F3") {
-			kills += f.counts[name]
-		}
 	}
 	for _, fault := range injected {
 		all, atCommit := f.proxy.Injected(fault)
@@ -83,13 +106,11 @@ func (d *drill) reportFaults(b *harness.Bench) {
 		b.Metric("fault "+fault.String(), float64(all), "1")
 		if fault == pgfault.CutBefore || fault == pgfault.CutAfter {
 			row("F7 "+fault.String()+" at COMMIT", atCommit)
-			commits += atCommit
 		}
 	}
 	for _, point := range failpoint.Points {
 		row("F8 died at "+point, f.hits[point])
 		b.Metric("died at "+point, float64(f.hits[point]), "1")
-		kills += f.hits[point]
 	}
 	row("F9 events sent again", d.replayer.Sent())
 	b.Metric("events sent again", float64(d.replayer.Sent()), "1")

@@ -148,6 +148,10 @@ func (v *verdict) books(e *evidence) {
 		add(l.entries)
 	}
 	add(e.own)
+	v.checks["I4"] += int64(len(e.loans))
+	for _, text := range e.differ {
+		v.add(violation{"I4", "a loan and its accounts in the ledger differ: " + text})
+	}
 	for _, r := range e.trial.Rows {
 		v.hold("I4", debits[r.GL] == minor(r.Debits) && credits[r.GL] == minor(r.Credits),
 			"the trial balance has %d and %d on %s, the journal %d and %d", minor(r.Debits), minor(r.Credits), r.GL,

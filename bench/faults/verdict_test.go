@@ -191,6 +191,7 @@ func TestEachFaultBreaksItsInvariant(t *testing.T) {
 			e.first().entries = append(e.first().entries, e.first().entries[0])
 		}},
 		{"a payment that is not booked", "I4", func(e *evidence) { e.first().entries = e.first().entries[1:] }},
+		{"a loan that is not what the ledger has", "I4", func(e *evidence) { e.differ = []string{"x"} }},
 		{"a balance that is not the model's", "I4", func(e *evidence) { e.first().portfolio++ }},
 		{"a missing version", "I5", func(e *evidence) { e.first().events[2].version++ }},
 		{"events out of order", "I5", func(e *evidence) { e.disorder = []string{"2 after 3"} }},

@@ -24,6 +24,7 @@ const (
 	// payLimit is how long a client insists on an answer.
 	payLimit       = 90 * time.Second
 	attemptsKept   = 16
+	loanTries      = 20 // for one that owes something
 	twinsMin       = 2
 	twinsMax       = 64
 	paymentMin     = 100
@@ -100,13 +101,16 @@ type payment struct {
 	minor int64
 	key   string
 	body  []byte
+	told  string // the id that an earlier answer gave it
 }
 
 func (w *workload) newPayment(n int64, dice *rand.Rand) payment {
 	w.mu.RLock()
 	l := w.loans[dice.IntN(len(w.loans))]
-	if l.done.Load() && dice.IntN(hundred) > 0 { // now and then a loan that is repaid is paid
-		l = w.loans[dice.IntN(len(w.loans))]
+	for range loanTries { // now and then a loan that is repaid is paid
+		if l.done.Load() && dice.IntN(hundred) > 0 {
+			l = w.loans[dice.IntN(len(w.loans))]
+		}
 	}
 	w.mu.RUnlock()
 	p := payment{n: n, loan: l, minor: paymentMin + dice.Int64N(paymentMax-paymentMin), key: uuid.NewString()}
@@ -186,6 +190,21 @@ func (w *workload) look(a answer) {
 	w.odd[fmt.Sprintf("%d %s", a.status, a.kind)]++
 }
 
+// bookedPayment is a yes to a payment.
+type bookedPayment struct {
+	ID     string `json:"payment_id"`
+	Status string `json:"status"`
+	Loan   string `json:"loan_status"`
+}
+
+// booked reads a yes; it is zero for any other answer.
+func (a answer) booked() (made bookedPayment) {
+	if a.status != http.StatusCreated && a.status != http.StatusOK || json.Unmarshal(a.body, &made) != nil {
+		return bookedPayment{}
+	}
+	return made
+}
+
 // settled writes a definite answer down before it counts.
 func (w *workload) settled(p payment, a answer) error {
 	if a.replayed {
@@ -204,13 +223,12 @@ func (w *workload) settled(p payment, a answer) error {
 		}
 		return nil
 	}
-	var made struct {
-		ID     string `json:"payment_id"`
-		Status string `json:"status"`
-		Loan   string `json:"loan_status"`
+	made := a.booked()
+	if made.Status != "POSTED" {
+		return fmt.Errorf("payment %d: answer %d %q", p.n, a.status, a.body)
 	}
-	if err := json.Unmarshal(a.body, &made); err != nil || made.Status != "POSTED" {
-		return fmt.Errorf("payment %d: answer %d %q: %w", p.n, a.status, a.body, err)
+	if p.told != "" && p.told != made.ID {
+		w.gate.fleet.blame("I2", "payment %d was acknowledged as %s, and its key tells of %s", p.n, p.told, made.ID)
 	}
 	if made.Loan == "CLOSED" || made.Loan == "REPAID" {
 		p.loan.done.Store(true)
@@ -232,14 +250,8 @@ func (w *workload) payTwins(ctx context.Context, p payment, count int) error {
 	var group sync.WaitGroup
 	for i := range count {
 		group.Go(func() {
-			a, err := w.post(ctx, int64(i), p)
-			if err == nil && (a.status == http.StatusCreated || a.status == http.StatusOK) {
-				var made struct {
-					ID string `json:"payment_id"`
-				}
-				if json.Unmarshal(a.body, &made) == nil {
-					ids[i] = made.ID
-				}
+			if a, err := w.post(ctx, int64(i), p); err == nil {
+				ids[i] = a.booked().ID
 			}
 		})
 	}

@@ -10,6 +10,8 @@ import (
 
 	"cloud.google.com/go/civil"
 	"github.com/google/uuid"
+
+	"github.com/tenor-lending/tenor/bench/harness"
 )
 
 const (
@@ -17,14 +19,18 @@ const (
 	// the next one.
 	freezeFirst = 6 * time.Second
 	freezeEvery = 150 * time.Second
-	daysOrdered = 120
+	// A round orders so many days that there is work for a worker to be frozen in:
+	// the more loans there are, the fewer.
+	daysMax      = 120
+	daysMin      = 20
+	loanDaysWant = 24_000
 	// takeOverLimit is how long the other replica may take to go on: a lease of 30
 	// seconds, and what a server needs to notice a client that is frozen in the
 	// middle of a transaction.
 	takeOverLimit = 75 * time.Second
 	begunLimit    = 20 * time.Second
 	dayLook       = 15 * time.Millisecond
-	dayDoneLimit  = 2 * time.Minute
+	dayDoneLimit  = 5 * time.Minute
 )
 
 const frozenLeader = "F13 frozen worker that woke with an old share"
@@ -35,6 +41,7 @@ type dayRun struct {
 	Status     string `json:"status"`
 	ClosedDays int64  `json:"closed_days"`
 	LoansDone  int64  `json:"loans_done"`
+	TiedOut    string `json:"tied_out"`
 	Reason     string `json:"reason"`
 }
 
@@ -91,7 +98,7 @@ func (c *chaos) freezeLeader(ctx context.Context) error {
 	if err := other.freeze(); err != nil { // so that the leader is the one that we know
 		return err
 	}
-	run, err := d.orderDays(ctx, 0, daysOrdered)
+	run, err := d.orderDays(ctx, 0, d.daysWanted())
 	if err == nil {
 		d.days = append(d.days, run.ID)
 		run, err = d.untilMoved(ctx, 0, run, begunLimit)
@@ -119,11 +126,19 @@ func (c *chaos) freezeLeader(ctx context.Context) error {
 		return nil
 	}
 	d.fleet.recovered("close of day", time.Since(begun))
+	d.say("F13: another took over after %s, with %d days closed", harness.Short(time.Since(begun)), run.ClosedDays)
 	return nil // it wakes now, and thinks that it is still at work
 }
 
+// daysWanted is how many days a round orders.
+func (d *drill) daysWanted() int {
+	d.work.mu.RLock()
+	defer d.work.mu.RUnlock()
+	return max(daysMin, min(daysMax, loanDaysWant/len(d.work.loans)))
+}
+
 // daysDone holds that every close of day that was ordered comes to its end once
-// nothing fails any more.
+// nothing fails any more, and that the ledger and the loans agreed at each.
 func (d *drill) daysDone(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, dayDoneLimit)
 	defer cancel()
@@ -138,6 +153,9 @@ func (d *drill) daysDone(ctx context.Context) error {
 				d.fleet.blame("I9", "the close of day failed: %s", now.Reason)
 			}
 			if now.over() {
+				if now.TiedOut == "DIFFERS" {
+					d.fleet.blame("I4", "the ledger and the loans did not agree when days were closed: %+v", now)
+				}
 				break
 			}
 			time.Sleep(lookPause)

@@ -23,6 +23,7 @@ type Stack struct {
 	server *devstack.Database
 	shared map[string]any
 	stops  []func() error
+	kept   bool
 }
 
 // NewStack keeps its data below dir, which it owns: what is there is removed.
@@ -33,7 +34,11 @@ func NewStack(dir string, log func(line string)) (*Stack, error) {
 	return &Stack{dir: dir, log: log}, nil
 }
 
-// Stop ends what was started and removes its data.
+// Keep leaves the data where it is when the stack stops, for who looks for a
+// fault. The next stack in the same place removes it.
+func (s *Stack) Keep() { s.kept = true }
+
+// Stop ends what was started and removes its data, unless it is kept.
 func (s *Stack) Stop() error {
 	var errs []error
 	for i := len(s.stops) - 1; i >= 0; i-- {
@@ -41,6 +46,10 @@ func (s *Stack) Stop() error {
 	}
 	if s.server != nil {
 		errs = append(errs, s.server.Stop())
+	}
+	if s.kept {
+		s.log("kept for who looks for the fault: " + s.dir)
+		return errors.Join(errs...)
 	}
 	return errors.Join(append(errs, devstack.Clean(s.dir))...)
 }
