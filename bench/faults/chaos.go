@@ -34,8 +34,8 @@ const (
 	shareShutdown = 20
 	shareTooMany  = 4_000 // of connections
 	shareWhole    = 100_000
-	armedShare    = 75 // percent of the starts of a process
-	coreHitsMax   = 60
+	armedShare    = 80 // percent of the starts of a process
+	coreHitsMax   = 30
 	eventHitsMax  = 6
 )
 

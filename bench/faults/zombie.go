@@ -16,9 +16,10 @@ import (
 
 const (
 	// freezeFirst is when the first leader is frozen, freezeEvery the pause until
-	// the next one.
+	// the next one, and freezeAgain that after a round that proved nothing.
 	freezeFirst = 6 * time.Second
 	freezeEvery = 150 * time.Second
+	freezeAgain = 30 * time.Second
 	// A round orders so many days that there is work for a worker to be frozen in:
 	// the more loans there are, the fewer.
 	daysMax      = 120
@@ -28,9 +29,10 @@ const (
 	// seconds, and what a server needs to notice a client that is frozen in the
 	// middle of a transaction.
 	takeOverLimit = 75 * time.Second
-	begunLimit    = 20 * time.Second
-	dayLook       = 15 * time.Millisecond
-	dayDoneLimit  = 5 * time.Minute
+	// begunLimit includes what a server needs for that at the start of a round.
+	begunLimit   = 45 * time.Second
+	dayLook      = 15 * time.Millisecond
+	dayDoneLimit = 5 * time.Minute
 )
 
 const frozenLeader = "F13 frozen worker that woke with an old share"
@@ -70,7 +72,7 @@ func (c *chaos) freezeLeaders(ctx context.Context) {
 		case errors.Is(err, errNotThisTime):
 			c.d.fleet.count("F13 rounds that proved nothing")
 			c.d.say("F13: %v", err)
-			wait = freezeFirst
+			wait = freezeAgain
 		case err != nil:
 			c.d.fleet.blame("drill", "F13: %v", err)
 		default:
@@ -98,9 +100,8 @@ func (c *chaos) freezeLeader(ctx context.Context) error {
 	if err := other.freeze(); err != nil { // so that the leader is the one that we know
 		return err
 	}
-	run, err := d.orderDays(ctx, 0, d.daysWanted())
+	run, err := d.openDays(ctx, 0)
 	if err == nil {
-		d.days = append(d.days, run.ID)
 		run, err = d.untilMoved(ctx, 0, run, begunLimit)
 	}
 	frozen := leader.freeze()
@@ -162,6 +163,21 @@ func (d *drill) daysDone(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// openDays returns the close of day that was ordered last, if it is still at
+// work: others would queue behind it. Otherwise it orders one.
+func (d *drill) openDays(ctx context.Context, replica int64) (dayRun, error) {
+	if len(d.days) > 0 {
+		if run, err := d.dayRun(ctx, replica, d.days[len(d.days)-1]); err != nil || !run.over() {
+			return run, err
+		}
+	}
+	run, err := d.orderDays(ctx, replica, d.daysWanted())
+	if err == nil {
+		d.days = append(d.days, run.ID)
+	}
+	return run, err
 }
 
 // orderDays orders a number of days to be closed, through one replica.
