@@ -40,14 +40,18 @@ SECOND_OPINIONS := pdfsig=poppler-utils pdftotext=poppler-utils qpdf=qpdf openss
 # Packages whose work is concurrent.
 RACE_PKG    ?= ./internal/app ./internal/command ./internal/groupcommit ./internal/stream
 
-# How long and how hard `make faults` drills; an hour: make faults FAULTS_FLAGS='--duration 60m --seed 2'
-FAULTS_FLAGS ?= --duration 90s --warmup 2s --rate 40 --scale 0.25 --report $(BIN)/faults
+# How long and how hard `make faults` drills; an hour: make faults FAULTS_FLAGS='--duration 60m --rate 75 --seed 2'
+FAULTS_FLAGS ?= --duration 90s --warmup 2s --rate 40 --scale 0.25
+
+# Which deliberate bugs `make mutants` drills (all of them), and how long each.
+MUTANTS      ?=
+MUTANT_FLAGS ?= --duration 60s --warmup 2s --rate 40 --scale 0.25
 
 # An archive of the Go vulnerability database, for machines that cannot reach it.
 VULNDB_TGZ  ?= ../shared/data/go-vulndb-20260821.tgz
 
-.PHONY: help build demo up clean test test-race race test-kafka cover lint fmt vulncheck check faults openapi devexec \
-	debtools
+.PHONY: help build demo up clean test test-race race test-kafka cover lint fmt vulncheck check faults mutants openapi \
+	devexec debtools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,7 +114,11 @@ race: ## Run the concurrent packages under the race detector (needs a C compiler
 
 faults: build ## Kill, cut and freeze everything while payments are taken, then hold the books to account
 	@go build -buildvcs=false -o $(BIN)/bench ./bench
-	@exec $(BIN)/bench run faults $(FAULTS_FLAGS)
+	@exec $(BIN)/bench run faults --tenor $(BIN)/tenor --report $(BIN)/faults $(FAULTS_FLAGS)
+
+mutants: ## Drill platforms with deliberate bugs, each of which has to be caught
+	@go build -buildvcs=false -o $(BIN)/bench ./bench
+	@exec $(BIN)/bench mutants $(MUTANTS) --report $(BIN)/mutants $(MUTANT_FLAGS)
 
 openapi: build ## Write docs/openapi.json anew from the services' own descriptions
 	@$(BIN)/tenor openapi > $(BIN)/openapi.json

@@ -300,14 +300,17 @@ func (d *drill) tellProgress(ctx context.Context) {
 
 // keepLending makes new loans all the time, as others are repaid.
 func (d *drill) keepLending(ctx context.Context) {
-	const lendPause, lent = 8 * time.Second, 4
+	const lendPause, lendLimit, lent = 8 * time.Second, 2 * time.Minute, 8
 	for salt := uint64(1); ; salt++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(lendPause):
 		}
-		if err := d.birth(ctx, lent, salt); err != nil && ctx.Err() == nil {
+		round, cancel := context.WithTimeout(ctx, lendLimit)
+		err := d.birth(round, lent, salt)
+		cancel()
+		if err != nil && ctx.Err() == nil {
 			d.fleet.count("rounds of new loans that were not complete")
 		}
 	}
