@@ -169,9 +169,15 @@ func (l *Loan) rewrite(in input, business civil.Date, history []Fact) (Change, e
 	if err != nil {
 		return Change{}, err
 	}
-	again, err := fold(inputs, later(business, l.Through.On), in.position().ID)
+	until := later(business, l.Through.On)
+	again, err := fold(inputs, until, in.position().ID)
 	if err != nil {
 		return Change{}, err
+	}
+	if refund, ok := in.(Refunded); ok {
+		if err := refund.spares(history, until, again); err != nil {
+			return Change{}, err
+		}
 	}
 	var added Fact = in
 	for _, f := range again.facts {

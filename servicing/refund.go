@@ -75,10 +75,35 @@ func (f Refunded) apply(e *engine) (Fact, error) {
 		return f, nil
 	}
 	if e.fresh {
-		return nil, invalid("amount.amount", "must be at most what is overpaid, %s", l.Overpaid)
+		return nil, invalid("amount.amount", "must be at most what is overpaid, %s", shift(f.Amount, -beyond))
 	}
 	// What was overpaid is not, now that something else is known: it was lent.
 	return f, e.lend(f.On, beyond)
+}
+
+// spares checks that a refund that comes late leaves enough overpaid for the
+// refunds that come after it: again is the fold with it. What they lack beyond
+// what they lacked without it would have been refunded twice.
+func (f Refunded) spares(history []Fact, until civil.Date, again *engine) error {
+	without, err := foldUntil(history, until)
+	if err != nil {
+		return err
+	}
+	if twice := beyondIn(again.facts) - beyondIn(without.facts); twice > 0 {
+		return invalid("amount.amount", "must be at most what is overpaid, %s", shift(f.Amount, -twice))
+	}
+	return nil
+}
+
+// beyondIn sums what refunds gave back that was not overpaid.
+func beyondIn(facts []Fact) int64 {
+	sum := int64(0)
+	for _, f := range facts {
+		if refund, ok := f.(Refunded); ok {
+			sum += refund.Beyond.Minor()
+		}
+	}
+	return sum
 }
 
 // lend makes an amount principal that is due at once.

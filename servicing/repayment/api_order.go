@@ -148,11 +148,6 @@ type moneyInput struct {
 func (s *Service) refundLoan(ctx context.Context, in *moneyInput) (*stateOutput, error) {
 	b := &in.Body
 	order := func(id uuid.UUID, l *servicing.Loan, today civil.Date) (servicing.Command, error) {
-		if b.Amount.Value().Minor() > l.Overpaid.Minor() { // an earlier refund of the day must not be the one too much
-			return nil, &servicing.InvalidError{
-				Field: "amount.amount", Reason: "must be at most what is overpaid, " + l.Overpaid.String(),
-			}
-		}
 		on := dayOr(b.On, today)
 		return servicing.Refund{
 			ID: id, On: on, Amount: b.Amount.Value(), Reason: b.Reason, AfterPayoff: l.ClosedOn == on,
