@@ -107,6 +107,8 @@ var routes = []Route{
 	{post, "/api/v1/loans/{loanId}/write-off", "repayment", loanManagers, Ordinary},
 	{post, "/api/v1/loans/{loanId}/reschedule", "repayment", loanOfficers, Ordinary},
 	{post, "/api/v1/loans/{loanId}/payoff-quotes", "repayment", bearer, Ordinary},
+	{get, "/api/v1/loans/{loanId}/statement", "repayment", bearer, Ordinary},
+	{get, "/api/v1/loans/{loanId}/statement/print", "repayment", bearer, Ordinary},
 	{post, "/api/v1/payments", "repayment", bearer, Ordinary},
 	{post, "/api/v1/payments/batch", "repayment", only(access.Partner, access.System), Bulk},
 	{get, "/api/v1/payments/{loanId}/history", "repayment", bearer, Ordinary},

@@ -113,9 +113,8 @@ func (l *Loan) entryOf(f Fact, version int64, booked civil.Date) (ledger.Journal
 	if len(lines) == 0 {
 		return ledger.JournalEntry{}, false
 	}
-	transaction, _ := movesOf(f)
 	e := ledger.JournalEntry{
-		Key: entryKey(l.ID, version), Kind: string(transaction), EffectiveDate: f.Date(), BookingDate: booked,
+		Key: entryKey(l.ID, version), Kind: kindOf(f), EffectiveDate: f.Date(), BookingDate: booked,
 		Reference: l.ID.String(), Lines: make([]ledger.Line, len(lines)),
 	}
 	for i, line := range lines {
@@ -124,13 +123,11 @@ func (l *Loan) entryOf(f Fact, version int64, booked civil.Date) (ledger.Journal
 	switch f := f.(type) {
 	case Paid:
 		e.Metadata = map[string]string{"payment_id": f.PaymentID.String()}
-	case Adjusted:
-		e.Kind = string(posting.Adjustment)
 	case Reversed:
-		e.Kind, e.Reverses = ledger.KindReversal, ledger.EntryID(entryKey(l.ID, f.Version))
+		e.Reverses = ledger.EntryID(entryKey(l.ID, f.Version))
 		e.Description = f.Reason
 	case DisbursementFailed:
-		e.Kind, e.Reverses = ledger.KindReversal, ledger.EntryID(entryKey(l.ID, f.Initiated))
+		e.Reverses = ledger.EntryID(entryKey(l.ID, f.Initiated))
 		e.Description = "disbursement failed"
 	}
 	return e, true

@@ -30,7 +30,7 @@ func TestRefundsOfOneDayGiveBackWhatIsOverpaidOnce(t *testing.T) {
 			second := servicing.Refund{ID: newID(ids[1]), On: on, Amount: inr(101), AfterPayoff: after}
 			_, err := b.loan.Do(second, on, b.facts...)
 			var fault *servicing.InvalidError
-			if !errors.As(err, &fault) || fault.Field != "amount.amount" || fault.Reason != "must be at most what is overpaid, 1.00 INR" {
+			if !errors.As(err, &fault) || fault.Error() != "amount.amount: must be at most what is overpaid, 1.00 INR" {
 				t.Errorf("%s, paid off %t: %v", name, paidOff, err)
 			}
 			second.Amount = inr(100)

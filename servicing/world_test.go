@@ -429,6 +429,13 @@ func (w *world) folded() {
 	if diff := cmp.Diff(w.loan, again, cmpopts.EquateEmpty()); diff != "" {
 		w.t.Fatalf("replayed loan (-want +got):\n%s", diff)
 	}
+	moved := servicing.NoBalance(w.loan.Currency())
+	for _, f := range w.facts {
+		moved = moved.Plus(w.loan.MovementOf(f).Change)
+	}
+	if want := (servicing.Balance{Parts: w.loan.Receivable(), Overpaid: w.loan.Overpaid}); moved != want {
+		w.t.Fatalf("the facts moved %+v, the loan has %+v", moved, want)
+	}
 	mine, err := servicing.EncodeLoan(&w.loan)
 	if err != nil {
 		w.t.Fatalf("encoding: %v", err)

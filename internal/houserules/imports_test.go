@@ -12,7 +12,7 @@ import (
 var platform = []string{
 	"internal/access", "internal/app", "internal/blob", "internal/casefile", "internal/command", "internal/config",
 	"internal/database", "internal/event", "internal/groupcommit", "internal/httpapi", "internal/money", "internal/mutant",
-	"internal/privacy", "internal/stream", "internal/telemetry", "internal/upload",
+	"internal/pdfdoc", "internal/privacy", "internal/stream", "internal/telemetry", "internal/upload",
 }
 
 // stage is what a service of origination may import: never another service, and
@@ -21,7 +21,7 @@ var stage = append([]string{"amortization", "ledger"}, platform...)
 
 // core is what the services around the database "core" may import: they post to
 // the ledger in the transaction that changes the loan.
-var core = append([]string{"servicing", "servicing/loandb", "ledger/ledgerdb"}, stage...)
+var core = append([]string{"servicing", "servicing/loandb", "servicing/statement", "ledger/ledgerdb"}, stage...)
 
 // layers lists, for every package, what it may import of this module. An entry
 // that ends in a slash allows what lies below it. A package without a row is a
@@ -46,6 +46,9 @@ var layers = map[string][]string{
 	},
 	"ledger/ledgersvc":  append([]string{"ledger", "ledger/ledgerdb", "ledger/ledgerexport"}, platform...),
 	"servicing/posting": {"ledger", "internal/money"},
+	"servicing/statement": {
+		"servicing", "servicing/posting", "ledger", "internal/money", "internal/pdfdoc",
+	},
 	"servicing/loandb": {
 		"servicing", "amortization", "ledger", "ledger/ledgerdb", "internal/database", "internal/event", "internal/money",
 		"internal/mutant", "internal/stream",
@@ -70,6 +73,7 @@ var layers = map[string][]string{
 	"gateway":      platform,
 
 	"internal/money":  {},
+	"internal/pdfdoc": {},
 	"internal/access": {},
 	"internal/config": {},
 	"internal/blob":   {"internal/privacy"},

@@ -112,12 +112,3 @@ func TestLongSchedulesFit(t *testing.T) {
 		t.Errorf("found %d pages of instalments", tables)
 	}
 }
-
-func TestLenderNamesMustBePrintable(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]bool{"Tenor Bank": true, "Crédit & Cie – €": true, "ऋण बैंक": false} {
-		if err := printable(name); (err == nil) != want {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}

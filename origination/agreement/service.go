@@ -24,6 +24,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/event"
 	"github.com/tenor-lending/tenor/internal/httpapi"
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/internal/pdfdoc"
 	"github.com/tenor-lending/tenor/internal/privacy"
 	"github.com/tenor-lending/tenor/internal/stream"
 	"github.com/tenor-lending/tenor/internal/upload"
@@ -113,7 +114,7 @@ func New(env *app.Env) (*app.Component, error) {
 		signers: &signers{config: env.Config.Agreement, db: env.DB, keyring: env.Keyring, random: rand.Reader},
 		intake:  &upload.Intake{DB: env.DB, Blobs: env.Blobs, Now: env.Now, Log: env.Log},
 	}
-	if err := printable(s.config.Lender); err != nil {
+	if err := pdfdoc.Printable(s.config.Lender); err != nil {
 		return nil, err
 	}
 	return &app.Component{

@@ -82,6 +82,7 @@ func (s *Service) routes(api *httpapi.API) {
 	s.batchRoutes(api)
 	s.orderRoutes(api)
 	s.loanRoutes(api)
+	s.statementRoutes(api)
 }
 
 func (s *Service) paymentRoutes(api *httpapi.API) {

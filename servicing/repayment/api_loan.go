@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/httpapi"
+	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/servicing"
 )
 
@@ -17,6 +18,14 @@ type splitBody struct {
 	Fees      httpapi.Money `json:"fees"`
 	Penalties httpapi.Money `json:"penalties"`
 	Overpaid  httpapi.Money `json:"overpaid" doc:"Owed to the borrower"`
+}
+
+func splitOf(parts servicing.Parts, overpaid money.Amount) *splitBody {
+	return &splitBody{
+		Principal: httpapi.MoneyOf(parts.Principal), Interest: httpapi.MoneyOf(parts.Interest),
+		Fees: httpapi.MoneyOf(parts.Fees), Penalties: httpapi.MoneyOf(parts.Penalties),
+		Overpaid: httpapi.MoneyOf(overpaid),
+	}
 }
 
 type paymentBody struct {
@@ -49,11 +58,7 @@ func bodyOf(p Payment) paymentBody {
 		CreatedAt: p.CreatedAt, DecidedAt: p.DecidedAt, Reason: p.Reason, LoanStatus: string(p.LoanStatus),
 	}
 	if p.Status == Posted || p.Status == Reversed {
-		b.Split = &splitBody{
-			Principal: httpapi.MoneyOf(p.Split.Principal), Interest: httpapi.MoneyOf(p.Split.Interest),
-			Fees: httpapi.MoneyOf(p.Split.Fees), Penalties: httpapi.MoneyOf(p.Split.Penalties),
-			Overpaid: httpapi.MoneyOf(p.Overpaid),
-		}
+		b.Split = splitOf(p.Split, p.Overpaid)
 	}
 	if p.Proof != nil {
 		b.Proof = &proofBody{ContentType: p.Proof.ContentType, Size: p.Proof.Size, SHA256: p.Proof.SHA256}
