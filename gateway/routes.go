@@ -21,6 +21,7 @@ var (
 	ledgerWriters = only(access.Finance, access.System)
 	loanOfficers  = only(access.Officer, access.Manager, access.Finance)
 	loanManagers  = only(access.Manager, access.CreditHead, access.Finance)
+	loanPayers    = only(access.Manager, access.CreditHead, access.System)
 	notCustomers  = only(append(slices.Clone(access.Staff), access.Finance, access.Partner, access.System)...)
 )
 
@@ -97,10 +98,12 @@ var routes = []Route{
 	{get, "/api/v1/activation/{loanId}/account", "activation", bearer, Ordinary},
 	{post, "/api/v1/activation/{loanId}/disburse", "activation", only(access.System), Ordinary},
 	{get, "/api/v1/activation/{loanId}/schedule", "activation", bearer, Ordinary},
+	{post, "/api/v1/activation/{loanId}/tranches", "activation", loanPayers, Ordinary},
 
 	{post, "/api/v1/loans/{loanId}/close", "repayment", only(access.System), Ordinary},
 	{post, "/api/v1/loans/{loanId}/refund", "repayment", only(access.Finance), Ordinary},
 	{post, "/api/v1/loans/{loanId}/chargeback", "repayment", only(access.Finance), Ordinary},
+	{post, "/api/v1/loans/{loanId}/credits", "repayment", loanManagers, Ordinary},
 	{post, "/api/v1/loans/{loanId}/charges", "repayment", loanOfficers, Ordinary},
 	{post, "/api/v1/loans/{loanId}/waive", "repayment", loanManagers, Ordinary},
 	{post, "/api/v1/loans/{loanId}/charge-off", "repayment", loanManagers, Ordinary},
@@ -114,6 +117,7 @@ var routes = []Route{
 	{get, "/api/v1/payments/{loanId}/history", "repayment", bearer, Ordinary},
 	{get, "/api/v1/payments/{loanId}/outstanding", "repayment", bearer, Ordinary},
 	{get, "/api/v1/payments/{loanId}/payoff", "repayment", bearer, Ordinary},
+	{get, "/api/v1/payments/{loanId}/prepayment", "repayment", bearer, Ordinary},
 	{post, "/api/v1/payments/{payId}/reverse", "repayment", loanOfficers, Ordinary},
 	{post, "/api/v1/payments/{payId}/verify", "repayment", only(access.Officer), Ordinary},
 	{get, "/api/v1/payments/{payId}/proof", "repayment", bearer, Ordinary},

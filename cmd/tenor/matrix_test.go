@@ -111,6 +111,8 @@ var bodies = map[string]string{
 	// Nothing of these has an effect on the loan: it is asked for in the far future.
 	"reverse-payment": `{"reason":"bounced"}`,
 	"refund-loan":     `{"on":"2999-01-01","amount":{"amount":"1.00","currency":"INR"}}`,
+	"credit-loan": `{"kind":"GOODWILL_CREDIT","value_date":"2999-01-01","amount":{"amount":"1.00","currency":"INR"},` +
+		`"reason":"test"}`,
 	"charge-back":     `{"on":"2999-01-01","amount":{"amount":"1.00","currency":"INR"}}`,
 	"charge-loan":     `{"on":"2999-01-01","component":"FEE","amount":{"amount":"1.00","currency":"INR"}}`,
 	"waive":           `{"on":"2999-01-01","component":"FEE","amount":{"amount":"1.00","currency":"INR"}}`,
@@ -141,6 +143,12 @@ var bodies = map[string]string{
 	"undo-match":             `{"reason":"test"}`,
 	"explain-break":          `{"text":"test"}`,
 	"resolve-break":          `{"counter_account":"2100.INR","kind":"TEST","description":"test"}`,
+}
+
+// queries are those of operations that need one.
+var queries = map[string]string{
+	"quote-prepayment": "amount=100",
+	"get-general-ledger":         "from=2026-01-01&to=2026-01-31",
 }
 
 const (
@@ -274,9 +282,7 @@ func (m *matrix) call(ctx context.Context, o operation, c caller, kind string) s
 	if o.method == http.MethodPost {
 		request.Header.Set("Idempotency-Key", uuid.NewString())
 	}
-	if strings.Contains(o.path, "general-ledger") {
-		request.URL.RawQuery = "from=2026-01-01&to=2026-01-31"
-	}
+	request.URL.RawQuery = queries[o.id]
 	err = c.client.Send(request, nil)
 	switch status := client.Status(err); status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:

@@ -1,6 +1,6 @@
 -- +goose NO TRANSACTION
 -- +goose Up
--- Payouts. While one is INITIATED whoever holds it until next_attempt_at asks
+-- Payouts, one for each tranche of a loan. While one is INITIATED whoever holds it until next_attempt_at asks
 -- the bank; claiming it moves that instant and counts the attempt.
 create table if not exists disbursement (
     id              uuid        not null,
@@ -16,7 +16,6 @@ create table if not exists disbursement (
     initiated_at    timestamptz not null,
     settled_at      timestamptz null,
     constraint disbursement_pkey primary key (id),
-    constraint disbursement_loan_unique unique (loan_id),
     constraint disbursement_status check (status in ('INITIATED', 'COMPLETED', 'FAILED')),
     constraint disbursement_amount_positive check (amount > 0)
 );

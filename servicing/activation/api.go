@@ -60,6 +60,7 @@ func (s *Service) routes(api *httpapi.API) {
 			"Borrowers see their own loans only.",
 		Tag: tag, Access: httpapi.Bearer(), Errors: []int{http.StatusNotFound},
 	}, s.getSchedule)
+	s.trancheRoutes(api)
 }
 
 type applicationInput struct {

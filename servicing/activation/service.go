@@ -185,10 +185,10 @@ func (s *Service) Disburse(
 		if err != nil {
 			return Account{}, err
 		}
-		switch loan.Status {
-		case servicing.Cancelled:
+		switch {
+		case loan.Status == servicing.Cancelled:
 			return Account{}, fmt.Errorf("%w: %s", ErrCancelled, loanID)
-		case servicing.Pending:
+		case loan.PayoutPending:
 			if err := hurryDisbursement(ctx, tx, now, loan.Disbursement.ID); err != nil {
 				return Account{}, err
 			}

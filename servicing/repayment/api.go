@@ -83,6 +83,8 @@ func (s *Service) routes(api *httpapi.API) {
 	s.orderRoutes(api)
 	s.loanRoutes(api)
 	s.statementRoutes(api)
+	s.creditRoutes(api)
+	s.prepaymentRoutes(api)
 }
 
 func (s *Service) paymentRoutes(api *httpapi.API) {

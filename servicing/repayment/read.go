@@ -81,13 +81,8 @@ func (s *Service) PayoffQuote(
 	if err != nil {
 		return servicing.PayoffQuote{}, err
 	}
-	if on.IsZero() {
-		on = business
-	}
-	if last := business.AddDays(QuoteDaysMax); on.After(last) {
-		return servicing.PayoffQuote{}, &servicing.InvalidError{
-			Field: "date", Reason: fmt.Sprintf("must not be after %s", last),
-		}
+	if on, err = quoteDay(on, business); err != nil {
+		return servicing.PayoffQuote{}, err
 	}
 	return loan.PayoffQuote(on)
 }
