@@ -14,21 +14,6 @@ import (
 // LoanRoles are the roles for which each loan has an account of its own.
 var LoanRoles = posting.LoanRoles
 
-// Accounts returns every account that entries about the loan may name: the
-// lender's own, then one for each of LoanRoles.
-func (l *Loan) Accounts() []ledger.Account {
-	var accounts []ledger.Account
-	for _, row := range ledger.Chart() {
-		if !posting.OwnedByLoan(row.Role) {
-			accounts = append(accounts, ledger.ControlAccount(row.Role, l.Currency()))
-		}
-	}
-	for _, role := range LoanRoles {
-		accounts = append(accounts, ledger.LoanAccount(role, l.ID, l.Currency()))
-	}
-	return accounts
-}
-
 // movesOf returns what a fact means for the books; no transaction for nothing.
 func movesOf(f Fact) (posting.Transaction, posting.Figures) {
 	var sums posting.Figures
@@ -106,13 +91,9 @@ func entryKey(loan uuid.UUID, version int64) string {
 }
 
 // entryOf returns the journal entry of the fact that made a version of the
-// loan; false if it moves nothing. It counts from the fact's date and is booked
-// on the business date.
-func (l *Loan) entryOf(f Fact, version int64, booked civil.Date) (ledger.JournalEntry, bool) {
-	lines := l.linesOf(f)
-	if len(lines) == 0 {
-		return ledger.JournalEntry{}, false
-	}
+// loan, of the lines that the fact has. It counts from the fact's date and is
+// booked on the business date.
+func (l *Loan) entryOf(f Fact, lines []posting.Line, version int64, booked civil.Date) ledger.JournalEntry {
 	e := ledger.JournalEntry{
 		Key: entryKey(l.ID, version), Kind: kindOf(f), EffectiveDate: f.Date(), BookingDate: booked,
 		Reference: l.ID.String(), Lines: make([]ledger.Line, len(lines)),
@@ -130,7 +111,7 @@ func (l *Loan) entryOf(f Fact, version int64, booked civil.Date) (ledger.Journal
 		e.Reverses = ledger.EntryID(entryKey(l.ID, f.Initiated))
 		e.Description = "disbursement failed"
 	}
-	return e, true
+	return e
 }
 
 func (l *Loan) line(r posting.Line) ledger.Line {

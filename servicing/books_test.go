@@ -10,6 +10,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/servicing"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // tester is what a test and a rapid check have in common.
@@ -84,7 +85,15 @@ func (b *books) take(change servicing.Change, err error) {
 	}
 	b.loan = change.Loan
 	b.facts = append(b.facts, change.Facts...)
-	for _, a := range b.loan.Accounts() {
+	for _, row := range ledger.Chart() {
+		if a := ledger.ControlAccount(row.Role, change.Loan.Currency()); !posting.OwnedByLoan(row.Role) {
+			b.accounts[a.ID()] = a
+		}
+	}
+	for _, a := range change.Opens {
+		if _, again := b.accounts[a.ID()]; again {
+			b.t.Fatalf("account %s is opened twice", a.Code)
+		}
 		b.accounts[a.ID()] = a
 	}
 	for _, entry := range change.Entries {

@@ -15,6 +15,10 @@ type Change struct {
 	Facts []Fact
 	// Entries are what the facts mean for the books.
 	Entries []ledger.JournalEntry
+	// Opens are the loan's own accounts that Entries are the first to touch. Most
+	// loans never have a penalty or pay too much: an account that nothing touches
+	// is not opened, and holds zero.
+	Opens []ledger.Account
 }
 
 // Empty reports whether the command had no effect.
@@ -77,8 +81,15 @@ func (l *Loan) change(e *engine, business civil.Date) (Change, error) {
 		if _, ordered := f.(DisbursementInitiated); ordered {
 			c.Loan.PayoutVersion = version
 		}
-		if entry, ok := c.Loan.entryOf(f, version, business); ok {
-			c.Entries = append(c.Entries, entry)
+		lines := c.Loan.linesOf(f)
+		if len(lines) == 0 {
+			continue
+		}
+		c.Entries = append(c.Entries, c.Loan.entryOf(f, lines, version, business))
+		for _, line := range lines {
+			if c.Loan.Opened.Add(line.Role) {
+				c.Opens = append(c.Opens, ledger.LoanAccount(line.Role, c.Loan.ID, c.Loan.Currency()))
+			}
 		}
 	}
 	return c, nil

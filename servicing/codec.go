@@ -9,11 +9,16 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 // codecVersion is the first byte of an encoded loan. A new layout gets the next
-// number, and visit keeps reading the older ones.
-const codecVersion = 1
+// number, and visit keeps reading the older ones. Layout 1 ended with the
+// instalments: all accounts of a loan were opened with it.
+const (
+	codecVersion = 2
+	codecAllOpen = 1
+)
 
 // codecListMax bounds every list and text of an encoded loan.
 const codecListMax = 1 << 20
@@ -25,6 +30,7 @@ func EncodeLoan(l *Loan) ([]byte, error) {
 	c.buf = append(c.buf, codecVersion)
 	copied := *l // visit has one signature for both ways and writes nothing here
 	c.loan(&copied)
+	c.octet((*byte)(&copied.Opened))
 	return c.buf, c.err
 }
 
@@ -32,12 +38,16 @@ func EncodeLoan(l *Loan) ([]byte, error) {
 func DecodeLoan(data []byte) (Loan, error) {
 	c := codec{buf: data, reading: true}
 	var version byte
-	if c.octet(&version); c.err == nil && version != codecVersion {
+	if c.octet(&version); c.err == nil && version != codecVersion && version != codecAllOpen {
 		c.fail("layout %d", version)
 	}
 	var l Loan
 	if c.err == nil {
 		c.loan(&l)
+	}
+	l.Opened = posting.AllLoanRoles
+	if c.err == nil && version != codecAllOpen {
+		c.octet((*byte)(&l.Opened))
 	}
 	if c.err == nil && len(c.buf) > 0 {
 		c.fail("%d bytes too many", len(c.buf))

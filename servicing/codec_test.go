@@ -14,6 +14,7 @@ import (
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/servicing"
+	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
 func recoded(t tester, l *servicing.Loan) servicing.Loan {
@@ -98,6 +99,30 @@ func fill(t *testing.T, v reflect.Value) {
 		v.SetUint(5)
 	default:
 		t.Fatalf("a field of kind %s: teach this test", v.Kind())
+	}
+}
+
+// Layout 1 ended before Opened: the accounts of a loan were opened with it.
+func TestTheFirstLayoutIsStillRead(t *testing.T) {
+	t.Parallel()
+	b := disbursed(t, rbiTerms(t))
+	data, err := servicing.EncodeLoan(&b.loan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := append([]byte{1}, data[1:len(data)-1]...)
+	got, err := servicing.DecodeLoan(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := b.loan
+	want.Opened = posting.AllLoanRoles
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	change, err := got.StartDay(got.AttentionOn())
+	if err != nil || len(change.Entries) != 1 || len(change.Opens) != 0 {
+		t.Errorf("opens %v with %d entries, %v", change.Opens, len(change.Entries), err)
 	}
 }
 

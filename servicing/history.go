@@ -21,6 +21,11 @@ func Replay(facts []Fact) (Loan, error) {
 		return Loan{}, err
 	}
 	e.loan.Version = int64(len(facts))
+	for _, f := range facts {
+		for _, line := range e.loan.linesOf(f) {
+			e.loan.Opened.Add(line.Role)
+		}
+	}
 	if err := e.loan.check(); err != nil {
 		return Loan{}, err
 	}
@@ -186,7 +191,7 @@ func (l *Loan) rewrite(in input, business civil.Date, history []Fact) (Change, e
 		}
 	}
 	result := engine{loan: again.loan, facts: l.news(added, history, again)}
-	result.loan.Version = l.Version
+	result.loan.Version, result.loan.Opened = l.Version, l.Opened
 	return l.change(&result, business)
 }
 

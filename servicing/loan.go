@@ -91,6 +91,9 @@ type Loan struct {
 	ClosedOn     civil.Date
 	ChargedOffOn civil.Date
 	WrittenOffOn civil.Date
+	// Opened are the roles whose accounts the loan's entries have touched: the loan
+	// has no other accounts yet.
+	Opened posting.RoleSet
 	// Through is where the fold stands: the latest input or day that changed something.
 	Through Position
 	// Version counts the facts.

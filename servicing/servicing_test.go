@@ -316,3 +316,40 @@ func throughJSON(t tester, facts []servicing.Fact) []servicing.Fact {
 }
 
 func inr(minor int64) money.Amount { return money.New(minor, money.MustCurrency("INR")) }
+
+// An account of the loan opens with the first line on it, once.
+func TestAccountsOpenWhenTheyAreFirstTouched(t *testing.T) {
+	t.Parallel()
+	terms := rbiTerms(t)
+	b := emptyBooks(t)
+	step := func(change servicing.Change, err error, want ...ledger.Role) {
+		t.Helper()
+		b.take(change, err)
+		var opened []ledger.Account
+		for _, role := range want {
+			opened = append(opened, ledger.LoanAccount(role, loanID, terms.Principal.Currency()))
+		}
+		if diff := cmp.Diff(opened, change.Opens, cmp.Comparer(sameCurrency)); diff != "" {
+			t.Errorf("opened (-want +got):\n%s", diff)
+		}
+		again, err := servicing.Replay(b.facts)
+		if err != nil || again.Opened != b.loan.Opened {
+			t.Errorf("by the facts %b are open, by the loan %b: %v", again.Opened, b.loan.Opened, err)
+		}
+	}
+	change, err := servicing.Activate(activation(t, terms))
+	step(change, err, ledger.LoanPortfolio)
+	change, err = b.loan.CompleteDisbursement(disbursementID, "bank-1", terms.DisbursementDate)
+	step(change, err)
+	first, second := b.loan.Instalments[0], b.loan.Instalments[1]
+	change, err = b.loan.StartDay(first.Due)
+	step(change, err, ledger.InterestReceivable)
+	change, err = b.loan.StartDay(second.Due)
+	step(change, err)
+	change, err = b.loan.Pay(servicing.Payment{
+		ID: customerID, Kind: servicing.Normal, Amount: inr(10_000_000), ValueDate: first.Due,
+	}, second.Due, b.facts...)
+	step(change, err, ledger.Overpayment)
+}
+
+func sameCurrency(a, b money.Currency) bool { return a == b }

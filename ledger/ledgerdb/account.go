@@ -75,10 +75,26 @@ func glByCode(ctx context.Context, tx database.Tx, codes []string) (map[string]l
 }
 
 // OpenChart makes sure that the lender's chart and its control account for
-// every role exist in the currency. When all of them do it reads no account, so
-// that callers who make sure of it each time do not conflict with those who
-// open other accounts.
+// every role exist in the currency. Callers may make sure of it each time: once
+// it is known that they do, nothing is asked, and no account is ever read, so that
+// this does not conflict with those who open other accounts.
 func OpenChart(ctx context.Context, tx database.Tx, now time.Time, currency money.Currency) error {
+	place, remembers := tx.(places)
+	if remembers {
+		if _, known := place.Shared().Load(chartKey{currency}); known {
+			return nil
+		}
+	}
+	if err := openChart(ctx, tx, now, currency); err != nil {
+		return err
+	}
+	if remembers {
+		tx.AfterCommit(func() { place.Shared().Store(chartKey{currency}, true) }) // no account is ever removed
+	}
+	return nil
+}
+
+func openChart(ctx context.Context, tx database.Tx, now time.Time, currency money.Currency) error {
 	var headings []ledger.GLAccount
 	var accounts []ledger.Account
 	for _, row := range ledger.Chart() {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/ledger"
 )
 
@@ -25,6 +26,8 @@ type places interface {
 type (
 	openedKey struct{}
 	cacheKey  struct{}
+	// chartKey is for a currency whose chart is known to exist.
+	chartKey struct{ currency money.Currency }
 )
 
 // noteOpened remembers the accounts that this very transaction has opened.

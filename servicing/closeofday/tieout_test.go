@@ -52,7 +52,11 @@ func (f *fixture) seed(key string, role ledger.Role, loan uuid.UUID, side ledger
 	f.t.Helper()
 	paisa := loandbtest.INR(1)
 	loandbtest.InTx(f.t, f.db, func(ctx context.Context, tx database.Tx) error {
-		_, err := ledgerdb.Post(ctx, tx, loandbtest.Now, ledger.JournalEntry{
+		err := ledgerdb.OpenAccounts(ctx, tx, loandbtest.Now, ledger.LoanAccount(role, loan, paisa.Currency()))
+		if err != nil {
+			return err
+		}
+		_, err = ledgerdb.Post(ctx, tx, loandbtest.Now, ledger.JournalEntry{
 			Key: key, Kind: "MANUAL", EffectiveDate: f.book.BusinessDate, BookingDate: f.book.BusinessDate,
 			Lines: []ledger.Line{
 				{AccountID: ledger.LoanAccountID(role, loan, paisa.Currency()), Side: side, Amount: paisa},

@@ -15,6 +15,8 @@ import (
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/database/dbtest"
 	"github.com/tenor-lending/tenor/internal/event"
+	"github.com/tenor-lending/tenor/ledger"
+	"github.com/tenor-lending/tenor/ledger/ledgerdb"
 	"github.com/tenor-lending/tenor/servicing"
 	"github.com/tenor-lending/tenor/servicing/loandb"
 	"github.com/tenor-lending/tenor/servicing/loandb/loandbtest"
@@ -293,4 +295,57 @@ func TestEventsFollowTheFacts(t *testing.T) {
 	if diff := cmp.Diff(want, loandb.Events(&change)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
+}
+
+// accountsOf returns the accounts of a loan that are open, by their codes.
+func accountsOf(t *testing.T, db *database.DB, loan uuid.UUID) []string {
+	t.Helper()
+	var codes []string
+	loandbtest.InTx(t, db, func(ctx context.Context, tx database.Tx) error {
+		codes = nil
+		list, err := ledgerdb.ListAccounts(ctx, tx, ledgerdb.AccountFilter{
+			Metadata: map[string]string{"loan_id": loan.String()}, Limit: 10,
+		})
+		for _, a := range list {
+			codes = append(codes, a.GLCode)
+		}
+		return err
+	})
+	return codes
+}
+
+// A loan has the accounts that its entries touch; what never was touched is zero
+// in every report, and may be opened by hand before the loan does.
+func TestAccountsOfALoanOpenWithTheirFirstLine(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "core")
+	book := loandbtest.OpenBook(t, db, loandbtest.Date(t, "2026-01-15"))
+	loan := loandbtest.Active(t, db, book, uuid.New(), loandbtest.RBITerms(book.BusinessDate))
+	portfolio, interest := ledger.LoanPortfolio.GL().Code, ledger.InterestReceivable.GL().Code
+	if diff := cmp.Diff([]string{portfolio}, accountsOf(t, db, loan.ID)); diff != "" {
+		t.Errorf("accounts of a new loan (-want +got):\n%s", diff)
+	}
+	penalties := ledger.LoanAccount(ledger.PenaltiesReceivable, loan.ID, loan.Currency())
+	receivable := ledger.LoanAccount(ledger.InterestReceivable, loan.ID, loan.Currency())
+	loandbtest.InTx(t, db, func(ctx context.Context, tx database.Tx) error {
+		balances, err := ledgerdb.Balances(ctx, tx, ledgerdb.Ever, penalties.ID())
+		if len(balances) != 0 {
+			t.Errorf("an account that nothing touched has %v", balances)
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := ledgerdb.Account(ctx, tx, penalties.ID()); !errors.Is(err, ledgerdb.ErrNotFound) {
+			t.Errorf("an account that nothing touched: %v", err)
+		}
+		return ledgerdb.OpenAccounts(ctx, tx, loandbtest.Now, receivable)
+	})
+	change, err := loan.StartDay(loandbtest.Date(t, "2026-02-15"))
+	loandbtest.Save(t, db, change, err)
+	if diff := cmp.Diff([]string{portfolio, interest}, accountsOf(t, db, loan.ID)); diff != "" {
+		t.Errorf("accounts of a loan with interest (-want +got):\n%s", diff)
+	}
+	loandbtest.TieOut(t, db, loan.ID)
+	other := loandbtest.Active(t, db, book, uuid.New(), loandbtest.RBITerms(book.BusinessDate))
+	loandbtest.TieOut(t, db, loan.ID, other.ID)
 }

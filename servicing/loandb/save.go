@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/civil"
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/internal/mutant"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/ledger/ledgerdb"
@@ -26,6 +28,7 @@ import (
 func Save(ctx context.Context, tx database.Tx, now time.Time, by string, changes ...servicing.Change) error {
 	rows, facts := newSaving(len(changes)), &factColumns{}
 	var entries []ledger.JournalEntry
+	var accounts []ledger.Account
 	for i := range changes {
 		c := &changes[i]
 		if c.Empty() {
@@ -37,6 +40,7 @@ func Save(ctx context.Context, tx database.Tx, now time.Time, by string, changes
 		if err := facts.add(c); err != nil {
 			return err
 		}
+		accounts = append(accounts, c.Opens...)
 		for _, entry := range c.Entries {
 			if entry.PostedBy == "" {
 				entry.PostedBy = by
@@ -45,7 +49,7 @@ func Save(ctx context.Context, tx database.Tx, now time.Time, by string, changes
 		}
 	}
 	fresh, changed, before := rows.split()
-	if err := openAccounts(ctx, tx, now, fresh); err != nil {
+	if err := openAccounts(ctx, tx, now, fresh, accounts); err != nil {
 		return err
 	}
 	if err := insertLoans(tx, now, fresh); err != nil {
@@ -169,41 +173,21 @@ func updateLoans(tx database.Tx, now time.Time, loans []*servicing.Loan, before 
 	return nil
 }
 
-// openAccounts opens the loans' own accounts, and the chart of a currency with
-// the first loan in it.
-func openAccounts(ctx context.Context, tx database.Tx, now time.Time, loans []*servicing.Loan) error {
-	var control, own []ledger.Account
-	asked := map[uuid.UUID]bool{}
-	for _, l := range loans {
-		accounts := l.Accounts()
-		shared := len(accounts) - len(servicing.LoanRoles)
-		own = append(own, accounts[shared:]...)
-		for _, a := range accounts[:shared] {
-			if id := a.ID(); !asked[id] {
-				asked[id] = true
-				control = append(control, a)
-			}
+// openAccounts opens the chart in the currencies of new loans, and the loans' own
+// accounts that are touched for the first time.
+func openAccounts(
+	ctx context.Context, tx database.Tx, now time.Time, fresh []*servicing.Loan, own []ledger.Account,
+) error {
+	var currencies []money.Currency
+	for _, l := range fresh {
+		if c := l.Currency(); !slices.Contains(currencies, c) {
+			currencies = append(currencies, c)
 		}
 	}
-	if len(control) == 0 {
-		return nil
-	}
-	ids := make([]uuid.UUID, len(control))
-	for i, a := range control {
-		ids[i] = a.ID()
-	}
-	known, err := ledgerdb.Accounts(ctx, tx, ids...)
-	if err != nil {
-		return err
-	}
-	for _, a := range control {
-		if _, ok := known[a.ID()]; ok {
-			continue
-		}
-		if err := ledgerdb.OpenChart(ctx, tx, now, a.Currency); err != nil {
+	for _, c := range currencies {
+		if err := ledgerdb.OpenChart(ctx, tx, now, c); err != nil {
 			return err
 		}
-		break
 	}
 	return ledgerdb.OpenAccounts(ctx, tx, now, own...)
 }

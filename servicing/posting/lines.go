@@ -3,6 +3,7 @@ package posting
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/ledger"
@@ -16,13 +17,23 @@ var LoanRoles = []ledger.Role{
 }
 
 // OwnedByLoan reports whether a role is one of LoanRoles.
-func OwnedByLoan(role ledger.Role) bool {
-	for _, own := range LoanRoles {
-		if own == role {
-			return true
-		}
+func OwnedByLoan(role ledger.Role) bool { return slices.Contains(LoanRoles, role) }
+
+// RoleSet is a set of LoanRoles, a bit for each in their order.
+type RoleSet byte
+
+// AllLoanRoles has each of LoanRoles.
+const AllLoanRoles RoleSet = 1<<5 - 1
+
+// Add puts a role into the set and reports whether it was new to it; a role
+// that is none of LoanRoles never is.
+func (s *RoleSet) Add(role ledger.Role) bool {
+	i := slices.Index(LoanRoles, role)
+	if i < 0 || *s&(1<<i) != 0 {
+		return false
 	}
-	return false
+	*s |= 1 << i
+	return true
 }
 
 // movement books one figure from the credited role to the debited one.

@@ -109,3 +109,16 @@ func TestFiguresHaveNames(t *testing.T) {
 		t.Errorf("a figure that is none: %v", err)
 	}
 }
+
+func TestASetHasEachRoleOfTheLoanOnce(t *testing.T) {
+	t.Parallel()
+	var set posting.RoleSet
+	for _, role := range posting.LoanRoles {
+		if !set.Add(role) || set.Add(role) {
+			t.Errorf("%s is not new once", role)
+		}
+	}
+	if set != posting.AllLoanRoles || set.Add(ledger.FundSource) {
+		t.Errorf("the set is %b", set)
+	}
+}
