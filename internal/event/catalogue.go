@@ -24,6 +24,7 @@ var Catalogue = map[string][]Event{
 		PaymentReceived{}, PaymentVerified{}, PaymentRejected{}, PaymentReversed{}, LoanFullyRepaid{}, LoanCompleted{},
 	},
 	"closeofday":   {PaymentOverdue{}, BusinessDayClosed{}},
+	"ledger":       {ReconciliationCompleted{}},
 	"notification": {NotificationRead{}, NotificationPreferencesChanged{}},
 	"identity":     {SessionStarted{}, SessionEnded{}},
 }

@@ -55,7 +55,7 @@ var layers = map[string][]string{
 	},
 	"servicing/legacy":     {"amortization", "amortization/", "servicing/legacy/"},
 	"servicing/activation": core,
-	"servicing/repayment":  core,
+	"servicing/repayment":  append([]string{"ledger/reconcile", "ledger/reconciledb"}, core...),
 	"servicing/closeofday": core,
 
 	"origination":             {},

@@ -19,8 +19,9 @@ const (
 	wordsMax = 200
 )
 
-// normalise keeps letters and digits, in upper case.
-func normalise(text string) string {
+// NormalReference returns the form in which references are compared: their
+// letters and digits, in upper case.
+func NormalReference(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToUpper(r)
@@ -55,7 +56,7 @@ func newNormalised(lines []Line) normalised {
 				continue
 			}
 			n.exact[i] = append(n.exact[i], clean)
-			if key := normalise(clean); key != "" && !slices.Contains(n.normal[i], key) {
+			if key := NormalReference(clean); key != "" && !slices.Contains(n.normal[i], key) {
 				n.normal[i] = append(n.normal[i], key)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/ledger"
+	"github.com/tenor-lending/tenor/ledger/reconcile"
 )
 
 // BankLine is a line of an imported statement.
@@ -138,6 +139,35 @@ func Unmatched(
 		return nil, fmt.Errorf("looking for a bank line: %w", err)
 	}
 	return list, nil
+}
+
+// missingMax bounds the answer of MissingInBooks.
+const missingMax = 10_000
+
+// MissingInBooks returns the bank lines through a booking date of which a run
+// found that the books have nothing for them, of the amounts that are given, and
+// whether that are all: a payment that was declared may be one of them. Whoever
+// books it in the same transaction then claims the line with MatchLines.
+func MissingInBooks(
+	ctx context.Context, tx database.Tx, account ledger.Account, through civil.Date, amounts []int64,
+) (lines []BankLine, all bool, err error) {
+	rows, err := tx.Query(ctx, `
+		select `+bankLineColumns+`
+		  from reconcile_break b
+		  join reconcile_bank_line l on l.id = b.line_id
+		  left join reconcile_claim c on c.side = 'BANK' and c.line_id = l.id and c.line_no = 0
+		 where b.account_id = $1 and b.side = 'BANK' and b.state = 'OPEN' and b.kind = $2
+		   and l.booking_date <= $3 and l.amount = any($4::bigint[]) and c.match_id is null
+		 order by l.booking_date, l.id limit $5`,
+		account.ID(), string(reconcile.MissingInBooks), through, amounts, missingMax+1)
+	if err != nil {
+		return nil, false, fmt.Errorf("looking for bank lines: %w", err)
+	}
+	lines, err = pgx.CollectRows(rows, scanBankLine(account.Currency))
+	if err != nil {
+		return nil, false, fmt.Errorf("looking for bank lines: %w", err)
+	}
+	return lines[:min(len(lines), missingMax)], len(lines) <= missingMax, nil
 }
 
 // ConfirmedByBank returns the active match that claims a line of an entry on an

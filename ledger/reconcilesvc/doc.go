@@ -3,8 +3,8 @@
 // what is left, and print the proof that both agree.
 //
 // Owns: nothing of its own; statements and matches belong to reconciledb, the
-// books to ledgerdb. Publishes and consumes no events. It is served beside
-// ledgersvc by the same role.
+// books to ledgerdb. It publishes ReconciliationCompleted and consumes nothing.
+// It is served beside ledgersvc by the same role.
 //
 // It must not decide which lines belong together (package reconcile does) nor
 // read files (bankfile does).

@@ -15,6 +15,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/app"
 	"github.com/tenor-lending/tenor/internal/command"
 	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/event"
 	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/ledger/bankfile"
@@ -305,6 +306,15 @@ func (s *Service) keep(
 			return RunSummary{}, err
 		}
 		p.run.RecordedAt, p.run.RecordedBy = now, actor.ID.String()
-		return p.summary(), reconciledb.SaveRun(ctx, tx, found, p.run, &p.work, &p.result, matchID)
+		if err := reconciledb.SaveRun(ctx, tx, found, p.run, &p.work, &p.result, matchID); err != nil {
+			return RunSummary{}, err
+		}
+		if p.run.LimitReached { // what is left may still belong together
+			return p.summary(), nil
+		}
+		return p.summary(), s.env.Outbox.Append(ctx, tx, now, event.ReconciliationCompleted{
+			RunID: p.run.ID, AccountID: account, Account: found.Code, Through: p.run.Through, Matches: p.run.Matches,
+			Breaks: p.run.Breaks,
+		})
 	})
 }

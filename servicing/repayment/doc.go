@@ -3,8 +3,9 @@
 // says what is owed, quotes payoffs, and closes loans.
 //
 // It owns the tables payment and loose_blob. It publishes PaymentReceived,
-// PaymentVerified, PaymentRejected, LoanFullyRepaid and LoanCompleted. It
-// consumes nothing.
+// PaymentVerified, PaymentRejected, PaymentReversed, LoanFullyRepaid and
+// LoanCompleted. It consumes ReconciliationCompleted: what the bank has seen
+// needs no officer.
 //
 // A payment, the loan's new state, the journal entries, the events and the
 // outcome under the idempotency key commit in one transaction, or none of them.

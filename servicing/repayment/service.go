@@ -62,11 +62,12 @@ type Service struct {
 func New(env *app.Env) (*app.Component, error) {
 	s := newService(env)
 	return &app.Component{
-		Routes: s.routes,
-		Start:  env.Blobs.Ping,
-		Tasks:  []app.Task{{Name: "sweep of loose blobs", Run: s.intake.Run}},
-		Checks: map[string]httpapi.Check{"blobs": env.Blobs.Ping},
-		Stop:   s.postings.Close,
+		Routes:        s.routes,
+		Subscriptions: s.subscriptions(),
+		Start:         env.Blobs.Ping,
+		Tasks:         []app.Task{{Name: "sweep of loose blobs", Run: s.intake.Run}},
+		Checks:        map[string]httpapi.Check{"blobs": env.Blobs.Ping},
+		Stop:          s.postings.Close,
 	}, nil
 }
 
