@@ -153,6 +153,10 @@ func runLedger(
 	if err != nil {
 		return err
 	}
+	was, err := p.look(ctx)
+	if err != nil {
+		return err
+	}
 	var posted atomic.Int64
 	stats := b.Load(ctx, harness.Load{
 		Name: "entries", Clients: clients, Units: units,
@@ -182,5 +186,10 @@ func runLedger(
 		after-before); err != nil {
 		return err
 	}
+	is, err := p.look(ctx)
+	if err != nil {
+		return err
+	}
+	was.report(b, is, posted.Load())
 	return p.booksBalance(ctx, b)
 }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,8 @@ func New(o Options) *API {
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
 	}
+	format := jsonFormat(config.Components.Schemas)
+	config.Formats = map[string]huma.Format{"application/json": format, "json": format}
 	mux := http.NewServeMux()
 	a := &API{huma: humago.New(mux, config), mux: mux, verifier: o.Verifier, log: o.Log, problems: shared}
 	if a.log == nil {
@@ -171,7 +174,9 @@ func Register[I, O any](a *API, op Op, handler func(context.Context, *I) (*O, er
 	if !op.Access.public && len(op.Access.roles) == 0 {
 		panic("httpapi: operation " + op.ID + " states no access")
 	}
-	huma.Register(a.huma, op.describe(), func(ctx context.Context, in *I) (*O, error) {
+	described := op.describe()
+	described.SkipValidateBody = isLarge(reflect.TypeFor[I]())
+	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
 			return nil, a.problem(ctx, op.ID, err)

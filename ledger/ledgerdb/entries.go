@@ -160,7 +160,7 @@ const (
 	selectEntriesOfReference = entrySource + entryRange + entryConditions + perhapsKind + perhapsOnAccount +
 		withMetadata + ` and e.reference = $5` + entryOrder
 	selectEntriesOfMetadata = entrySource + entryRange + entryConditions + perhapsKind + perhapsReference +
-		perhapsOnAccount + withMetadata + entryOrder
+		perhapsOnAccount + withMetadata + ` and e.metadata <> '{}'::jsonb` + entryOrder
 	selectEntriesOfKind = entrySource + entryRange + entryConditions + perhapsReference + perhapsOnAccount +
 		withMetadata + ` and e.kind = $4` + entryOrder
 	selectEntriesOfAccount = `

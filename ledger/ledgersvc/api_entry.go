@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -84,7 +85,38 @@ func (f EntryFields) entry() ledger.JournalEntry {
 	return e
 }
 
-type postInput struct{ Body EntryFields }
+const (
+	kindFirst = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	kindRest  = kindFirst + "0123456789_"
+)
+
+// fits tells whether the schema accepts what the fields were read from. It
+// counts bytes where the schema counts characters, which are not more.
+func (f *EntryFields) fits() bool {
+	return f.Kind != "" && len(f.Kind) <= ledger.KindLengthMax && strings.Contains(kindFirst, f.Kind[:1]) &&
+		strings.Trim(f.Kind, kindRest) == "" && f.EffectiveDate.IsValid() &&
+		len(f.Reference) <= ledger.ReferenceLengthMax && len(f.Description) <= ledger.DescriptionLengthMax &&
+		len(f.Metadata) <= ledger.MetadataMax &&
+		len(f.Lines) >= ledger.LinesMin && len(f.Lines) <= ledger.LinesMax &&
+		!slices.ContainsFunc(f.Lines, func(line lineInput) bool {
+			return line.Account == "" || len(line.Account) > ledger.CodeLengthMax || !line.Side.Valid() ||
+				!line.Amount.WellFormed()
+		})
+}
+
+type postBody struct {
+	EntryFields
+
+	LargeBody httpapi.LargeBody `json:"-"`
+}
+
+// Fits tells whether the schema accepts what the body was read from.
+func (b *postBody) Fits() bool { return b.fits() }
+
+// Large is for httpapi.LargeBody, as is Fits.
+func (b *postBody) Large() *httpapi.LargeBody { return &b.LargeBody }
+
+type postInput struct{ Body postBody }
 
 type (
 	entryBody = ledgerexport.EntryBody
@@ -143,11 +175,25 @@ func (s *Service) postEntry(ctx context.Context, in *postInput) (*postOutput, er
 	return s.posted(ctx, posted, entry)
 }
 
-type batchInput struct {
-	Body struct {
-		Atomic  bool         `json:"atomic,omitempty" doc:"Book all entries or none"`
-		Entries []batchEntry `json:"entries" minItems:"1" maxItems:"1000" nullable:"false"`
-	}
+// batchEntriesMax is the maxItems of a batch's entries.
+const batchEntriesMax = 1_000
+
+type batchInput struct{ Body batchBody }
+
+type batchBody struct {
+	Atomic  bool         `json:"atomic,omitempty" doc:"Book all entries or none"`
+	Entries []batchEntry `json:"entries" minItems:"1" maxItems:"1000" nullable:"false"`
+
+	LargeBody httpapi.LargeBody `json:"-"`
+}
+
+// Large is for httpapi.LargeBody, as is Fits.
+func (b *batchBody) Large() *httpapi.LargeBody { return &b.LargeBody }
+
+// Fits tells whether the schema accepts what the body was read from.
+func (b *batchBody) Fits() bool {
+	return len(b.Entries) >= 1 && len(b.Entries) <= batchEntriesMax &&
+		!slices.ContainsFunc(b.Entries, func(e batchEntry) bool { return !e.fits() })
 }
 
 type batchEntry struct {
