@@ -161,6 +161,7 @@ func (s *Service) confirmOne(
 	if err != nil {
 		return false, err
 	}
+	p.recovers(&at.loan)
 	change, err := loandb.Do(ctx, tx, &at.loan, p.order(), at.business)
 	for _, refusal := range refusals {
 		if errors.Is(err, refusal) {

@@ -214,10 +214,16 @@ func (s *Service) newPayment(actor access.Actor, in *NewPayment, at *standing, n
 	if p.ValueDate.IsZero() {
 		p.ValueDate = at.business
 	}
-	if at.loan.Status == servicing.WrittenDown && p.Kind == servicing.Normal {
+	p.recovers(&at.loan)
+	return p
+}
+
+// recovers makes a normal payment of a loan that was written off by its value
+// date a recovery, which is what it is by then.
+func (p *Payment) recovers(l *servicing.Loan) {
+	if l.Status == servicing.WrittenDown && p.Kind == servicing.Normal && !p.ValueDate.Before(l.WrittenOffOn) {
 		p.Kind = servicing.Recovery
 	}
-	return p
 }
 
 // sign names in the journal who caused the change.

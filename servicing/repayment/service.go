@@ -202,6 +202,7 @@ func (s *Service) Verify(
 		if !approve {
 			return s.reject(ctx, tx, now, actor, &loan, p)
 		}
+		p.recovers(&loan)
 		change, err := loandb.Do(ctx, tx, &loan, p.order(), business)
 		if err != nil {
 			return Payment{}, err

@@ -208,10 +208,10 @@ func decidePayment(ctx context.Context, tx database.Tx, p *Payment) error {
 	tag, err := tx.Exec(ctx, `
 		update payment
 		   set status = $2, principal = $3, interest = $4, fees = $5, penalties = $6, overpaid = $7,
-		       decided_by = $8, decided_at = $9, reason = $10
+		       decided_by = $8, decided_at = $9, reason = $10, kind = $11
 		 where id = $1 and status in ('DECLARED', 'PROVEN')`,
 		p.ID, string(p.Status), p.Split.Principal.Minor(), p.Split.Interest.Minor(), p.Split.Fees.Minor(),
-		p.Split.Penalties.Minor(), p.Overpaid.Minor(), p.DecidedBy, p.DecidedAt, p.Reason)
+		p.Split.Penalties.Minor(), p.Overpaid.Minor(), p.DecidedBy, p.DecidedAt, p.Reason, string(p.Kind))
 	if err != nil {
 		return fmt.Errorf("deciding payment %s: %w", p.ID, err)
 	}
