@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,16 +47,21 @@ func keysOf(commands []Command, places []int) *keyColumns {
 	return k
 }
 
+func every(commands []Command) []int {
+	all := make([]int, len(commands))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
 // claimAll takes the keys of the commands, which are different ones, for this
 // transaction. It returns the places of the commands that are to be run; the
 // outcomes of the others are those of an earlier transaction.
 func claimAll[T any](
 	ctx context.Context, tx database.Tx, commands []Command, now time.Time, outcomes []Outcome[T],
 ) ([]int, error) {
-	all := make([]int, len(commands))
-	for i := range all {
-		all[i] = i
-	}
+	all := every(commands)
 	keys := keysOf(commands, all)
 	if len(keys.keys) == 0 || mutant.NoClaim {
 		return all, nil
@@ -177,19 +183,16 @@ func freeKeys(tx database.Tx, commands []Command, places []int) {
 	})
 }
 
-// recordOutcomes stores the outcomes of the commands at the places.
+// recordOutcomes stores the outcomes of the commands at the places under the keys
+// that they have claimed.
 func recordOutcomes[T any](tx database.Tx, commands []Command, places []int, outcomes []Outcome[T]) error {
 	keys := keysOf(commands, places)
 	if len(keys.keys) == 0 || mutant.Forgetful {
 		return nil
 	}
-	stored := make([]string, len(keys.keys))
-	for i, at := range keys.places {
-		outcome, err := json.Marshal(outcomes[at].Value)
-		if err != nil {
-			return fmt.Errorf("encoding outcome of %s: %w", commands[at].Name, err)
-		}
-		stored[i] = string(outcome)
+	stored, err := encodeOutcomes(commands, keys, outcomes)
+	if err != nil {
+		return err
 	}
 	tx.Later(database.Write{
 		What: "recording outcomes", Rows: database.AnyRows, SQL: `
@@ -200,4 +203,71 @@ func recordOutcomes[T any](tx database.Tx, commands []Command, places []int, out
 		Args: []any{keys.actors, keys.operations, keys.keys, stored},
 	})
 	return nil
+}
+
+// errTaken means that a key which was taken to be free is not.
+var errTaken = errors.New("an idempotency key is taken")
+
+// insertOutcomes claims the keys of the commands at the places and stores their
+// outcomes in one go. The transaction fails with errTaken if a key is taken.
+func insertOutcomes[T any](
+	tx database.Tx, commands []Command, places []int, now time.Time, outcomes []Outcome[T],
+) error {
+	keys := keysOf(commands, places)
+	if len(keys.keys) == 0 {
+		return nil
+	}
+	stored, err := encodeOutcomes(commands, keys, outcomes)
+	if err != nil {
+		return err
+	}
+	tx.Later(database.Write{What: "bounding waits", SQL: lockWaitAll, Rows: database.AnyRows})
+	tx.Later(database.Write{
+		What: "claiming idempotency keys", Rows: int64(len(keys.keys)), Otherwise: errTaken, SQL: `
+		insert into idempotency (actor, operation, key, request_hash, outcome, recorded_at)
+		select u.actor, u.operation, u.key, u.request_hash, u.outcome, $6
+		  from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[])
+		       as u (actor, operation, key, request_hash, outcome)
+		 order by u.actor, u.operation, u.key
+		on conflict (actor, operation, key) do nothing`,
+		Args: []any{keys.actors, keys.operations, keys.keys, keys.hashes, stored, now},
+	})
+	return nil
+}
+
+// wantFree returns errTaken if the key of a refused command is taken: then it was
+// carried out before, and a refusal is not its answer.
+func wantFree(ctx context.Context, tx database.Tx, commands []Command, places []int) error {
+	keys := keysOf(commands, places)
+	if len(keys.keys) == 0 {
+		return nil
+	}
+	var taken int64
+	err := tx.QueryRow(ctx, `
+		select count(*)
+		  from unnest($1::uuid[], $2::text[], $3::text[]) as u (actor, operation, key)
+		  join idempotency as i on i.actor = u.actor and i.operation = u.operation and i.key = u.key`,
+		keys.actors, keys.operations, keys.keys).Scan(&taken)
+	if err != nil {
+		return fmt.Errorf("reading idempotency keys: %w", err)
+	}
+	if taken > 0 {
+		return errTaken
+	}
+	return nil
+}
+
+func encodeOutcomes[T any](commands []Command, keys *keyColumns, outcomes []Outcome[T]) ([]string, error) {
+	stored := make([]string, len(keys.keys))
+	for i, at := range keys.places {
+		if mutant.Forgetful {
+			continue
+		}
+		outcome, err := json.Marshal(outcomes[at].Value)
+		if err != nil {
+			return nil, fmt.Errorf("encoding outcome of %s: %w", commands[at].Name, err)
+		}
+		stored[i] = string(outcome)
+	}
+	return stored, nil
 }

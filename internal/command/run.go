@@ -24,13 +24,14 @@ import (
 func Run[T any](
 	ctx context.Context, r *Runner, c Command, fn func(tx database.Tx, now time.Time) (T, error),
 ) (Result[T], error) {
-	outcomes, err := RunAll(ctx, r, []Command{c}, func(tx database.Tx, now time.Time, open []int) ([]Outcome[T], error) {
+	run := func(tx database.Tx, now time.Time, open []int) ([]Outcome[T], error) {
 		if len(open) == 0 {
 			return nil, nil
 		}
 		value, err := fn(tx, now)
 		return []Outcome[T]{{Result: Result[T]{Value: value}}}, err
-	})
+	}
+	outcomes, err := runRound(ctx, r, []Command{c}, claimFirst, run)
 	if err != nil {
 		return Result[T]{}, err
 	}
@@ -44,6 +45,19 @@ type Outcome[T any] struct {
 	Err error
 }
 
+// claiming says when a transaction takes the keys of its commands.
+type claiming bool
+
+const (
+	// claimFirst takes them before anything else: of several transactions with one
+	// key, one works and the others wait for it.
+	claimFirst claiming = false
+	// claimLast takes them with their outcomes at the end, one row written once,
+	// as if they were free, which nearly all are. When one is not, the transaction
+	// is given up and tried again with claimFirst.
+	claimLast claiming = true
+)
+
 // RunAll is Run for commands that share one transaction. fn gets the places in
 // commands of those that are to be carried out now, in their order, and returns
 // what becomes of each of them. One that it refuses (Outcome.Err) must have left
@@ -53,6 +67,8 @@ type Outcome[T any] struct {
 // Commands with the same key have the same answer, a refusal included, if they
 // stand for the same request. One that repeats a key with another request is
 // tried after the transaction that decides about the first one.
+//
+// fn may also be run in vain for commands whose keys turn out to be taken.
 func RunAll[T any](
 	ctx context.Context, r *Runner, commands []Command,
 	fn func(tx database.Tx, now time.Time, open []int) ([]Outcome[T], error),
@@ -63,7 +79,7 @@ func RunAll[T any](
 		for i, at := range round {
 			part[i] = commands[at]
 		}
-		done, err := runRound(ctx, r, part, func(tx database.Tx, now time.Time, open []int) ([]Outcome[T], error) {
+		done, err := runRound(ctx, r, part, claimLast, func(tx database.Tx, now time.Time, open []int) ([]Outcome[T], error) {
 			places := make([]int, len(open))
 			for i, at := range open {
 				places[i] = round[at]
@@ -138,11 +154,17 @@ func answerTwins[T any](commands []Command, outcomes []Outcome[T], twins map[int
 
 // runRound runs commands of different keys.
 func runRound[T any](
-	ctx context.Context, r *Runner, commands []Command,
+	ctx context.Context, r *Runner, commands []Command, when claiming,
 	fn func(tx database.Tx, now time.Time, open []int) ([]Outcome[T], error),
 ) ([]Outcome[T], error) {
 	now := r.now().UTC().Truncate(time.Microsecond) // what the database can store
-	outcomes, err := attempt(ctx, r, commands, now, fn)
+	if mutant.NoClaim {
+		when = claimFirst
+	}
+	outcomes, err := attempt(ctx, r, commands, now, when, fn)
+	if when == claimLast && (errors.Is(err, errTaken) || database.IsLockTimeout(err)) {
+		outcomes, err = attempt(ctx, r, commands, now, claimFirst, fn)
+	}
 	keyless := slices.ContainsFunc(commands, func(c Command) bool { return c.Key.Value == "" })
 	if errors.Is(err, database.ErrAmbiguous) && !keyless {
 		// The keys tell whether the lost answer was a yes: running again is safe.
@@ -151,19 +173,23 @@ func runRound[T any](
 				commands[i].Key = Key{}
 			}
 		}
-		outcomes, err = attempt(ctx, r, commands, now, fn)
+		outcomes, err = attempt(ctx, r, commands, now, claimFirst, fn)
 	}
 	return outcomes, err
 }
 
+// attempt runs the commands in one transaction. The error is errTaken if when is
+// claimLast and a key is not free.
 func attempt[T any](
-	ctx context.Context, r *Runner, commands []Command, now time.Time,
+	ctx context.Context, r *Runner, commands []Command, now time.Time, when claiming,
 	fn func(tx database.Tx, now time.Time, open []int) ([]Outcome[T], error),
 ) ([]Outcome[T], error) {
 	var outcomes []Outcome[T]
 	err := inTx(ctx, r.db, func(tx database.Tx) error {
 		outcomes = make([]Outcome[T], len(commands))
-		open, err := claimAll(ctx, tx, commands, now, outcomes)
+		claimed := when
+		when = claimFirst // should the database have this run again: whoever holds a key is waited for
+		open, err := openOnes(ctx, tx, commands, now, claimed, outcomes)
 		if err != nil || len(open) == 0 {
 			return err
 		}
@@ -180,13 +206,18 @@ func attempt[T any](
 				refused = append(refused, at)
 			}
 		}
+		if !mutant.NoAudit {
+			if err := appendAudit(ctx, tx, now, pick(commands, accepted)...); err != nil {
+				return err
+			}
+		}
+		if claimed == claimLast {
+			if err := wantFree(ctx, tx, commands, refused); err != nil {
+				return err
+			}
+			return insertOutcomes(tx, commands, accepted, now, outcomes)
+		}
 		freeKeys(tx, commands, refused)
-		if mutant.NoAudit {
-			return recordOutcomes(tx, commands, accepted, outcomes)
-		}
-		if err := appendAudit(ctx, tx, now, pick(commands, accepted)...); err != nil {
-			return err
-		}
 		return recordOutcomes(tx, commands, accepted, outcomes)
 	})
 	if err != nil {
@@ -194,6 +225,17 @@ func attempt[T any](
 	}
 	failpoint.Hit(failpoint.Committed)
 	return outcomes, nil
+}
+
+// openOnes returns the places of the commands that are to be run.
+func openOnes[T any](
+	ctx context.Context, tx database.Tx, commands []Command, now time.Time, when claiming, outcomes []Outcome[T],
+) ([]int, error) {
+	if when == claimFirst {
+		return claimAll(ctx, tx, commands, now, outcomes)
+	}
+	tx.Later(database.Write{What: "bounding waits", SQL: lockWait, Rows: database.AnyRows})
+	return every(commands), nil
 }
 
 // inTx is database.InTx, but for the mutant that answers before the commit.
