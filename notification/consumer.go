@@ -13,11 +13,11 @@ import (
 )
 
 func (s *Service) subscriptions() []stream.Subscription {
-	list := make([]stream.Subscription, len(rules))
-	for i, r := range rules {
-		list[i] = r.subscribe(s, r)
+	types := make([]event.Event, len(rules))
+	for i := range rules {
+		types[i] = rules[i].event
 	}
-	return list
+	return stream.Together(s.notify, types...)
 }
 
 // keepContact stores how to reach a new customer, as sealed as it came.
@@ -45,42 +45,89 @@ func (s *Service) openContact(customerID uuid.UUID, sealed string) (event.Contac
 	return contact, nil
 }
 
-// notify writes the message of an event and the deliveries that its recipient wants.
-func (s *Service) notify(ctx context.Context, tx database.Tx, env event.Envelope, r rule, e event.Event) error {
-	c, silent, err := r.render(s, e)
-	if err != nil || silent {
-		return err
-	}
-	to, err := recipient(env)
-	if err != nil {
-		return err
-	}
-	now := s.now()
-	m := storedMessage{ID: s.env.NewID(), RecipientID: to, Type: r.typ, CreatedAt: now}
-	m.Sealed, err = s.seal(m.ID, c)
-	if err != nil {
-		return err
-	}
-	fresh, err := insertMessage(ctx, tx, env.ID, m)
-	if err != nil || !fresh {
-		return err
-	}
-	p, err := findPreferences(ctx, tx, to)
-	if err != nil {
-		return err
-	}
-	due := now
-	if !r.urgent {
-		due, err = p.Quiet.after(now)
+// notify writes the messages of events and the deliveries that their recipients
+// want, one statement for each table.
+func (s *Service) notify(ctx context.Context, tx database.Tx, envs []event.Envelope) error {
+	written := make([]newMessage, 0, len(envs))
+	for i := range envs {
+		e, err := ruleOf[envs[i].Type].decode(envs[i])
 		if err != nil {
 			return err
 		}
+		if err := s.keepContact(ctx, tx, e); err != nil {
+			return err
+		}
+		m, silent, err := s.write(&envs[i], e)
+		if err != nil {
+			return err
+		}
+		if !silent {
+			written = append(written, m)
+		}
 	}
-	for _, channel := range p.Channels {
-		insertDelivery(tx, s.env.NewID(), m, channel, due)
+	fresh, err := insertMessages(ctx, tx, written)
+	if err != nil || len(fresh) == 0 {
+		return err
 	}
+	wishes, err := findPreferences(ctx, tx, recipients(fresh))
+	if err != nil {
+		return err
+	}
+	var list []newDelivery
+	for i := range fresh {
+		m := &fresh[i]
+		p, said := wishes[m.RecipientID]
+		if !said {
+			p = defaultPreferences()
+		}
+		due := m.CreatedAt
+		if !m.urgent {
+			if due, err = p.Quiet.after(m.CreatedAt); err != nil {
+				return err
+			}
+		}
+		for _, channel := range p.Channels {
+			list = append(list, newDelivery{s.env.NewID(), m.ID, m.RecipientID, channel, due})
+		}
+	}
+	insertDeliveries(tx, list)
 	tx.AfterCommit(s.wakePostman)
 	return nil
+}
+
+// newMessage is a message about an event, on its way into the inbox.
+type newMessage struct {
+	storedMessage
+	eventID uuid.UUID
+	urgent  bool
+}
+
+// write makes the message of an event; silent is true when there is none.
+func (s *Service) write(env *event.Envelope, e event.Event) (m newMessage, silent bool, err error) {
+	r := ruleOf[env.Type]
+	c, silent, err := r.render(s, e)
+	if err != nil || silent {
+		return newMessage{}, silent, err
+	}
+	m.ID, m.Type, m.eventID, m.urgent = s.env.NewID(), r.typ, env.ID, r.urgent
+	m.CreatedAt = s.now()
+	if m.RecipientID, err = recipient(env); err != nil {
+		return newMessage{}, false, err
+	}
+	m.Sealed, err = s.seal(m.ID, c)
+	return m, false, err
+}
+
+func recipients(messages []newMessage) []uuid.UUID {
+	ids := make([]uuid.UUID, 0, len(messages))
+	seen := make(map[uuid.UUID]bool, len(messages))
+	for i := range messages {
+		if id := messages[i].RecipientID; !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func messagePlace(id uuid.UUID) string { return "notification.message:" + id.String() }

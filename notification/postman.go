@@ -3,10 +3,10 @@ package notification
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/privacy"
@@ -14,11 +14,14 @@ import (
 
 // Limits of delivering.
 const (
-	// claimMax bounds how many deliveries one look claims; they are made side by side.
-	claimMax = 10
-	// sendTimeout bounds one attempt; the lease outlives it with room to record the result.
+	// claimMax bounds how many deliveries one look claims, and sendsMax how many of
+	// them are made side by side: a mail server takes few connections of a client.
+	claimMax = 40
+	sendsMax = 10
+	// sendTimeout bounds one attempt; the lease outlives the attempts of a look,
+	// with room to record the results.
 	sendTimeout = 15 * time.Second
-	leaseFor    = 60 * time.Second
+	leaseFor    = 2 * claimMax / sendsMax * sendTimeout
 	// AttemptsMax is how often a delivery is tried, over about three quarters of an hour.
 	AttemptsMax  = 9
 	backoffFirst = 10 * time.Second
@@ -66,25 +69,49 @@ func (s *Service) deliverDue(ctx context.Context) error {
 		if err != nil || len(batch) == 0 {
 			return err
 		}
-		var wait sync.WaitGroup
-		failures := make([]error, len(batch))
-		for i, d := range batch {
-			wait.Go(func() { failures[i] = s.attempt(context.WithoutCancel(ctx), lease, d) })
-		}
-		wait.Wait()
-		if err := errors.Join(failures...); err != nil {
+		if err := s.makeDeliveries(context.WithoutCancel(ctx), lease, batch); err != nil {
 			return err // those leases run out, and the deliveries are tried again
 		}
 	}
 	return nil
 }
 
-// attempt sends one delivery and records how that went.
-func (s *Service) attempt(ctx context.Context, lease uuid.UUID, d claimed) error {
+// makeDeliveries sends what was claimed and records how that went, as it becomes
+// known: what has ended by then in one transaction.
+func (s *Service) makeDeliveries(ctx context.Context, lease uuid.UUID, batch []claimed) error {
+	ended := make(chan attempted, len(batch))
+	var senders errgroup.Group
+	senders.SetLimit(sendsMax)
+	go func() {
+		for _, d := range batch {
+			senders.Go(func() error { ended <- s.attempt(ctx, d); return nil })
+		}
+	}()
+	var failures []error
+	for open := len(batch); open > 0; {
+		list := []attempted{<-ended}
+		for range len(ended) {
+			list = append(list, <-ended)
+		}
+		open -= len(list)
+		err := database.InTx(ctx, s.env.DB, func(tx database.Tx) error {
+			recorded, err := recordAttempts(ctx, tx, lease, list)
+			if err == nil && recorded < len(list) {
+				s.env.Log.WarnContext(ctx, "leases of deliveries were lost", "count", len(list)-recorded)
+			}
+			return err
+		})
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
+}
+
+// attempt sends one delivery and tells how that went.
+func (s *Service) attempt(ctx context.Context, d claimed) attempted {
 	sender := s.senders[d.Channel]
 	sendErr := s.send(ctx, sender, d)
 	now := s.now()
-	r := result{State: Sent, Via: sender.Name(), DueAt: now, ClosedAt: &now}
+	r := attempted{ID: d.ID, State: Sent, Via: sender.Name(), DueAt: now, ClosedAt: &now}
 	if sendErr != nil {
 		known := &SendError{Text: "internal fault"}
 		errors.As(sendErr, &known)
@@ -95,16 +122,10 @@ func (s *Service) attempt(ctx context.Context, lease uuid.UUID, d claimed) error
 		s.env.Log.WarnContext(ctx, "message not delivered", "delivery", d.ID, "channel", d.Channel, "via", r.Via,
 			"attempt", d.Attempts, "state", r.State, "error", sendErr)
 	}
-	return database.InTx(ctx, s.env.DB, func(tx database.Tx) error {
-		recorded, err := recordAttempt(ctx, tx, d.ID, lease, r)
-		if err == nil && !recorded {
-			s.env.Log.WarnContext(ctx, "lease of a delivery was lost", "delivery", d.ID)
-		}
-		return err
-	})
+	return r
 }
 
-// send looks up the address and hands the letter over.
+// send hands the letter over.
 func (s *Service) send(ctx context.Context, sender Sender, d claimed) error {
 	if d.Attempts > AttemptsMax { // its attempts ended without a result, each time
 		return &SendError{Text: "given up", Final: true}
@@ -113,7 +134,7 @@ func (s *Service) send(ctx context.Context, sender Sender, d claimed) error {
 	if err != nil {
 		return err
 	}
-	to, err := s.address(ctx, d)
+	to, err := s.address(d)
 	if err != nil {
 		return err
 	}
@@ -124,24 +145,14 @@ func (s *Service) send(ctx context.Context, sender Sender, d claimed) error {
 	})
 }
 
-func (s *Service) address(ctx context.Context, d claimed) (privacy.Text, error) {
+func (s *Service) address(d claimed) (privacy.Text, error) {
 	if d.Channel == Push {
 		return privacy.Text(d.RecipientID.String()), nil
 	}
-	var sealed string
-	var found bool
-	err := database.InReadTx(ctx, s.env.DB, func(tx database.Tx) error {
-		var err error
-		sealed, found, err = findContact(ctx, tx, d.RecipientID)
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	if !found {
+	if d.Contact == "" {
 		return "", &SendError{Text: "no contact is known yet"}
 	}
-	contact, err := s.openContact(d.RecipientID, sealed)
+	contact, err := s.openContact(d.RecipientID, d.Contact)
 	if err != nil {
 		return "", err
 	}

@@ -252,8 +252,8 @@ func (b *bench) wantLost(delivery, lease uuid.UUID) {
 	b.t.Helper()
 	ctx := context.Background()
 	err := database.InTx(ctx, b.db, func(tx database.Tx) error {
-		recorded, err := recordAttempt(ctx, tx, delivery, lease, result{State: Failed, Fault: "late"})
-		if recorded {
+		recorded, err := recordAttempts(ctx, tx, lease, []attempted{{ID: delivery, State: Failed, Fault: "late"}})
+		if recorded > 0 {
 			b.t.Error("a lost lease recorded its result")
 		}
 		return err

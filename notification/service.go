@@ -210,7 +210,7 @@ func (s *Service) Preferences(ctx context.Context, actor access.Actor) (Preferen
 	var p Preferences
 	err := database.InReadTx(ctx, s.env.DB, func(tx database.Tx) error {
 		var err error
-		p, err = findPreferences(ctx, tx, actor.ID)
+		p, err = findOwnPreferences(ctx, tx, actor.ID)
 		return err
 	})
 	return p, err
@@ -223,14 +223,14 @@ func (s *Service) SetPreferences(ctx context.Context, actor access.Actor, p Pref
 	}
 	c := command.Command{Name: "notification.prefer", Actor: actor, Subject: actor.ID, Detail: p}
 	result, err := command.Run(ctx, s.env.Commands, c, func(tx database.Tx, now time.Time) (Preferences, error) {
-		earlier, err := findPreferences(ctx, tx, actor.ID)
+		earlier, err := findOwnPreferences(ctx, tx, actor.ID)
 		if err != nil {
 			return Preferences{}, err
 		}
 		if err := upsertPreferences(ctx, tx, actor.ID, p, now); err != nil {
 			return Preferences{}, err
 		}
-		stored, err := findPreferences(ctx, tx, actor.ID)
+		stored, err := findOwnPreferences(ctx, tx, actor.ID)
 		if err != nil || slices.Equal(earlier.Channels, stored.Channels) {
 			return stored, err
 		}

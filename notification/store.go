@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,18 +24,6 @@ func upsertContact(ctx context.Context, tx database.Tx, customerID uuid.UUID, se
 	return nil
 }
 
-// findContact returns the sealed contact; found is false if none has come.
-func findContact(ctx context.Context, tx database.Tx, customerID uuid.UUID) (sealed string, found bool, err error) {
-	err = tx.QueryRow(ctx, `select sealed_contact from contact where customer_id = $1`, customerID).Scan(&sealed)
-	if errors.Is(err, database.ErrNoRows) {
-		return "", false, nil
-	}
-	if err != nil {
-		return "", false, fmt.Errorf("reading contact of %s: %w", customerID, err)
-	}
-	return sealed, true, nil
-}
-
 // storedMessage is a message as it is stored.
 type storedMessage struct {
 	ID          uuid.UUID
@@ -45,17 +34,38 @@ type storedMessage struct {
 	ReadAt      *time.Time
 }
 
-// insertMessage stores a message unless the recipient has one about the event.
-func insertMessage(ctx context.Context, tx database.Tx, eventID uuid.UUID, m storedMessage) (bool, error) {
-	tag, err := tx.Exec(ctx, `
-		insert into message (id, event_id, recipient_id, type, sealed_content, created_at, read_at)
-		values ($1, $2, $3, $4, $5, $6, null)
-		on conflict (event_id, recipient_id) do nothing`,
-		m.ID, eventID, m.RecipientID, m.Type, m.Sealed, m.CreatedAt)
-	if err != nil {
-		return false, fmt.Errorf("storing message about %s: %w", eventID, err)
+// insertMessages stores messages, and returns those whose recipient had none
+// about the event.
+func insertMessages(ctx context.Context, tx database.Tx, messages []newMessage) ([]newMessage, error) {
+	if len(messages) == 0 {
+		return nil, nil
 	}
-	return tag.RowsAffected() == 1, nil
+	var ids, events, to []uuid.UUID
+	var types, sealed []string
+	var at []time.Time
+	for i := range messages {
+		m := &messages[i]
+		ids, events, to = append(ids, m.ID), append(events, m.eventID), append(to, m.RecipientID)
+		types, sealed, at = append(types, m.Type), append(sealed, m.Sealed), append(at, m.CreatedAt)
+	}
+	rows, err := tx.Query(ctx, `
+		insert into message (id, event_id, recipient_id, type, sealed_content, created_at, read_at)
+		select u.id, u.event_id, u.recipient_id, u.type, u.sealed_content, u.created_at, null
+		  from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[])
+		       as u (id, event_id, recipient_id, type, sealed_content, created_at)
+		on conflict (event_id, recipient_id) do nothing
+		returning id`, ids, events, to, types, sealed, at)
+	if err != nil {
+		return nil, fmt.Errorf("storing messages: %w", err)
+	}
+	stored, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("storing messages: %w", err)
+	}
+	if len(stored) == len(messages) {
+		return messages, nil
+	}
+	return slices.DeleteFunc(messages, func(m newMessage) bool { return !slices.Contains(stored, m.ID) }), nil
 }
 
 // position is where a page of messages ends.
@@ -123,26 +133,48 @@ func markRead(ctx context.Context, tx database.Tx, recipientID, id uuid.UUID, no
 	return tag.RowsAffected() == 1, nil
 }
 
-// findPreferences returns what a person said, or the default.
-func findPreferences(ctx context.Context, tx database.Tx, recipientID uuid.UUID) (Preferences, error) {
-	var email, sms, push bool
-	var p Preferences
-	err := tx.QueryRow(ctx, `
-		select email, sms, push, quiet_from, quiet_until, quiet_zone from preference where recipient_id = $1`,
-		recipientID).Scan(&email, &sms, &push, &p.Quiet.From, &p.Quiet.Until, &p.Quiet.Zone)
-	if errors.Is(err, database.ErrNoRows) {
-		return defaultPreferences(), nil
-	}
+// findPreferences returns what people said, of those who said something.
+func findPreferences(
+	ctx context.Context, tx database.Tx, recipientIDs []uuid.UUID,
+) (map[uuid.UUID]Preferences, error) {
+	rows, err := tx.Query(ctx, `
+		select recipient_id, email, sms, push, quiet_from, quiet_until, quiet_zone
+		  from preference where recipient_id = any($1::uuid[])`, database.PlanAnew, recipientIDs)
 	if err != nil {
-		return Preferences{}, fmt.Errorf("reading preferences of %s: %w", recipientID, err)
+		return nil, fmt.Errorf("reading preferences: %w", err)
 	}
-	p.Channels = []Channel{}
-	for i, wanted := range []bool{email, sms, push} {
-		if wanted {
-			p.Channels = append(p.Channels, Channels[i])
+	defer rows.Close()
+	found := make(map[uuid.UUID]Preferences)
+	for rows.Next() {
+		var id uuid.UUID
+		var email, sms, push bool
+		p := Preferences{Channels: []Channel{}}
+		if err := rows.Scan(&id, &email, &sms, &push, &p.Quiet.From, &p.Quiet.Until, &p.Quiet.Zone); err != nil {
+			return nil, fmt.Errorf("reading preferences: %w", err)
 		}
+		for i, wanted := range []bool{email, sms, push} {
+			if wanted {
+				p.Channels = append(p.Channels, Channels[i])
+			}
+		}
+		found[id] = p
 	}
-	return p, nil
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading preferences: %w", err)
+	}
+	return found, nil
+}
+
+// findOwnPreferences returns what one person said, or the default.
+func findOwnPreferences(ctx context.Context, tx database.Tx, recipientID uuid.UUID) (Preferences, error) {
+	found, err := findPreferences(ctx, tx, []uuid.UUID{recipientID})
+	if err != nil {
+		return Preferences{}, err
+	}
+	if p, said := found[recipientID]; said {
+		return p, nil
+	}
+	return defaultPreferences(), nil
 }
 
 func upsertPreferences(
@@ -166,13 +198,32 @@ func upsertPreferences(
 	return nil
 }
 
-// insertDelivery stores a delivery, together with what else the transaction writes.
-func insertDelivery(tx database.Tx, id uuid.UUID, m storedMessage, channel Channel, due time.Time) {
-	tx.Later(database.Write{What: "storing a delivery", Rows: 1, Otherwise: ErrNotFound, SQL: `
+// newDelivery is a delivery to be made.
+type newDelivery struct {
+	id, messageID, recipientID uuid.UUID
+	channel                    Channel
+	due                        time.Time
+}
+
+// insertDeliveries stores deliveries, together with what else the transaction writes.
+func insertDeliveries(tx database.Tx, list []newDelivery) {
+	if len(list) == 0 {
+		return
+	}
+	var ids, messages, to []uuid.UUID
+	var channels []string
+	var due []time.Time
+	for _, d := range list {
+		ids, messages, to = append(ids, d.id), append(messages, d.messageID), append(to, d.recipientID)
+		channels, due = append(channels, string(d.channel)), append(due, d.due)
+	}
+	tx.Later(database.Write{What: "storing deliveries", Rows: database.AnyRows, SQL: `
 		insert into delivery
 		       (id, message_id, recipient_id, channel, state, attempts, due_at, lease_id, via, fault, closed_at)
-		values ($1, $2, $3, $4, 'PENDING', 0, $5, null, '', '', null)`,
-		Args: []any{id, m.ID, m.RecipientID, channel, due},
+		select u.id, u.message_id, u.recipient_id, u.channel, 'PENDING', 0, u.due_at, null, '', '', null
+		  from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])
+		       as u (id, message_id, recipient_id, channel, due_at)`,
+		Args: []any{ids, messages, to, channels, due},
 	})
 }
 
@@ -184,6 +235,8 @@ type claimed struct {
 	Channel     Channel
 	Attempts    int
 	Sealed      string
+	// Contact is how to reach the recipient, sealed; "" if nobody has told yet.
+	Contact string
 }
 
 // claimDeliveries leases deliveries that are due, the longest due first.
@@ -201,16 +254,21 @@ func claimDeliveries(
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
+	// Those are locked, and PENDING. To ask for that again would lead to the index of
+	// all that are.
 	_, err = tx.Exec(ctx, `
 		update delivery set lease_id = $2, due_at = $3, attempts = attempts + 1
-		 where id = any($1::uuid[]) and state = 'PENDING'`, ids, lease, leaseEnd)
+		 where id = any($1::uuid[])`, database.PlanAnew, ids, lease, leaseEnd)
 	if err != nil {
 		return nil, fmt.Errorf("claiming deliveries: %w", err)
 	}
 	rows, err = tx.Query(ctx, `
-		select d.id, d.message_id, d.recipient_id, d.channel, d.attempts, m.sealed_content
-		  from delivery as d join message as m on m.id = d.message_id
-		 where d.id = any($1::uuid[]) order by d.id limit $2`, ids, limit)
+		select d.id, d.message_id, d.recipient_id, d.channel, d.attempts, m.sealed_content,
+		       coalesce(c.sealed_contact, '')
+		  from delivery as d
+		  join message as m on m.id = d.message_id
+		  left join contact as c on c.customer_id = d.recipient_id
+		 where d.id = any($1::uuid[]) order by d.id limit $2`, database.PlanAnew, ids, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading claimed deliveries: %w", err)
 	}
@@ -221,8 +279,9 @@ func claimDeliveries(
 	return list, nil
 }
 
-// result is how one attempt to deliver went.
-type result struct {
+// attempted is how one attempt to deliver went.
+type attempted struct {
+	ID    uuid.UUID
 	State State
 	Via   string
 	Fault string
@@ -232,16 +291,29 @@ type result struct {
 	ClosedAt *time.Time
 }
 
-// recordAttempt stores the result unless the lease was lost to another process.
-func recordAttempt(ctx context.Context, tx database.Tx, id, lease uuid.UUID, r result) (bool, error) {
-	tag, err := tx.Exec(ctx, `
-		update delivery set state = $3, via = $4, fault = $5, due_at = $6, closed_at = $7, lease_id = null
-		 where id = $1 and lease_id = $2 and state = 'PENDING'`,
-		id, lease, r.State, r.Via, r.Fault, r.DueAt, r.ClosedAt)
-	if err != nil {
-		return false, fmt.Errorf("recording delivery %s: %w", id, err)
+// recordAttempts stores the results, but of those whose lease was lost to
+// another process: a delivery that is not PENDING has none. It returns how many
+// it stored.
+func recordAttempts(ctx context.Context, tx database.Tx, lease uuid.UUID, list []attempted) (int, error) {
+	var ids []uuid.UUID
+	var states, via, faults []string
+	var due []time.Time
+	var closed []*time.Time
+	for _, r := range list {
+		ids, states, via = append(ids, r.ID), append(states, string(r.State)), append(via, r.Via)
+		faults, due, closed = append(faults, r.Fault), append(due, r.DueAt), append(closed, r.ClosedAt)
 	}
-	return tag.RowsAffected() == 1, nil
+	tag, err := tx.Exec(ctx, `
+		update delivery
+		   set state = u.state, via = u.via, fault = u.fault, due_at = u.due_at, closed_at = u.closed_at, lease_id = null
+		  from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
+		       as u (id, state, via, fault, due_at, closed_at)
+		 where delivery.id = u.id and delivery.lease_id = $1`,
+		database.PlanAnew, lease, ids, states, via, faults, due, closed)
+	if err != nil {
+		return 0, fmt.Errorf("recording deliveries: %w", err)
+	}
+	return int(tag.RowsAffected()), nil
 }
 
 // listDeliveries returns the deliveries of messages, by channel.

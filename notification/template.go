@@ -1,7 +1,6 @@
 package notification
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -11,9 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/event"
-	"github.com/tenor-lending/tenor/internal/stream"
 )
 
 // rules says which events become messages and in what words. Fields of the
@@ -123,8 +120,9 @@ type rule struct {
 	urgent bool
 	// data gives what the templates show, or nil when this event says nothing.
 	data func(*Service, any) (any, error)
-	// subscribe makes the subscription of the event's type.
-	subscribe func(*Service, rule) stream.Subscription
+	// event is one of the type, and decode reads another from its envelope.
+	event  event.Event
+	decode func(event.Envelope) (event.Event, error)
 }
 
 // tell makes the rule of one type of event. Malformed templates are a fault of
@@ -133,15 +131,8 @@ func tell[E event.Event](title, body string) rule {
 	var zero E
 	return rule{
 		typ: zero.Type(), title: parse(title), body: parse(body),
-		data: func(_ *Service, e any) (any, error) { return e, nil },
-		subscribe: func(s *Service, r rule) stream.Subscription {
-			return stream.On(func(ctx context.Context, tx database.Tx, env event.Envelope, e E) error {
-				if err := s.keepContact(ctx, tx, e); err != nil {
-					return err
-				}
-				return s.notify(ctx, tx, env, r, e)
-			})
-		},
+		data:  func(_ *Service, e any) (any, error) { return e, nil },
+		event: zero, decode: func(env event.Envelope) (event.Event, error) { return event.Decode[E](env) },
 	}
 }
 
@@ -173,7 +164,7 @@ type content struct {
 }
 
 // render writes the message of an event; silent is true when there is none.
-func (r rule) render(s *Service, e any) (c content, silent bool, err error) {
+func (r *rule) render(s *Service, e any) (c content, silent bool, err error) {
 	data, err := r.data(s, e)
 	if err != nil || data == nil {
 		return content{}, data == nil, err
@@ -188,9 +179,18 @@ func (r rule) render(s *Service, e any) (c content, silent bool, err error) {
 	return content{Title: title.String(), Body: body.String()}, false, nil
 }
 
+// ruleOf finds the rule of a type of event.
+var ruleOf = func() map[string]*rule {
+	found := make(map[string]*rule, len(rules))
+	for i := range rules {
+		found[rules[i].typ] = &rules[i]
+	}
+	return found
+}()
+
 // recipient returns whom an event is about: its customer, or its user, whose id
 // is the customer's for borrowers.
-func recipient(env event.Envelope) (uuid.UUID, error) {
+func recipient(env *event.Envelope) (uuid.UUID, error) {
 	var who struct {
 		CustomerID uuid.UUID `json:"customer_id"`
 		UserID     uuid.UUID `json:"user_id"`

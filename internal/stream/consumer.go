@@ -43,8 +43,12 @@ type Subscription struct {
 	topic  string
 	typ    string
 	handle func(ctx context.Context, tx database.Tx, envs []event.Envelope) error
-	// together is how many events handle takes at once.
+	// together is how many events handle takes at once, and lane names those that
+	// it takes: subscriptions of one lane have one handle.
 	together int
+	lane     string
+	// mixed says that handle takes several events of one aggregate.
+	mixed bool
 }
 
 // On subscribes fn to events of type E. fn runs in the transaction that also
@@ -53,7 +57,7 @@ type Subscription struct {
 func On[E event.Event](fn func(ctx context.Context, tx database.Tx, env event.Envelope, e E) error) Subscription {
 	var zero E
 	return Subscription{
-		topic: zero.Topic(), typ: zero.Type(), together: 1,
+		topic: zero.Topic(), typ: zero.Type(), lane: zero.Type(), together: 1,
 		handle: func(ctx context.Context, tx database.Tx, envs []event.Envelope) error {
 			e, err := event.Decode[E](envs[0])
 			if err != nil {
@@ -70,7 +74,7 @@ func On[E event.Event](fn func(ctx context.Context, tx database.Tx, env event.En
 func OnAll[E event.Event](fn func(ctx context.Context, tx database.Tx, events []E) error) Subscription {
 	var zero E
 	return Subscription{
-		topic: zero.Topic(), typ: zero.Type(), together: ConsumeBatchMax,
+		topic: zero.Topic(), typ: zero.Type(), lane: zero.Type(), together: ConsumeBatchMax,
 		handle: func(ctx context.Context, tx database.Tx, envs []event.Envelope) error {
 			events := make([]E, len(envs))
 			for i := range envs {
@@ -82,6 +86,21 @@ func OnAll[E event.Event](fn func(ctx context.Context, tx database.Tx, events []
 			return fn(ctx, tx, events)
 		},
 	}
+}
+
+// Together is On for handlers that take whatever comes at once: fn gets up to
+// ConsumeBatchMax events of the types, in the order of their arrival, also
+// several of one aggregate, and each once. types are one value of each type.
+func Together(
+	fn func(ctx context.Context, tx database.Tx, envs []event.Envelope) error, types ...event.Event,
+) []Subscription {
+	list := make([]Subscription, len(types))
+	for i, e := range types {
+		list[i] = Subscription{
+			topic: e.Topic(), typ: e.Type(), lane: types[0].Type(), together: ConsumeBatchMax, mixed: true, handle: fn,
+		}
+	}
+	return list
 }
 
 // Consumer handles events for one service.

@@ -124,7 +124,7 @@ func (c *Consumer) readHeads(ctx context.Context, tx database.Tx, deliveries []d
 	}
 	rows, err := tx.Query(ctx, `
 		select source, subject, version from inbox_head where consumer = $1 and subject = any($2::uuid[])`,
-		c.name, subjects)
+		database.PlanAnew, c.name, subjects)
 	if err != nil {
 		return nil, fmt.Errorf("reading inbox heads: %w", err)
 	}
@@ -163,8 +163,8 @@ func (c *Consumer) writeHeads(tx database.Tx, heads map[aggregate]int64) {
 		insert into inbox_head (consumer, source, subject, version)
 		select $1, u.source, u.subject, u.version
 		  from unnest($2::text[], $3::uuid[], $4::bigint[]) as u (source, subject, version)
-		 order by u.source, u.subject
-		on conflict (consumer, source, subject) do update
+		 order by u.subject, u.source
+		on conflict (consumer, subject, source) do update
 		   set version = greatest(inbox_head.version, excluded.version)`,
 		Args: []any{c.name, sources, subjects, versions},
 	})
@@ -175,40 +175,43 @@ var tracer = otel.Tracer("github.com/tenor-lending/tenor/internal/stream")
 // waiting holds events back that are handled together.
 type waiting struct {
 	consumer *Consumer
-	types    []string // in the order of their first event
+	lanes    []string // in the order of their first event
 	envs     map[string][]event.Envelope
-	subjects map[uuid.UUID]bool
+	subjects map[uuid.UUID]string // the lane in which events of the aggregate wait
 }
 
 func (c *Consumer) newWaiting() *waiting {
-	return &waiting{consumer: c, envs: map[string][]event.Envelope{}, subjects: map[uuid.UUID]bool{}}
+	return &waiting{consumer: c, envs: map[string][]event.Envelope{}, subjects: map[uuid.UUID]string{}}
 }
 
 // add handles the event, or holds it back to be handled with others of its
-// type. What waits of the same aggregate is handled before.
+// lane. What waits of the same aggregate is handled before, or in its place of
+// the same call.
 func (w *waiting) add(ctx context.Context, tx database.Tx, env event.Envelope) error {
-	most := w.consumer.handlers[env.Type].together
-	if w.subjects[env.Subject] || len(w.envs[env.Type]) >= most {
+	sub := w.consumer.handlers[env.Type]
+	lane, waits := w.subjects[env.Subject]
+	inOrder := !waits || (sub.mixed && lane == sub.lane)
+	if !inOrder || len(w.envs[sub.lane]) >= sub.together {
 		if err := w.flush(ctx, tx); err != nil {
 			return err
 		}
 	}
-	if most == 1 {
+	if sub.together == 1 {
 		return w.consumer.runHandler(ctx, tx, []event.Envelope{env})
 	}
-	if len(w.envs[env.Type]) == 0 {
-		w.types = append(w.types, env.Type)
+	if len(w.envs[sub.lane]) == 0 {
+		w.lanes = append(w.lanes, sub.lane)
 	}
-	w.envs[env.Type] = append(w.envs[env.Type], env)
-	w.subjects[env.Subject] = true
+	w.envs[sub.lane] = append(w.envs[sub.lane], env)
+	w.subjects[env.Subject] = sub.lane
 	return nil
 }
 
 func (w *waiting) flush(ctx context.Context, tx database.Tx) error {
-	types, envs := w.types, w.envs
+	lanes, envs := w.lanes, w.envs
 	*w = *w.consumer.newWaiting()
-	for _, typ := range types {
-		if err := w.consumer.runHandler(ctx, tx, envs[typ]); err != nil {
+	for _, lane := range lanes {
+		if err := w.consumer.runHandler(ctx, tx, envs[lane]); err != nil {
 			return err
 		}
 	}

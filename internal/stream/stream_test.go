@@ -2,10 +2,12 @@ package stream_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -176,6 +178,54 @@ func TestEventsArriveOnceAndInOrder(t *testing.T) {
 		want = append(want, reason)
 		b.announce(declined(app, reason))
 	}
+	if diff := cmp.Diff(want, seen.wait(t, len(want))); diff != "" {
+		t.Errorf("order of events (-want +got):\n%s", diff)
+	}
+}
+
+// TestTogetherKeepsTheOrder: events of one aggregate keep their order where some
+// types share a handler and another has its own.
+func TestTogetherKeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	app, seen := uuid.New(), newRecorder()
+	on := event.OnApplication{ApplicationID: app, CustomerID: app}
+	subs := stream.Together(func(_ context.Context, tx database.Tx, envs []event.Envelope) error {
+		for _, env := range envs {
+			if env.Subject == app {
+				seen.add(tx, env.Type+" "+string(env.Data))
+			}
+		}
+		return nil
+	}, event.OfferDeclined{}, event.RiskRejected{})
+	subs = append(subs, stream.On(
+		func(_ context.Context, tx database.Tx, env event.Envelope, _ event.ApplicationStageChanged) error {
+			if env.Subject == app {
+				seen.add(tx, env.Type+" "+string(env.Data))
+			}
+			return nil
+		}))
+	var events []event.Event
+	var want []string
+	for i := range 40 {
+		var e event.Event = declined(app, strconv.Itoa(i))
+		switch {
+		case i%4 == 1:
+			e = event.RiskRejected{OnApplication: on, Reasons: []string{strconv.Itoa(i)}}
+		case i%7 == 2:
+			e = event.ApplicationStageChanged{OnApplication: on, From: event.Stage(strconv.Itoa(i))}
+		}
+		data, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, want = append(events, e), append(want, e.Type()+" "+string(data))
+	}
+	b.announce(events...)
+	if err := b.relay.Drain(t.Context()); err != nil { // all at once: the consumer is to find several together
+		t.Fatal(err)
+	}
+	b.run("together-"+app.String(), dbtest.New(t, "shared"), subs...)
 	if diff := cmp.Diff(want, seen.wait(t, len(want))); diff != "" {
 		t.Errorf("order of events (-want +got):\n%s", diff)
 	}

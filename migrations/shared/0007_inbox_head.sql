@@ -6,5 +6,5 @@ create table if not exists inbox_head (
     source   text   not null,
     subject  uuid   not null,
     version  bigint not null,
-    constraint inbox_head_pkey primary key (consumer, source, subject)
+    constraint inbox_head_pkey primary key (consumer, subject, source)
 ) with (fillfactor = 50);
