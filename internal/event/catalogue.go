@@ -21,9 +21,10 @@ var Catalogue = map[string][]Event{
 		DisbursementFailed{},
 	},
 	"repayment": {
-		PaymentReceived{}, PaymentVerified{}, PaymentRejected{}, PaymentReversed{}, LoanFullyRepaid{}, LoanCompleted{},
+		PaymentReceived{}, PaymentVerified{}, PaymentRejected{}, PaymentReversed{}, LoanCharged{}, LoanReopened{},
+		LoanFullyRepaid{}, LoanCompleted{},
 	},
-	"closeofday":   {PaymentOverdue{}, BusinessDayClosed{}},
+	"closeofday":   {PaymentOverdue{}, LoanStageChanged{}, BusinessDayClosed{}},
 	"ledger":       {ReconciliationCompleted{}},
 	"notification": {NotificationRead{}, NotificationPreferencesChanged{}},
 	"identity":     {SessionStarted{}, SessionEnded{}},

@@ -20,6 +20,19 @@ type PaymentOverdue struct {
 // Type implements Event.
 func (PaymentOverdue) Type() string { return "payment.overdue.v1" }
 
+// LoanStageChanged says that a loan moved to another stage of impairment
+// (IFRS 9), by its days past due. From is zero for the first stage that was found.
+type LoanStageChanged struct {
+	OnLoan
+	ValueDate   civil.Date `json:"value_date"`
+	From        int        `json:"from"`
+	To          int        `json:"to"`
+	DaysPastDue int        `json:"days_past_due"`
+}
+
+// Type implements Event.
+func (LoanStageChanged) Type() string { return "loan.stage.changed.v1" }
+
 // BusinessDayClosed says that a book's business date moved on. Days on which no
 // loan changes may be closed together: Closed is then the last of them.
 type BusinessDayClosed struct {

@@ -59,6 +59,31 @@ type PaymentReversed struct {
 // Type implements Event.
 func (PaymentReversed) Type() string { return "payment.reversed.v1" }
 
+// LoanCharged says that a fee or penalty was charged beside the plan. Component
+// is FEE or PENALTY.
+type LoanCharged struct {
+	OnLoan
+	ChargeID  uuid.UUID    `json:"charge_id"`
+	Component string       `json:"component"`
+	Amount    money.Amount `json:"amount"`
+	DueDate   civil.Date   `json:"due_date"`
+	Reason    string       `json:"reason,omitempty"`
+}
+
+// Type implements Event.
+func (LoanCharged) Type() string { return "loan.charged.v1" }
+
+// LoanReopened says that a loan that was repaid and closed is owed again: a
+// payment was reversed, or something came late.
+type LoanReopened struct {
+	OnLoan
+	ValueDate   civil.Date   `json:"value_date"`
+	Outstanding money.Amount `json:"outstanding"`
+}
+
+// Type implements Event.
+func (LoanReopened) Type() string { return "loan.reopened.v1" }
+
 // LoanFullyRepaid says that nothing is owed any more.
 type LoanFullyRepaid struct {
 	OnLoan

@@ -4,8 +4,8 @@
 // ledger and the loans agree, and then moves the business date of the book.
 //
 // It owns the tables close_of_day_run, close_of_day_share, close_of_day_parked
-// and tie_out. It publishes PaymentOverdue, once per instalment, and
-// BusinessDayClosed. It consumes nothing.
+// and tie_out. It publishes PaymentOverdue, once per instalment,
+// LoanStageChanged and BusinessDayClosed. It consumes nothing.
 //
 // # How a day is closed
 //

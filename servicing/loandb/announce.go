@@ -1,6 +1,8 @@
 package loandb
 
 import (
+	"strings"
+
 	"github.com/tenor-lending/tenor/internal/event"
 	"github.com/tenor-lending/tenor/servicing"
 )
@@ -35,6 +37,19 @@ func Events(c *servicing.Change) []event.Event {
 		case servicing.WentOverdue:
 			events = append(events, event.PaymentOverdue{
 				OnLoan: on, Instalment: f.Number, DueDate: f.Due, AmountOverdue: f.Open, DaysPastDue: f.DaysPastDue,
+			})
+		case servicing.Charged:
+			events = append(events, event.LoanCharged{
+				OnLoan: on, ChargeID: f.ID, Component: strings.ToUpper(string(f.Component)), Amount: f.Amount, DueDate: f.Due,
+				Reason: f.Reason,
+			})
+		case servicing.StageChanged:
+			events = append(events, event.LoanStageChanged{
+				OnLoan: on, ValueDate: f.On, From: f.From, To: f.To, DaysPastDue: f.DaysPastDue,
+			})
+		case servicing.Reopened:
+			events = append(events, event.LoanReopened{
+				OnLoan: on, ValueDate: f.On, Outstanding: c.Loan.Outstanding().Total(),
 			})
 		case servicing.FullyRepaid:
 			events = append(events, event.LoanFullyRepaid{OnLoan: on, ValueDate: f.On})

@@ -3,8 +3,8 @@
 // says what is owed, quotes payoffs, and closes loans.
 //
 // It owns the tables payment and loose_blob. It publishes PaymentReceived,
-// PaymentVerified, PaymentRejected, PaymentReversed, LoanFullyRepaid and
-// LoanCompleted. It consumes ReconciliationCompleted: what the bank has seen
+// PaymentVerified, PaymentRejected, PaymentReversed, LoanCharged, LoanReopened,
+// LoanFullyRepaid and LoanCompleted. It consumes ReconciliationCompleted: what the bank has seen
 // needs no officer.
 //
 // A payment, the loan's new state, the journal entries, the events and the

@@ -87,6 +87,9 @@ func TestAReversalOpensAClosedLoanAgain(t *testing.T) {
 	if loan.Status != "ACTIVE" || f.outstanding() != before {
 		t.Errorf("after the reversal: %s, outstanding %d", loan.Status, f.outstanding())
 	}
+	if reopened := streamtest.Last[event.LoanReopened](t, f.db); reopened.Outstanding.Minor() != before {
+		t.Errorf("event %+v", reopened)
+	}
 	loandbtest.TieOut(t, f.db, f.loan)
 }
 
@@ -123,6 +126,10 @@ func TestChargesWaiversAndRefunds(t *testing.T) {
 	})
 	if charged.Outstanding.Fees != rupees("100.00") {
 		t.Errorf("after the charge: %+v", charged)
+	}
+	told := streamtest.Last[event.LoanCharged](t, f.db)
+	if told.Component != "FEE" || told.Amount != loandbtest.INR(10_000) || told.ChargeID != charged.CommandID {
+		t.Errorf("event %+v", told)
 	}
 	waived := f.order(finance, "waive", map[string]any{"component": "FEE", "amount": rupees("40.00")})
 	if waived.Outstanding.Fees != rupees("60.00") {

@@ -1,0 +1,68 @@
+package loandb_test
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/tenor-lending/tenor/amortization"
+	"github.com/tenor-lending/tenor/internal/event"
+	"github.com/tenor-lending/tenor/servicing"
+	"github.com/tenor-lending/tenor/servicing/loandb"
+	"github.com/tenor-lending/tenor/servicing/loandb/loandbtest"
+)
+
+// A loan that is not paid moves through the stages of its product, and back to
+// the first when it is; each move is announced once.
+func TestStageChangesAreAnnounced(t *testing.T) {
+	t.Parallel()
+	on := loandbtest.Date(t, "2026-01-15")
+	terms := loandbtest.RBITerms(on)
+	schedule, err := amortization.New(terms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var loan servicing.Loan
+	var facts []servicing.Fact
+	var told []event.LoanStageChanged
+	take := func(change servicing.Change, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		loan, facts = change.Loan, append(facts, change.Facts...)
+		for _, e := range loandb.Events(&change) {
+			if stage, ok := e.(event.LoanStageChanged); ok {
+				told = append(told, stage)
+			}
+		}
+	}
+	take(servicing.Activate(servicing.Activation{
+		LoanID: uuid.New(), ApplicationID: uuid.New(), CustomerID: uuid.New(), BookID: uuid.New(),
+		DisbursementID: uuid.New(), Terms: terms, ScheduleHash: schedule.Hash(), On: on,
+		Product: servicing.Product{Stages: []servicing.Stage{
+			{Number: 1, RatePercent: amortization.MustDecimal("1")},
+			{FromDays: 31, Number: 2, RatePercent: amortization.MustDecimal("10")},
+		}},
+	}))
+	take(loan.CompleteDisbursement(loan.Disbursement.ID, "bank-1", on))
+	take(loan.StartDay(loandbtest.Date(t, "2026-03-17"))) // 30 days past due
+	take(loan.StartDay(loandbtest.Date(t, "2026-03-18")))
+	take(loan.StartDay(loandbtest.Date(t, "2026-03-19")))
+	paid := loandbtest.Date(t, "2026-03-20")
+	take(loan.Pay(servicing.Payment{
+		ID: uuid.New(), Kind: servicing.Normal, Amount: loandbtest.INR(300_000), ValueDate: paid,
+	}, paid, facts...))
+	take(loan.StartDay(paid.AddDays(1)))
+	var moves [][2]int
+	for _, e := range told {
+		if e.LoanID != loan.ID {
+			t.Errorf("event %+v", e)
+		}
+		moves = append(moves, [2]int{e.From, e.To})
+	}
+	if want := [][2]int{{0, 1}, {1, 2}, {2, 1}}; len(moves) != len(want) || moves[0] != want[0] ||
+		moves[1] != want[1] || moves[2] != want[2] {
+		t.Errorf("moves %v, want %v", moves, want)
+	}
+}
