@@ -83,6 +83,9 @@ func (b *books) take(change servicing.Change, err error) {
 		b.t.Fatalf("change from version %d to %d with %d facts on version %d", change.Before, change.Loan.Version,
 			len(change.Facts), b.loan.Version)
 	}
+	if on := change.Loan.AttentionOn(); change.Attention != on {
+		b.t.Fatalf("attention on %s, by the change on %s", on, change.Attention)
+	}
 	b.loan = change.Loan
 	b.facts = append(b.facts, change.Facts...)
 	for _, row := range ledger.Chart() {

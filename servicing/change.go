@@ -13,6 +13,8 @@ type Change struct {
 	Before int64
 	// Facts are what happened, in order; none if the command had no effect.
 	Facts []Fact
+	// Attention is the loan's AttentionOn, which whoever made the change knew.
+	Attention civil.Date
 	// Entries are what the facts mean for the books.
 	Entries []ledger.JournalEntry
 	// Opens are the loan's own accounts that Entries are the first to touch. Most
@@ -92,5 +94,18 @@ func (l *Loan) change(e *engine, business civil.Date) (Change, error) {
 			}
 		}
 	}
+	c.Attention = e.attention()
 	return c, nil
+}
+
+// attention returns the next day on which something happens.
+func (e *engine) attention() civil.Date {
+	if e.ahead {
+		return e.next
+	}
+	on, err := e.nextDay()
+	if err != nil {
+		return e.loan.Through.On.AddDays(1) // StartDay will say what is wrong
+	}
+	return on
 }

@@ -27,11 +27,7 @@ func (l *Loan) StartDay(business civil.Date) (Change, error) {
 // (see StartDay) if nothing else happens; the zero date if none will.
 func (l *Loan) AttentionOn() civil.Date {
 	e := engine{loan: *l}
-	on, err := e.nextDay()
-	if err != nil {
-		return l.Through.On.AddDays(1) // StartDay will say what is wrong
-	}
-	return on
+	return e.attention()
 }
 
 // DailyAccrual returns the interest that becomes receivable at the start of a

@@ -21,6 +21,10 @@ type engine struct {
 	facts []Fact
 	// plan is the schedule of the loan, once somebody needed it.
 	plan *amortization.Schedule
+	// next is the next day on which something happens, if ahead says that it is
+	// known: it was found last, and nothing has changed since.
+	next  civil.Date
+	ahead bool
 	// fresh says that the input is new: what it cannot do is refused. In a fold it
 	// was accepted before, and does what is left of it.
 	fresh bool
@@ -97,6 +101,7 @@ func (e *engine) run(in input) error {
 		return err
 	}
 	at := len(e.facts)
+	e.ahead = false
 	e.facts = append(e.facts, nil) // before what follows from it
 	fact, err := in.apply(e)
 	if err != nil {
@@ -117,8 +122,10 @@ func (e *engine) advance(to civil.Date) error {
 			return err
 		}
 		if on.IsZero() || on.After(to) {
+			e.next, e.ahead = on, true
 			return nil
 		}
+		e.ahead = false
 		before := len(e.facts)
 		if err := e.day(later(on, e.loan.Through.On)); err != nil {
 			return err

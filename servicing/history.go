@@ -190,7 +190,9 @@ func (l *Loan) rewrite(in input, business civil.Date, history []Fact) (Change, e
 			added = f // with its outcome
 		}
 	}
-	result := engine{loan: again.loan, facts: l.news(added, history, again)}
+	result := engine{
+		loan: again.loan, facts: l.news(added, history, again), plan: again.plan, next: again.next, ahead: again.ahead,
+	}
 	result.loan.Version, result.loan.Opened = l.Version, l.Opened
 	return l.change(&result, business)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tenor-lending/tenor/bench/harness"
 	"github.com/tenor-lending/tenor/bench/result"
 	"github.com/tenor-lending/tenor/internal/client"
+	"github.com/tenor-lending/tenor/servicing"
 )
 
 const (
@@ -37,7 +38,7 @@ type dayRun struct {
 	Reason       string `json:"reason"`
 }
 
-func runCloseOfDay(ctx context.Context, b *harness.Bench) error {
+func runCloseOfDay(ctx context.Context, b *harness.Bench, accrual servicing.Accrual) error {
 	p, err := start(ctx, b)
 	if err != nil {
 		return err
@@ -48,8 +49,11 @@ func runCloseOfDay(ctx context.Context, b *harness.Bench) error {
 	}
 	api := p.service(portDay).As(token)
 	t := result.Table{
-		Title:  fmt.Sprintf("closing a day, due dates spread over %d days", dueSpread),
-		Header: []string{"loans", "a day", "slowest day", "loans changed", "changed a second", "found overdue"},
+		Title: fmt.Sprintf("closing a day, due dates spread over %d days", dueSpread),
+		Header: []string{
+			"loans", "a day", "slowest day", "loans changed", "changed a second", "found overdue", "processor a change",
+			"most memory",
+		},
 	}
 	line := result.Line{Name: "a day"}
 	made := 0
@@ -59,24 +63,28 @@ func runCloseOfDay(ctx context.Context, b *harness.Bench) error {
 			return err
 		}
 		first := func(i int) civil.Date { return book.BusinessDate.AddDays(1 + i%dueSpread) }
-		if _, err := p.makeLoans(ctx, b, n-made, first); err != nil {
+		like := kind{firstDue: first, product: servicing.Product{Accrual: accrual}}
+		if _, err := p.makeLoans(ctx, b, n-made, like); err != nil {
 			return err
 		}
 		made = n
+		was := p.processors(ctx)
 		days, sum, err := p.closeDays(ctx, api)
 		if err != nil {
 			return err
 		}
+		used, memory := p.processors(ctx).since(was, sum.LoansDone), p.peakMemory()
 		var total time.Duration
 		for _, d := range days {
 			total += d
 		}
 		mean := total / time.Duration(len(days))
 		b.Metric(fmt.Sprintf("loans_%d_day", n), mean.Seconds(), "s")
+		b.Metric(fmt.Sprintf("loans_%d_memory", n), memory, "MiB")
 		t.Rows = append(t.Rows, []string{
 			harness.Count(float64(n)), harness.Short(mean), harness.Short(slices.Max(days)),
 			harness.Count(float64(sum.LoansDone)), harness.Count(float64(sum.LoansDone) / total.Seconds()),
-			harness.Count(float64(sum.LoansOverdue)),
+			harness.Count(float64(sum.LoansOverdue)), harness.Short(used.sum()), fmt.Sprintf("%.0f MiB", memory),
 		})
 		line.Points = append(line.Points, [2]float64{float64(n), mean.Seconds()})
 	}

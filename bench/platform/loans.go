@@ -23,7 +23,7 @@ import (
 const (
 	bookName     = "main"
 	seeders      = 4
-	seedBatch    = 50
+	seedBatch    = 500
 	seedTries    = 10
 	loanMonths   = 24
 	loanMinorMin = 1_000_000
@@ -43,11 +43,16 @@ func (p *platform) book(ctx context.Context) (loandb.Book, error) {
 	return book, err
 }
 
+// kind is what loans are made like: the first due date of each, and how they are
+// serviced.
+type kind struct {
+	firstDue func(i int) civil.Date
+	product  servicing.Product
+}
+
 // makeLoans stores active, paid-out loans as activation does, in large
-// transactions, and returns their ids. The first due date is firstDue.
-func (p *platform) makeLoans(ctx context.Context, b *harness.Bench, count int, firstDue func(i int) civil.Date) (
-	[]uuid.UUID, error,
-) {
+// transactions, and returns their ids.
+func (p *platform) makeLoans(ctx context.Context, b *harness.Bench, count int, like kind) ([]uuid.UUID, error) {
 	book, err := p.book(ctx)
 	if err != nil {
 		return nil, err
@@ -64,9 +69,9 @@ func (p *platform) makeLoans(ctx context.Context, b *harness.Bench, count int, f
 					return nil
 				}
 				batch := ids[at:min(at+seedBatch, count)]
-				err := p.saveLoans(groupCtx, book, batch, at, firstDue)
+				err := p.saveLoans(groupCtx, book, batch, at, like)
 				for tries := 1; errors.Is(err, database.ErrContention) && tries < seedTries; tries++ {
-					err = p.saveLoans(groupCtx, book, batch, at, firstDue) // the platform works on the same tables
+					err = p.saveLoans(groupCtx, book, batch, at, like) // the platform works on the same tables
 				}
 				if err != nil {
 					return err
@@ -83,13 +88,11 @@ func (p *platform) makeLoans(ctx context.Context, b *harness.Bench, count int, f
 	return ids, p.refreshStatistics(ctx)
 }
 
-func (p *platform) saveLoans(
-	ctx context.Context, book loandb.Book, ids []uuid.UUID, at int, firstDue func(i int) civil.Date,
-) error {
+func (p *platform) saveLoans(ctx context.Context, book loandb.Book, ids []uuid.UUID, at int, like kind) error {
 	activated, paidOut := make([]servicing.Change, len(ids)), make([]servicing.Change, len(ids))
 	for i := range ids {
 		var err error
-		activated[i], err = activate(book, firstDue(at+i))
+		activated[i], err = activate(book, like.firstDue(at+i), like.product)
 		if err != nil {
 			return err
 		}
@@ -116,7 +119,7 @@ func terms(on, firstDue civil.Date) amortization.Terms {
 	}
 }
 
-func activate(book loandb.Book, firstDue civil.Date) (servicing.Change, error) {
+func activate(book loandb.Book, firstDue civil.Date, product servicing.Product) (servicing.Change, error) {
 	t := terms(book.BusinessDate, firstDue)
 	schedule, err := amortization.New(t)
 	if err != nil {
@@ -125,10 +128,11 @@ func activate(book loandb.Book, firstDue civil.Date) (servicing.Change, error) {
 	return servicing.Activate(servicing.Activation{
 		LoanID: uuid.New(), ApplicationID: uuid.New(), CustomerID: uuid.New(), BookID: book.ID,
 		DisbursementID: uuid.New(), Terms: t, ScheduleHash: schedule.Hash(), On: book.BusinessDate,
+		Product: product,
 	})
 }
 
-// monthLater is the first due date of ordinary loans.
-func monthLater(on civil.Date) func(int) civil.Date {
-	return func(int) civil.Date { return amortization.AddMonths(on, 1, on.Day) }
+// monthLater are ordinary loans, due first in a month.
+func monthLater(on civil.Date) kind {
+	return kind{firstDue: func(int) civil.Date { return amortization.AddMonths(on, 1, on.Day) }}
 }

@@ -85,18 +85,50 @@ func childrenOf(parent int) []int {
 	return pids
 }
 
+// each is what a unit of work has cost of the processors.
+type each struct{ database, platform, bench time.Duration }
+
+func (e each) sum() time.Duration { return e.database + e.platform + e.bench }
+
+// since divides what was used after an earlier look by the work done.
+func (u processors) since(before processors, work int64) each {
+	part := func(before, after float64) time.Duration {
+		return time.Duration((after - before) / float64(max(1, work)) * float64(time.Second))
+	}
+	return each{
+		part(before.database, u.database), part(before.platform, u.platform), part(before.bench, u.bench),
+	}
+}
+
 // report tells what a unit of work has cost of the processors.
 func (u processors) report(b *harness.Bench, after processors, work int64) {
 	if work <= 0 || after.database == 0 {
 		return
 	}
-	each := func(before, after float64) time.Duration {
-		return time.Duration((after - before) / float64(work) * float64(time.Second))
-	}
-	database, own, bench := each(u.database, after.database), each(u.platform, after.platform), each(u.bench, after.bench)
-	b.Metric("processor_database", database.Seconds(), "s")
-	b.Metric("processor_platform", own.Seconds(), "s")
-	b.Metric("processor_bench", bench.Seconds(), "s")
+	used := after.since(u, work)
+	b.Metric("processor_database", used.database.Seconds(), "s")
+	b.Metric("processor_platform", used.platform.Seconds(), "s")
+	b.Metric("processor_bench", used.bench.Seconds(), "s")
 	b.Note("processor time a unit of work: %s (database %s, platform %s, bench %s)",
-		harness.Short(database+own+bench), harness.Short(database), harness.Short(own), harness.Short(bench))
+		harness.Short(used.sum()), harness.Short(used.database), harness.Short(used.platform), harness.Short(used.bench))
+}
+
+// peakMemory is the most memory that the platform's process has had so far, in
+// MiB; 0 where /proc is not to be had.
+func (p *platform) peakMemory() float64 {
+	if p.child == nil {
+		return 0
+	}
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.child.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(data), "VmHWM:")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return 0
+	}
+	const kibPerMiB = 1024
+	kib, _ := strconv.ParseFloat(fields[0], 64) // a field that is no number counts for nothing
+	return kib / kibPerMiB
 }

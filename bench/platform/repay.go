@@ -13,6 +13,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/client"
 	"github.com/tenor-lending/tenor/internal/journey"
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/servicing"
 )
 
 // Scenarios lists what this package measures.
@@ -31,7 +32,14 @@ func Scenarios() []harness.Scenario {
 		},
 		{Name: "repay-batch", What: "the same by the batch endpoint, 1,000 a call, 4 clients", Run: runRepayBatch},
 		{Name: "activate", What: "agreements signed to loans activated and paid out, by events", Run: runActivate},
-		{Name: "close-of-day", What: "closing a day as the number of loans grows", Run: runCloseOfDay},
+		{
+			Name: "close-of-day", What: "closing a day as the number of loans grows: due, overdue, days past due",
+			Run: func(ctx context.Context, b *harness.Bench) error { return runCloseOfDay(ctx, b, servicing.AtDueDate) },
+		},
+		{
+			Name: "close-of-day-accrual", What: "the same with interest that is booked daily, loan by loan",
+			Run: func(ctx context.Context, b *harness.Bench) error { return runCloseOfDay(ctx, b, servicing.Daily) },
+		},
 		{Name: "origination", What: "whole applications through all stages, by the gateway", Run: runOrigination},
 		{
 			Name: "mixed", What: "a lender's day: applications, payments and reads at once, with a day closed in the middle",

@@ -114,15 +114,17 @@ type share struct {
 }
 
 // takeShare takes a part that is not ready for the day and that nobody holds at
-// the instant now. left counts the parts that are not ready when there is none.
+// the instant now, the first one from a place of the caller's choice, around the
+// end. left counts the parts that are not ready when there is none.
 func takeShare(
-	ctx context.Context, tx database.Tx, r *Run, owner uuid.UUID, day civil.Date, now, until time.Time,
+	ctx context.Context, tx database.Tx, r *Run, owner uuid.UUID, from int64, day civil.Date, now, until time.Time,
 ) (held share, taken bool, left int64, err error) {
 	held = share{run: r.ID, book: r.BookID, owner: owner}
 	err = tx.QueryRow(ctx, `
 		select part, fence from close_of_day_share
 		 where run_id = $1 and ready_for < $2 and expires_at <= $3
-		 order by part limit 1 for update skip locked`, r.ID, day, now).Scan(&held.part, &held.fence)
+		 order by case when part < $4 then 1 else 0 end, part limit 1 for update skip locked`,
+		r.ID, day, now, from).Scan(&held.part, &held.fence)
 	if errors.Is(err, database.ErrNoRows) {
 		left, err = partsLeft(ctx, tx, r.ID, day)
 		return share{}, false, left, err

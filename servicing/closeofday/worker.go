@@ -117,6 +117,9 @@ func (s *Service) advance(ctx context.Context, id uuid.UUID) (moved bool, err er
 // Nothing is left when the days of the run are closed.
 func (s *Service) take(ctx context.Context, id uuid.UUID) (held share, taken bool, left int64, err error) {
 	now := s.now()
+	// Parts side by side share pages of the indexes, on which serializable
+	// transactions conflict: each worker begins somewhere else.
+	from := loandb.PartOf(s.env.NewID())
 	err = database.InTx(ctx, s.env.DB, func(tx database.Tx) error {
 		held, taken, left = share{}, false, 0
 		r, err := findRun(ctx, tx, id)
@@ -136,7 +139,7 @@ func (s *Service) take(ctx context.Context, id uuid.UUID) (held share, taken boo
 				return err
 			}
 		}
-		held, taken, left, err = takeShare(ctx, tx, &r, s.owner, business.AddDays(1), now, now.Add(leaseTime))
+		held, taken, left, err = takeShare(ctx, tx, &r, s.owner, from, business.AddDays(1), now, now.Add(leaseTime))
 		return err
 	})
 	return held, taken, left, err
@@ -187,21 +190,18 @@ func (s *Service) moveDate(
 	ctx context.Context, tx database.Tx, now time.Time, r *Run, business civil.Date, tie *TieOut,
 ) error {
 	next := r.Through.AddDays(1)
-	ahead, err := loandb.LookAhead(ctx, tx, r.BookID, next)
+	first, err := loandb.NextAttention(ctx, tx, r.BookID, next)
 	if err != nil {
 		return err
 	}
-	if !ahead.First.IsZero() { // the day before is the last that can be reached without a look at it
-		next = ahead.First.AddDays(-1)
+	if !first.IsZero() { // the day before is the last that can be reached without a look at it
+		next = first.AddDays(-1)
 	}
 	if err := loandb.MoveBusinessDate(ctx, tx, r.BookID, business, next); err != nil {
 		return err
 	}
 	closed := next.AddDays(-1)
 	r.ClosedDays += int64(next.DaysSince(business))
-	if err := beginDay(ctx, tx, r, next); err != nil {
-		return err
-	}
 	if err := forgetChanged(ctx, tx); err != nil {
 		return err
 	}
@@ -210,6 +210,8 @@ func (s *Service) moveDate(
 	}
 	if next.After(r.Through) {
 		r.Status, r.FinishedAt = Done, &now
+	} else if err := beginDay(ctx, tx, r, next); err != nil {
+		return err
 	}
 	if err := updateRun(ctx, tx, r, now); err != nil {
 		return err

@@ -67,8 +67,12 @@ func orEarliest(d civil.Date) civil.Date {
 // up to on would change a loan.
 func PartsNeedingAttention(ctx context.Context, tx database.Tx, book uuid.UUID, on civil.Date) ([]int64, error) {
 	rows, err := tx.Query(ctx, `
-		select part from loan where book_id = $1 and part = any($2::bigint[]) and attention_on <= $3
-		 group by part order by part`, book, allParts, on)
+		select u.part
+		  from unnest($2::bigint[]) as u (part)
+		  join lateral (select attention_on from loan
+		                 where book_id = $1 and loan.part = u.part and attention_on <= $3
+		                 order by attention_on limit 1) as soonest on true
+		 order by u.part`, book, allParts, on)
 	if err != nil {
 		return nil, fmt.Errorf("finding parts to look at: %w", err)
 	}
@@ -88,9 +92,9 @@ type Ahead struct {
 	Loans int64
 }
 
-// LookAhead returns the first day up to on whose start changes a loan of the
-// book, and how many.
-func LookAhead(ctx context.Context, tx database.Tx, book uuid.UUID, on civil.Date) (Ahead, error) {
+// NextAttention returns the first day up to on whose start changes a loan of the
+// book; the zero date if none does.
+func NextAttention(ctx context.Context, tx database.Tx, book uuid.UUID, on civil.Date) (civil.Date, error) {
 	var first *civil.Date
 	err := tx.QueryRow(ctx, `
 		select min(soonest.attention_on)
@@ -100,12 +104,22 @@ func LookAhead(ctx context.Context, tx database.Tx, book uuid.UUID, on civil.Dat
 		                 order by attention_on limit 1) as soonest on true`,
 		book, allParts, on).Scan(&first)
 	if err != nil {
-		return Ahead{}, fmt.Errorf("looking ahead in book %s: %w", book, err)
+		return civil.Date{}, fmt.Errorf("looking ahead in book %s: %w", book, err)
 	}
 	if first == nil {
-		return Ahead{}, nil
+		return civil.Date{}, nil
 	}
-	ahead := Ahead{First: *first}
+	return *first, nil
+}
+
+// LookAhead is NextAttention with the number of loans, which takes as long as
+// there are many.
+func LookAhead(ctx context.Context, tx database.Tx, book uuid.UUID, on civil.Date) (Ahead, error) {
+	first, err := NextAttention(ctx, tx, book, on)
+	if err != nil || first.IsZero() {
+		return Ahead{}, err
+	}
+	ahead := Ahead{First: first}
 	err = tx.QueryRow(ctx, `
 		select count(*) from loan where book_id = $1 and part = any($2::bigint[]) and attention_on <= $3`,
 		book, allParts, ahead.First).Scan(&ahead.Loans)

@@ -42,7 +42,8 @@ type loanColumns struct {
 	states                                               [][]byte
 }
 
-func (c *loanColumns) add(l *servicing.Loan) error {
+func (c *loanColumns) add(change *servicing.Change) error {
+	l := &change.Loan
 	state, err := servicing.EncodeLoan(l)
 	if err != nil {
 		return err
@@ -65,7 +66,7 @@ func (c *loanColumns) add(l *servicing.Loan) error {
 	c.closed = append(c.closed, orNull(l.ClosedOn))
 	c.matures = append(c.matures, l.Instalments[len(l.Instalments)-1].Due)
 	c.due = append(c.due, orNull(l.PastDueSince(endOfTime)))
-	c.attention = append(c.attention, orNull(l.AttentionOn()))
+	c.attention = append(c.attention, orNull(change.Attention))
 	c.versions = append(c.versions, l.Version)
 	c.states = append(c.states, state)
 	return nil

@@ -70,11 +70,11 @@ func Save(ctx context.Context, tx database.Tx, now time.Time, by string, changes
 type saving struct {
 	order  []uuid.UUID
 	before map[uuid.UUID]int64
-	last   map[uuid.UUID]*servicing.Loan
+	last   map[uuid.UUID]*servicing.Change
 }
 
 func newSaving(size int) *saving {
-	return &saving{before: make(map[uuid.UUID]int64, size), last: make(map[uuid.UUID]*servicing.Loan, size)}
+	return &saving{before: make(map[uuid.UUID]int64, size), last: make(map[uuid.UUID]*servicing.Change, size)}
 }
 
 func (s *saving) add(c *servicing.Change) error {
@@ -84,16 +84,16 @@ func (s *saving) add(c *servicing.Change) error {
 	case !again:
 		s.order = append(s.order, id)
 		s.before[id] = c.Before
-	case earlier.Version != c.Before:
+	case earlier.Loan.Version != c.Before:
 		return fmt.Errorf("changes of loan %s do not follow each other: %w", id, ErrStale)
 	}
-	s.last[id] = &c.Loan
+	s.last[id] = c
 	return nil
 }
 
-// split returns the loans that are new, and those that are changed with the
-// versions that they had.
-func (s *saving) split() (fresh, changed []*servicing.Loan, before []int64) {
+// split returns the last changes of the loans that are new, and of those that
+// are not with the versions that they had.
+func (s *saving) split() (fresh, changed []*servicing.Change, before []int64) {
 	for _, id := range s.order {
 		if s.before[id] == 0 {
 			fresh = append(fresh, s.last[id])
@@ -105,13 +105,13 @@ func (s *saving) split() (fresh, changed []*servicing.Loan, before []int64) {
 	return fresh, changed, before
 }
 
-func insertLoans(tx database.Tx, now time.Time, loans []*servicing.Loan) error {
+func insertLoans(tx database.Tx, now time.Time, loans []*servicing.Change) error {
 	if len(loans) == 0 {
 		return nil
 	}
 	fixed, columns := &fixedColumns{}, &loanColumns{}
 	for _, l := range loans {
-		fixed.add(l)
+		fixed.add(&l.Loan)
 		if err := columns.add(l); err != nil {
 			return err
 		}
@@ -141,7 +141,7 @@ func insertLoans(tx database.Tx, now time.Time, loans []*servicing.Loan) error {
 }
 
 // updateLoans writes what a change of an existing loan can alter.
-func updateLoans(tx database.Tx, now time.Time, loans []*servicing.Loan, before []int64) error {
+func updateLoans(tx database.Tx, now time.Time, loans []*servicing.Change, before []int64) error {
 	if len(loans) == 0 {
 		return nil
 	}
@@ -176,11 +176,11 @@ func updateLoans(tx database.Tx, now time.Time, loans []*servicing.Loan, before 
 // openAccounts opens the chart in the currencies of new loans, and the loans' own
 // accounts that are touched for the first time.
 func openAccounts(
-	ctx context.Context, tx database.Tx, now time.Time, fresh []*servicing.Loan, own []ledger.Account,
+	ctx context.Context, tx database.Tx, now time.Time, fresh []*servicing.Change, own []ledger.Account,
 ) error {
 	var currencies []money.Currency
 	for _, l := range fresh {
-		if c := l.Currency(); !slices.Contains(currencies, c) {
+		if c := l.Loan.Currency(); !slices.Contains(currencies, c) {
 			currencies = append(currencies, c)
 		}
 	}
