@@ -7,7 +7,8 @@
 --
 -- part is a share of the book, by the id, that one worker of close-of-day takes.
 -- open_* is what is owed by component, due or not, and receivable_* what of it
--- the ledger carries. due_on is the due date of the oldest instalment
+-- the ledger carries; allowance and deferred are what the ledger carries because of
+-- the loan on accounts that all loans share. due_on is the due date of the oldest instalment
 -- with something open: the loan is past due from the day after. attention_on is
 -- the first business date whose start changes the loan. All in minor units.
 --
@@ -31,6 +32,8 @@ create table if not exists loan (
     receivable_fees      bigint      not null,
     receivable_penalties bigint      not null,
     overpaid             bigint      not null,
+    allowance            bigint      not null,
+    deferred             bigint      not null,
     activated_on         date        not null,
     disbursed_on         date        null,
     last_paid_on         date        null,

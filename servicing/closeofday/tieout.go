@@ -56,7 +56,8 @@ type TieOut struct {
 	MadeAt     time.Time
 	Components []Component
 	// Differences are the first DifferencesMax loans that differ; they are
-	// looked for only when a component differs.
+	// looked for only when a component differs. What differs in loandb.SharedRoles
+	// has no account of a loan to be looked for on.
 	Differences []LoanDifference
 	Agrees      bool
 	SignedBy    string
@@ -126,12 +127,18 @@ func components(ctx context.Context, tx database.Tx) ([]Component, error) {
 	}
 	var list []Component
 	for _, sum := range sums {
-		for i, role := range servicing.LoanRoles {
+		add := func(role ledger.Role, loans int64) {
 			ledgerHas, ok := booked[[2]string{role.GL().Code, sum.Currency.Code()}]
 			if !ok {
 				ledgerHas = money.Zero(sum.Currency)
 			}
-			list = append(list, compare(role, money.New(sum.Carried[i], sum.Currency), ledgerHas))
+			list = append(list, compare(role, money.New(loans, sum.Currency), ledgerHas))
+		}
+		for i, role := range servicing.LoanRoles {
+			add(role, sum.Carried[i])
+		}
+		for i, role := range loandb.SharedRoles {
+			add(role, sum.Shared[i])
 		}
 	}
 	return list, nil

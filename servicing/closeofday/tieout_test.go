@@ -7,10 +7,12 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/access"
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/ledger/ledgerdb"
+	"github.com/tenor-lending/tenor/servicing"
 	"github.com/tenor-lending/tenor/servicing/loandb/loandbtest"
 )
 
@@ -77,7 +79,7 @@ func TestTheTieOutOfADayIsSigned(t *testing.T) {
 	f.finance.Get(tieOutPath).WantProblem(http.StatusNotFound, "tie-out-not-found")
 	f.closeThrough("2026-02-15")
 	got := f.tieOut("?day=2026-02-15")
-	if !got.Agrees || len(got.Components) != 5 || len(got.Differences) != 0 || got.Hash == "" || got.SignedBy != "" {
+	if !got.Agrees || len(got.Components) != 7 || len(got.Differences) != 0 || got.Hash == "" || got.SignedBy != "" {
 		t.Errorf("tie-out %+v", got)
 	}
 	for _, c := range got.Components {
@@ -154,4 +156,69 @@ func TestCentsThatCancelOutAreFoundLoanByLoan(t *testing.T) {
 		t.Errorf("found %v", found)
 	}
 	f.finance.Get(tieOutPath + "/loans?cursor=x").Want(http.StatusUnprocessableEntity)
+}
+
+// The allowance for losses and deferred income are proven too: what the loans say
+// of them in sum is what the ledger has on the accounts that they share.
+func TestTheTieOutHasWhatLoansShare(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	terms := loandbtest.RBITerms(f.book.BusinessDate)
+	schedule, err := amortization.New(terms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change, err := servicing.Activate(servicing.Activation{
+		LoanID: uuid.New(), ApplicationID: uuid.New(), CustomerID: uuid.New(), BookID: f.book.ID,
+		DisbursementID: uuid.New(), Terms: terms, ScheduleHash: schedule.Hash(), On: f.book.BusinessDate,
+		Product: servicing.Product{
+			DeferFees: true, Stages: []servicing.Stage{{Number: 1, RatePercent: amortization.MustDecimal("1")}},
+		},
+	})
+	loandbtest.Save(t, f.db, change, err)
+	loan := change.Loan
+	change, err = loan.CompleteDisbursement(loan.Disbursement.ID, "bank-1", f.book.BusinessDate)
+	loandbtest.Save(t, f.db, change, err)
+	if got := f.closeThrough("2026-02-15"); got.TiedOut != "AGREES" {
+		t.Errorf("run %+v", got)
+	}
+	shared := func() map[string]string {
+		found := map[string]string{}
+		for _, c := range f.tieOut("").Components {
+			if c.Role == string(ledger.LossAllowance) || c.Role == string(ledger.DeferredIncome) {
+				if c.Loans.Amount == "0.00" {
+					t.Errorf("the loan says nothing of %s", c.Role)
+				}
+				found[c.Role] = c.Difference.Amount
+			}
+		}
+		return found
+	}
+	if got := shared(); got["LOSS_ALLOWANCE"] != "0.00" || got["DEFERRED_INCOME_LIABILITY"] != "0.00" {
+		t.Errorf("differences %v", got)
+	}
+	loandbtest.TieOut(t, f.db, loan.ID)
+	loandbtest.InTx(t, f.db, func(ctx context.Context, tx database.Tx) error {
+		paisa := loandbtest.INR(1)
+		_, err := ledgerdb.Post(ctx, tx, loandbtest.Now, ledger.JournalEntry{
+			Key: "cent", Kind: "MANUAL", EffectiveDate: f.book.BusinessDate, BookingDate: f.book.BusinessDate,
+			Lines: []ledger.Line{
+				{
+					AccountID: ledger.ControlAccountID(ledger.ImpairmentExpense, paisa.Currency()), Side: ledger.Debit,
+					Amount: paisa,
+				},
+				{
+					AccountID: ledger.ControlAccountID(ledger.LossAllowance, paisa.Currency()), Side: ledger.Credit,
+					Amount: paisa,
+				},
+			},
+		})
+		return err
+	})
+	if got := f.closeThrough("2026-02-20"); got.TiedOut != "DIFFERS" {
+		t.Errorf("run with a seeded cent %+v", got)
+	}
+	if got := shared(); got["LOSS_ALLOWANCE"] != "0.01" || got["DEFERRED_INCOME_LIABILITY"] != "0.00" {
+		t.Errorf("differences with a seeded cent %v", got)
+	}
 }

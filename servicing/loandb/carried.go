@@ -9,7 +9,12 @@ import (
 
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/money"
+	"github.com/tenor-lending/tenor/ledger"
 )
+
+// SharedRoles are the roles of accounts that all loans share, of which each says
+// its part.
+var SharedRoles = []ledger.Role{ledger.LossAllowance, ledger.DeferredIncome}
 
 // Carried is what loans say that the ledger carries, in minor units, in the
 // order of servicing.LoanRoles.
@@ -26,13 +31,16 @@ type LoanCarried struct {
 type CurrencyCarried struct {
 	Currency money.Currency
 	Carried  Carried
+	// Shared is in the order of SharedRoles.
+	Shared [2]int64
 }
 
 // Sums returns what all loans say, by currency.
 func Sums(ctx context.Context, tx database.Tx) ([]CurrencyCarried, error) {
 	rows, err := tx.Query(ctx, `
 		select currency, sum(receivable_principal)::bigint, sum(receivable_interest)::bigint,
-		       sum(receivable_fees)::bigint, sum(receivable_penalties)::bigint, sum(overpaid)::bigint
+		       sum(receivable_fees)::bigint, sum(receivable_penalties)::bigint, sum(overpaid)::bigint,
+		       sum(allowance)::bigint, sum(deferred)::bigint
 		  from loan group by currency order by currency`)
 	if err != nil {
 		return nil, fmt.Errorf("summing loans: %w", err)
@@ -40,7 +48,7 @@ func Sums(ctx context.Context, tx database.Tx) ([]CurrencyCarried, error) {
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (CurrencyCarried, error) {
 		var c CurrencyCarried
 		var code string
-		if err := row.Scan(c.Carried.into(&code)...); err != nil {
+		if err := row.Scan(append(c.Carried.into(&code), &c.Shared[0], &c.Shared[1])...); err != nil {
 			return c, err
 		}
 		var err error

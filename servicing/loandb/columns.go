@@ -35,7 +35,7 @@ type loanColumns struct {
 	statuses                                             []string
 	openPrincipal, openInterest, openFees, openPenalties []int64
 	bookedPrincipal, bookedInterest, bookedFees          []int64
-	bookedPenalties, overpaid                            []int64
+	bookedPenalties, overpaid, allowance, deferred       []int64
 	disbursed, lastPaid, repaid, closed, due, attention  []*civil.Date
 	matures                                              []civil.Date
 	versions                                             []int64
@@ -60,6 +60,8 @@ func (c *loanColumns) add(change *servicing.Change) error {
 	c.bookedFees = append(c.bookedFees, booked.Fees.Minor())
 	c.bookedPenalties = append(c.bookedPenalties, booked.Penalties.Minor())
 	c.overpaid = append(c.overpaid, l.Overpaid.Minor())
+	c.allowance = append(c.allowance, l.Provision.Minor())
+	c.deferred = append(c.deferred, l.DeferredIncome().Minor())
 	c.disbursed = append(c.disbursed, orNull(l.DisbursedOn))
 	c.lastPaid = append(c.lastPaid, orNull(l.LastPaidOn))
 	c.repaid = append(c.repaid, orNull(l.RepaidOn))
@@ -82,11 +84,12 @@ func orNull(d civil.Date) *civil.Date {
 	return &d
 }
 
-// args are the parameters 1 to 20 of the statements that write loans.
+// args are the parameters 1 to 22 of the statements that write loans.
 func (c *loanColumns) args() []any {
 	return []any{
 		c.ids, c.statuses, c.openPrincipal, c.openInterest, c.openFees, c.openPenalties,
 		c.bookedPrincipal, c.bookedInterest, c.bookedFees, c.bookedPenalties, c.overpaid,
 		c.disbursed, c.lastPaid, c.repaid, c.closed, c.matures, c.due, c.attention, c.versions, c.states,
+		c.allowance, c.deferred,
 	}
 }

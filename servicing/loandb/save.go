@@ -122,18 +122,20 @@ func insertLoans(tx database.Tx, now time.Time, loans []*servicing.Change) error
 		       (id, application_id, customer_id, book_id, part, currency, principal, activated_on, created_at, updated_at,
 		        status, open_principal, open_interest, open_fees, open_penalties, receivable_principal,
 		        receivable_interest, receivable_fees, receivable_penalties, overpaid, disbursed_on, last_paid_on,
-		        repaid_on, closed_on, matures_on, due_on, attention_on, version, state)
-		select u.id, u.application_id, u.customer_id, u.book_id, u.part, u.currency, u.principal, u.activated_on, $28, $28,
+		        repaid_on, closed_on, matures_on, due_on, attention_on, version, state, allowance, deferred)
+		select u.id, u.application_id, u.customer_id, u.book_id, u.part, u.currency, u.principal, u.activated_on, $30, $30,
 		       u.status, u.open_principal, u.open_interest, u.open_fees, u.open_penalties, u.receivable_principal,
 		       u.receivable_interest, u.receivable_fees, u.receivable_penalties, u.overpaid, u.disbursed_on,
-		       u.last_paid_on, u.repaid_on, u.closed_on, u.matures_on, u.due_on, u.attention_on, u.version, u.state
+		       u.last_paid_on, u.repaid_on, u.closed_on, u.matures_on, u.due_on, u.attention_on, u.version, u.state,
+		       u.allowance, u.deferred
 		  from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
 		              $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::date[], $13::date[], $14::date[],
 		              $15::date[], $16::date[], $17::date[], $18::date[], $19::bigint[], $20::bytea[],
-		              $21::uuid[], $22::uuid[], $23::uuid[], $24::text[], $25::bigint[], $26::date[], $27::bigint[])
+		              $21::bigint[], $22::bigint[], $23::uuid[], $24::uuid[], $25::uuid[], $26::text[], $27::bigint[],
+		              $28::date[], $29::bigint[])
 		       as u (id, status, open_principal, open_interest, open_fees, open_penalties, receivable_principal,
 		             receivable_interest, receivable_fees, receivable_penalties, overpaid, disbursed_on, last_paid_on,
-		             repaid_on, closed_on, matures_on, due_on, attention_on, version, state,
+		             repaid_on, closed_on, matures_on, due_on, attention_on, version, state, allowance, deferred,
 		             application_id, customer_id, book_id, currency, principal, activated_on, part)`,
 		Args: append(append(columns.args(), fixed.args()...), now),
 	})
@@ -160,13 +162,14 @@ func updateLoans(tx database.Tx, now time.Time, loans []*servicing.Change, befor
 		       receivable_penalties = u.receivable_penalties, overpaid = u.overpaid, disbursed_on = u.disbursed_on,
 		       last_paid_on = u.last_paid_on, repaid_on = u.repaid_on, closed_on = u.closed_on,
 		       matures_on = u.matures_on, due_on = u.due_on, attention_on = u.attention_on, version = u.version,
-		       state = u.state, updated_at = $22
+		       state = u.state, allowance = u.allowance, deferred = u.deferred, updated_at = $24
 		  from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
 		              $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::date[], $13::date[], $14::date[],
-		              $15::date[], $16::date[], $17::date[], $18::date[], $19::bigint[], $20::bytea[], $21::bigint[])
+		              $15::date[], $16::date[], $17::date[], $18::date[], $19::bigint[], $20::bytea[], $21::bigint[],
+		              $22::bigint[], $23::bigint[])
 		       as u (id, status, open_principal, open_interest, open_fees, open_penalties, receivable_principal,
 		             receivable_interest, receivable_fees, receivable_penalties, overpaid, disbursed_on, last_paid_on,
-		             repaid_on, closed_on, matures_on, due_on, attention_on, version, state, before)
+		             repaid_on, closed_on, matures_on, due_on, attention_on, version, state, allowance, deferred, before)
 		 where loan.id = u.id and loan.version = u.before`,
 		Args: append(columns.args(), before, now),
 	})

@@ -204,7 +204,7 @@ type summary struct {
 	Status                                               string
 	OpenPrincipal, OpenInterest, OpenFees, OpenPenalties int64
 	BookedPrincipal, BookedInterest, BookedFees          int64
-	BookedPenalties, Overpaid                            int64
+	BookedPenalties, Overpaid, Allowance, Deferred       int64
 	DueOn, AttentionOn                                   *civil.Date
 	Version                                              int64
 }
@@ -215,10 +215,12 @@ func columnsTell(ctx context.Context, t testing.TB, tx database.Tx, l *servicing
 	var got summary
 	err := tx.QueryRow(ctx, `
 		select status, open_principal, open_interest, open_fees, open_penalties, receivable_principal,
-		       receivable_interest, receivable_fees, receivable_penalties, overpaid, due_on, attention_on, version
+		       receivable_interest, receivable_fees, receivable_penalties, overpaid, allowance, deferred, due_on,
+		       attention_on, version
 		  from loan where id = $1`, l.ID).
 		Scan(&got.Status, &got.OpenPrincipal, &got.OpenInterest, &got.OpenFees, &got.OpenPenalties, &got.BookedPrincipal,
-			&got.BookedInterest, &got.BookedFees, &got.BookedPenalties, &got.Overpaid, &got.DueOn, &got.AttentionOn,
+			&got.BookedInterest, &got.BookedFees, &got.BookedPenalties, &got.Overpaid, &got.Allowance, &got.Deferred,
+			&got.DueOn, &got.AttentionOn,
 			&got.Version)
 	if err != nil {
 		return err
@@ -229,6 +231,7 @@ func columnsTell(ctx context.Context, t testing.TB, tx database.Tx, l *servicing
 		OpenFees: open.Fees.Minor(), OpenPenalties: open.Penalties.Minor(),
 		BookedPrincipal: booked.Principal.Minor(), BookedInterest: booked.Interest.Minor(),
 		BookedFees: booked.Fees.Minor(), BookedPenalties: booked.Penalties.Minor(), Overpaid: l.Overpaid.Minor(),
+		Allowance: l.Provision.Minor(), Deferred: l.DeferredIncome().Minor(),
 		Version: l.Version,
 	}
 	if due := l.PastDueSince(civil.Date{Year: 9999, Month: 12, Day: 31}); !due.IsZero() {
