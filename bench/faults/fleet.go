@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	dice "math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -38,9 +39,12 @@ const (
 	portIdentity   = 8013
 	portDay        = 8014
 	portLast       = portDay
-	offsetFirst    = 2_000
-	offsetLast     = 22_000
-	offsetStep     = 100
+	// portClaim is held by the drill itself for as long as the range is its own:
+	// the others are free whenever a process is down.
+	portClaim   = portFirst - 1
+	offsetFirst = 2_000
+	offsetStep  = 100
+	offsetTries = 200 // all below the ports that systems give to outgoing connections
 )
 
 // Names of the processes. The core roles run twice: replicas share one database.
@@ -77,6 +81,7 @@ type fleet struct {
 	credential string
 	bug        string // the setting of a deliberate bug
 	offsets    map[string]int
+	claims     []net.Listener
 
 	mu         sync.Mutex
 	server     *devstack.Database
@@ -159,29 +164,41 @@ func (f *fleet) plug(ctx context.Context, brokerPort int) error {
 
 // spread finds a range of ports for each process that serves HTTP.
 func (f *fleet) spread(ctx context.Context) error {
-	names := []string{coreA, coreB, identity, notify}
-	for offset := offsetFirst; offset < offsetLast && len(names) > 0; offset += offsetStep {
-		if rangeFree(ctx, offset) {
-			f.offsets[names[0]] = offset
-			names = names[1:]
+	tries := dice.Perm(offsetTries) // others that look at the same time look elsewhere
+	for _, name := range []string{coreA, coreB, identity, notify} {
+		var claim net.Listener
+		for ; claim == nil && len(tries) > 0; tries = tries[1:] {
+			f.offsets[name] = offsetFirst + tries[0]*offsetStep
+			claim = claimRange(ctx, f.offsets[name])
 		}
-	}
-	if len(names) > 0 {
-		return errors.New("no free ranges of ports")
+		if claim == nil {
+			return errors.New("no free ranges of ports")
+		}
+		f.claims = append(f.claims, claim)
 	}
 	return nil
 }
 
-func rangeFree(ctx context.Context, offset int) bool {
-	for port := portFirst; port <= portLast; port++ {
+// claimRange returns what holds the claim on a range of ports, or nil if one of
+// them is taken.
+func claimRange(ctx context.Context, offset int) net.Listener {
+	var claim net.Listener
+	for port := portClaim; port <= portLast; port++ {
 		var config net.ListenConfig
 		listener, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+offset)))
-		if err != nil {
-			return false
+		switch {
+		case err != nil && claim == nil:
+			return nil
+		case err != nil:
+			_ = claim.Close() // it only listened
+			return nil
+		case port == portClaim:
+			claim = listener
+		default:
+			_ = listener.Close() // it was open a moment
 		}
-		_ = listener.Close() // it was open a moment
 	}
-	return true
+	return claim
 }
 
 func freePorts(n int) ([]int, error) {
@@ -380,6 +397,9 @@ func (f *fleet) stop() error {
 		if p := f.processes[name]; p != nil {
 			errs = append(errs, p.end())
 		}
+	}
+	for _, claim := range f.claims {
+		_ = claim.Close() // it only listened
 	}
 	f.network.close()
 	if f.proxy != nil {
