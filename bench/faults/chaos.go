@@ -25,7 +25,7 @@ const (
 	// ambiguousShare is how many COMMITs in a hundred are candidates, so that not
 	// always the same ones lose their answers; ambiguousPerSecond bounds these, and
 	// ambiguousCommitted of a hundred of them are committed nevertheless.
-	ambiguousShare     = 40
+	ambiguousShare     = 20
 	ambiguousPerSecond = 6
 	ambiguousCommitted = 75
 	// Shares of statements that fail otherwise, per hundred thousand.
@@ -34,9 +34,14 @@ const (
 	shareShutdown = 20
 	shareTooMany  = 4_000 // of connections
 	shareWhole    = 100_000
-	armedShare    = 80 // percent of the starts of a process
-	coreHitsMax   = 30
-	eventHitsMax  = 6
+	// deathsAnHour is how often a crash point is to be met. So many of a hundred
+	// starts of a process are armed while its points are met that often, and while
+	// they are not.
+	deathsAnHour = 150
+	armedInTime  = 20
+	armedBehind  = 95
+	coreHitsMax  = 20
+	eventHitsMax = 6
 )
 
 // chaos decides what fails, when. The same seed makes the same decisions; what
@@ -103,11 +108,16 @@ func (c *chaos) ambiguityIsDue() bool {
 	return true
 }
 
-// chance arms a process that is about to start, to die the nth time of most.
-func (c *chaos) chance(most int64) (nth int64, arm bool) {
+// chance arms a process that is about to start, to die the nth time of most that
+// it comes to a point which was met so often until now.
+func (c *chaos) chance(met, most int64) (nth int64, arm bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return 1 + c.arms.Int64N(most), c.arms.IntN(hundred) < armedShare
+	share := armedInTime
+	if float64(met) < deathsAnHour*time.Since(c.start).Hours() {
+		share = armedBehind
+	}
+	return 1 + c.arms.Int64N(most), c.arms.IntN(hundred) < share
 }
 
 // blow is one kind of fault that takes something away.

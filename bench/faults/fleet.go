@@ -92,7 +92,7 @@ type fleet struct {
 	blamed     []violation
 	arming     bool
 	calm       map[string]bool // processes that are to meet no crash points
-	chance     func(most int64) (nth int64, arm bool)
+	chance     func(met, most int64) (nth int64, arm bool)
 }
 
 // newFleet starts the database, the broker and the paths, and no service yet.
@@ -293,11 +293,12 @@ func (f *fleet) arm(p *process) (string, int64) {
 	if slices.Equal(p.points, consuming) {
 		most = eventHitsMax // they come in batches
 	}
-	nth, yes := f.chance(most)
+	least := slices.MinFunc(p.points, func(a, b string) int { return cmp.Compare(f.hits[a], f.hits[b]) })
+	nth, yes := f.chance(f.hits[least], most)
 	if !yes {
 		return "", 0
 	}
-	return slices.MinFunc(p.points, func(a, b string) int { return cmp.Compare(f.hits[a], f.hits[b]) }), nth
+	return least, nth
 }
 
 // setArming lets processes that start from now on meet crash points, or not.

@@ -26,9 +26,9 @@ const (
 	daysMin      = 20
 	loanDaysWant = 24_000
 	// takeOverLimit is how long the other replica may take to go on: a lease of 30
-	// seconds, and what a server needs to notice a client that is frozen in the
-	// middle of a transaction.
-	takeOverLimit = 75 * time.Second
+	// seconds, what a server needs to notice a client that is frozen in the middle
+	// of a transaction, and two days' work on a machine that has much else to do.
+	takeOverLimit = 4 * time.Minute
 	// begunLimit includes what a server needs for that at the start of a round.
 	begunLimit   = 45 * time.Second
 	dayLook      = 15 * time.Millisecond

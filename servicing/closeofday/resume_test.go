@@ -3,6 +3,7 @@ package closeofday
 import (
 	"context"
 	"net/url"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,6 +60,47 @@ func (d *dying) workUntil(ctx context.Context, point int64, fault pgfault.Fault)
 		return pgfault.CutBefore // the process is dead
 	})
 	return d.service.work(ctx) != nil
+}
+
+// A worker that does not hear whether a COMMIT succeeded goes on at once, without
+// waiting for the end of a lease that is its own: here no time passes at all.
+func TestALostAnswerCostsAWorkerNoLease(t *testing.T) {
+	t.Parallel()
+	dsn := dbtest.DSN(t, "core")
+	db, err := database.Open(t.Context(), database.Config{DSN: dsn, MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	if db.Engine() != database.PostgreSQL {
+		t.Skipf("NOT CHECKED on %s: the proxy speaks to PostgreSQL", db.Engine())
+	}
+	f := fixtureOn(t, db)
+	a := f.loan()
+	r := f.order("2026-02-20")
+	d := f.dying(t, dsn)
+	const roundsMax = 400
+	lost := 0
+	for round := 0; f.run(r.RunID).Status != "DONE"; round++ {
+		if round == roundsMax {
+			t.Fatalf("no end after %d lost answers: %+v", lost, f.run(r.RunID))
+		}
+		var left atomic.Int64 // the answer of the first COMMIT is lost, of the second, of the third
+		left.Store(int64(1 + round%3))
+		d.proxy.SetPlan(func(p pgfault.Point) pgfault.Fault {
+			if p.Commit && p.Wrote && left.Add(-1) == 0 {
+				return pgfault.CutAfter
+			}
+			return pgfault.None
+		})
+		if d.service.work(t.Context()) != nil {
+			lost++
+		}
+	}
+	if lost < 3 {
+		t.Errorf("only %d answers were lost", lost)
+	}
+	loandbtest.TieOut(t, db, a)
 }
 
 // A worker dies at each of its statements in turn, some before the database has

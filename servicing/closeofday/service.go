@@ -20,7 +20,7 @@ const name = "closeofday"
 // Service closes business days.
 type Service struct {
 	env *app.Env
-	// owner tells this process from others in the shares.
+	// owner tells this worker from others in the shares.
 	owner uuid.UUID
 	zone  *time.Location
 	wake  chan struct{}

@@ -122,9 +122,9 @@ func takeShare(
 	held = share{run: r.ID, book: r.BookID, owner: owner}
 	err = tx.QueryRow(ctx, `
 		select part, fence from close_of_day_share
-		 where run_id = $1 and ready_for < $2 and expires_at <= $3
+		 where run_id = $1 and ready_for < $2 and (expires_at <= $3 or owner = $5)
 		 order by case when part < $4 then 1 else 0 end, part limit 1 for update skip locked`,
-		r.ID, day, now, from).Scan(&held.part, &held.fence)
+		r.ID, day, now, from, owner).Scan(&held.part, &held.fence)
 	if errors.Is(err, database.ErrNoRows) {
 		left, err = partsLeft(ctx, tx, r.ID, day)
 		return share{}, false, left, err

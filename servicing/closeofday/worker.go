@@ -34,7 +34,9 @@ var errTooManyParked = fmt.Errorf("more than %d loans were parked: the fault is 
 func (s *Service) runWorkers(ctx context.Context) error {
 	var all sync.WaitGroup
 	for range workers {
-		all.Go(func() { s.runWorker(ctx) })
+		worker := *s
+		worker.owner = s.env.NewID()
+		all.Go(func() { worker.runWorker(ctx) })
 	}
 	all.Wait()
 	return nil

@@ -37,6 +37,13 @@ func StartBook(ctx context.Context, db *database.DB, id uuid.UUID, name, zone st
 	if err != nil {
 		return fmt.Errorf("time zone of book %s: %w", name, err)
 	}
+	err = database.InReadTx(ctx, db, func(tx database.Tx) error {
+		_, err := BookByName(ctx, tx, name)
+		return err
+	})
+	if !errors.Is(err, ErrNoBook) {
+		return err // it is open, as at every start but the first: nothing is written that could fail
+	}
 	book := Book{ID: id, Name: name, BusinessDate: civil.DateOf(now.In(place))}
 	return database.InTx(ctx, db, func(tx database.Tx) error {
 		return EnsureBook(ctx, tx, now.UTC().Truncate(time.Microsecond), book)
