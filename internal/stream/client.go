@@ -1,9 +1,11 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -32,20 +34,45 @@ const (
 	// the inbox knows it.
 	rebalanceTimeout = sessionTimeout
 	bufferedRecords  = 10_000
+	// lingerMax is how long a record may wait to travel with others; Publish does
+	// not let it wait.
+	lingerMax = time.Second
 )
 
-// NewProducer returns a client that publishes: idempotent, acknowledged by all
-// in-sync replicas.
-func NewProducer(seeds []string, name string) (*kgo.Client, error) {
-	client, err := kgo.NewClient(
+// NewProducer returns a client to Publish with: idempotent, acknowledged by all
+// in-sync replicas, with more options if need be.
+func NewProducer(seeds []string, name string, more ...kgo.Opt) (*kgo.Client, error) {
+	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(seeds...), kgo.ClientID(name), kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordDeliveryTimeout(produceTimeout), kgo.ProducerBatchMaxBytes(recordBytesMax),
-		kgo.MaxBufferedRecords(bufferedRecords), kgo.ProducerLinger(0),
-	)
+		kgo.MaxBufferedRecords(bufferedRecords), kgo.ProducerLinger(lingerMax),
+	}, more...)...)
 	if err != nil {
 		return nil, fmt.Errorf("making Kafka producer: %w", err)
 	}
 	return client, nil
+}
+
+// Publish sends records and returns the first error once the fate of all of them
+// is known. Those of a partition travel as one batch, as far as they fit into one:
+// several would be on their way at once, and a broker that lost the first of them
+// together with what it knew of the producer would take the later ones alone.
+func Publish(ctx context.Context, producer *kgo.Client, records ...*kgo.Record) error {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var first error
+	all.Add(len(records))
+	for _, record := range records {
+		producer.Produce(ctx, record, func(_ *kgo.Record, err error) {
+			mu.Lock()
+			first = cmp.Or(first, err)
+			mu.Unlock()
+			all.Done()
+		})
+	}
+	_ = producer.Flush(ctx) // it fails with ctx, and so do the records
+	all.Wait()
+	return first
 }
 
 func newGroupClient(seeds []string, group string, topics []string) (*kgo.Client, error) {

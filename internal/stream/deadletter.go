@@ -102,7 +102,7 @@ func ReplayDeadLetters(ctx context.Context, seeds []string, consumer string) (in
 			return nil // it would only come back as another dead letter
 		}
 		record := &kgo.Record{Topic: letter.Topic, Key: []byte(letter.Key), Value: letter.Value}
-		if err := producer.ProduceSync(ctx, record).FirstErr(); err != nil {
+		if err := Publish(ctx, producer, record); err != nil {
 			return fmt.Errorf("replaying a dead letter of %s: %w", letter.Topic, err)
 		}
 		sent[env.ID] = true

@@ -279,7 +279,7 @@ func TestReplaySendsEachEventOnceAndNoGarbage(t *testing.T) {
 			return errors.New("still broken")
 		}))
 	garbage := &kgo.Record{Topic: event.TopicOrigination, Key: []byte(app.String()), Value: []byte("{not an event")}
-	if err := b.producer.ProduceSync(t.Context(), garbage).FirstErr(); err != nil {
+	if err := stream.Publish(t.Context(), b.producer, garbage); err != nil {
 		t.Fatal(err)
 	}
 	b.announce(event.OfferExpired{OnApplication: event.OnApplication{ApplicationID: app, CustomerID: app}})

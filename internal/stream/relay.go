@@ -194,8 +194,8 @@ func (r *Relay) publish(ctx context.Context, tx database.Tx, batch []pending) er
 		}
 	}
 	if mutant.MarkFirst {
-		tx.AfterCommit(func() { r.client.ProduceSync(ctx, records...) })
-	} else if err := r.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		tx.AfterCommit(func() { _ = Publish(ctx, r.client, records...) })
+	} else if err := Publish(ctx, r.client, records...); err != nil {
 		return fmt.Errorf("publishing %d events: %w", len(records), err)
 	}
 	failpoint.Hit(failpoint.Published)

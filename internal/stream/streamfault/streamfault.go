@@ -154,7 +154,7 @@ func Send(ctx context.Context, seeds []string, messages ...Message) error {
 			records[i].Headers = []kgo.RecordHeader{{Key: headerAgain, Value: []byte("no")}}
 		}
 	}
-	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+	if err := stream.Publish(ctx, client, records...); err != nil {
 		return fmt.Errorf("sending %d messages: %w", len(messages), err)
 	}
 	return nil
