@@ -242,15 +242,12 @@ func (r *reconcileBench) match(context.Context) error {
 }
 
 func (r *reconcileBench) keep(ctx context.Context) error {
-	space := uuid.New()
 	return database.InTx(ctx, r.books.db, func(tx database.Tx) error {
 		run := reconciledb.Run{
 			ID: uuid.New(), Rules: "default", Through: r.work.Through, RecordedBy: "bench",
 			RecordedAt: time.Now().UTC().Truncate(time.Microsecond),
 		}
-		return reconciledb.SaveRun(ctx, tx, r.account, run, &r.work, &r.found, func(i int) uuid.UUID {
-			return uuid.NewSHA1(space, fmt.Append(nil, i))
-		})
+		return reconciledb.SaveRun(ctx, tx, r.account, run, &r.work, &r.found, uuid.New())
 	})
 }
 

@@ -85,7 +85,7 @@ func (s *Service) routes(api *httpapi.API) {
 	s.reportRoutes(api)
 	s.auditRoutes(api)
 	s.feedRoutes(api)
-	document(api)
+	api.Document(examplesJSON)
 }
 
 // AtInput is a point of both times in a query.

@@ -98,12 +98,9 @@ func (b *bank) load() reconciledb.Work {
 
 // keep stores what a run found.
 func (b *bank) keep(w *reconciledb.Work, found *reconcile.Result) error {
-	space := uuid.New()
 	run := reconciledb.Run{ID: uuid.New(), Rules: "default", Through: through, RecordedAt: now, RecordedBy: "test"}
 	return database.InTx(b.t.Context(), b.db, func(tx database.Tx) error {
-		return reconciledb.SaveRun(b.t.Context(), tx, account, run, w, found, func(i int) uuid.UUID {
-			return uuid.NewSHA1(space, fmt.Append(nil, i))
-		})
+		return reconciledb.SaveRun(b.t.Context(), tx, account, run, w, found, uuid.New())
 	})
 }
 

@@ -3,6 +3,7 @@ package reconciledb
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -33,19 +34,19 @@ type Run struct {
 	RecordedBy string
 }
 
-// SaveRun keeps a run with its matches and breaks. newID makes the ids of
-// matches. The error is ErrClaimed when another match took a line meanwhile:
+// SaveRun keeps a run with its matches and breaks. space is new and makes the
+// ids of the matches. The error is ErrClaimed when another match took a line meanwhile:
 // load and run again.
 func SaveRun(
 	ctx context.Context, tx database.Tx, account ledger.Account, run Run, work *Work, result *reconcile.Result,
-	newID func(i int) uuid.UUID,
+	space uuid.UUID,
 ) error {
 	matches := make([]newMatch, len(result.Matches))
 	bank, books := index(work.Bank), index(work.Books)
 	for i := range result.Matches {
 		m := &result.Matches[i]
 		n := newMatch{
-			id: newID(i), run: &run.ID, rule: m.Rule, difference: m.Difference,
+			id: matchID(space, i), run: &run.ID, rule: m.Rule, difference: m.Difference,
 			kept: kept{Lines: Lines{Bank: m.Bank, Books: m.Books}, Days: m.Days, Reference: m.Reference},
 		}
 		for _, id := range m.Bank {
@@ -85,6 +86,14 @@ func SaveRun(
 		return err
 	}
 	return insertRun(ctx, tx, account, run)
+}
+
+// matchID is the id of match i of a run. Ids of one run follow each other, so that
+// its matches lie together.
+func matchID(space uuid.UUID, i int) uuid.UUID {
+	const at = len(space) - 4
+	binary.BigEndian.PutUint32(space[at:], uint32(i))
+	return space
 }
 
 // closeIfAny closes the breaks of matched lines, unless the account has none that

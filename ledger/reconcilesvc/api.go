@@ -81,6 +81,7 @@ func (s *Service) routes(api *httpapi.API) {
 	s.runRoutes(api)
 	s.breakRoutes(api)
 	s.reportRoutes(api)
+	api.Document(examplesJSON)
 }
 
 // AccountQuery names the account of the books in a query.

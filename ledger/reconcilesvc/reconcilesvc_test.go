@@ -56,6 +56,17 @@ func open(t *testing.T) *desk {
 	}
 	server := httpapitest.New(t, ledger)
 	d := &desk{t: t, server: server, finance: server.As(uuid.New(), access.Finance), db: db}
+	d.openAccounts()
+	d.finance.Put(base+"/csv-mappings/house", object{
+		"delimiter": ",", "header": true, "decimal": ".", "date_layout": "YYYY-MM-DD", "booking_date": "date",
+		"amount": "amount", "reference": "reference", "text": []string{"text"},
+	}).Want(http.StatusOK)
+	return d
+}
+
+// openAccounts opens the accounts that tests book on.
+func (d *desk) openAccounts() {
+	d.t.Helper()
 	for code, kind := range map[string]string{"1000": "ASSET", "1100": "ASSET", "5000": "EXPENSE"} {
 		d.finance.Post(books+"/gl-accounts", object{"code": code, "name": "GL " + code, "type": kind}).
 			Want(http.StatusCreated)
@@ -64,11 +75,6 @@ func open(t *testing.T) *desk {
 		d.finance.Post(books+"/accounts", object{"code": code, "name": code, "gl_code": gl, "currency": "INR"}).
 			Want(http.StatusCreated)
 	}
-	d.finance.Put(base+"/csv-mappings/house", object{
-		"delimiter": ",", "header": true, "decimal": ".", "date_layout": "YYYY-MM-DD", "booking_date": "date",
-		"amount": "amount", "reference": "reference", "text": []string{"text"},
-	}).Want(http.StatusOK)
-	return d
 }
 
 // book posts an entry on the bank account, negative when money goes out, and

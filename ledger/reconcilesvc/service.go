@@ -297,7 +297,6 @@ func (s *Service) keep(
 ) (command.Result[RunSummary], error) {
 	p.run.ID = s.env.NewID()
 	matchSpace := s.env.NewID()
-	matchID := func(i int) uuid.UUID { return uuid.NewSHA1(matchSpace, fmt.Append(nil, i)) }
 	return command.Run(ctx, s.env.Commands, command.Command{
 		Name: "reconcile.run", Actor: actor, Subject: account, Key: key, Detail: p.summary(),
 	}, func(tx database.Tx, now time.Time) (RunSummary, error) {
@@ -306,7 +305,7 @@ func (s *Service) keep(
 			return RunSummary{}, err
 		}
 		p.run.RecordedAt, p.run.RecordedBy = now, actor.ID.String()
-		if err := reconciledb.SaveRun(ctx, tx, found, p.run, &p.work, &p.result, matchID); err != nil {
+		if err := reconciledb.SaveRun(ctx, tx, found, p.run, &p.work, &p.result, matchSpace); err != nil {
 			return RunSummary{}, err
 		}
 		if p.run.LimitReached { // what is left may still belong together

@@ -1,4 +1,4 @@
 -- +goose NO TRANSACTION
 -- +goose Up
 -- The lines of a match.
-create index if not exists reconcile_claim_match on reconcile_claim (match_id, side, line_id, line_no);
+create index if not exists reconcile_claim_match on reconcile_claim (match_id);

@@ -1,0 +1,8 @@
+package reconcilesvc
+
+import _ "embed"
+
+// examplesJSON documents the API; a test sends them.
+//
+//go:embed examples.json
+var examplesJSON []byte
