@@ -63,11 +63,14 @@ type Envelope struct {
 // ErrMalformed means that bytes are not an envelope of this contract.
 var ErrMalformed = errors.New("malformed event")
 
-// Parse reads an envelope and checks its required attributes.
+// Parse reads an envelope and checks its required attributes. The envelope's Data
+// may be a part of data.
 func Parse(data []byte) (Envelope, error) {
-	var e Envelope
-	if err := json.Unmarshal(data, &e); err != nil {
-		return Envelope{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	e, ok := parsePlain(data)
+	if !ok {
+		if err := json.Unmarshal(data, &e); err != nil {
+			return Envelope{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
 	}
 	switch {
 	case e.SpecVersion != SpecVersion:
