@@ -43,6 +43,8 @@ func parseRun(args []string, w io.Writer) (names []string, o harness.Options, to
 	flags.StringVar(&seeds, "seeds", "", "host:port of running Kafka brokers, comma-separated, instead of starting one")
 	flags.BoolVar(&o.Kafka, "kafka", false, "measure events on Apache Kafka as well (needs Java)")
 	flags.StringVar(&o.Tenor, "tenor", defaultTenor, "binary of the platform that is started")
+	flags.StringVar(&o.CPUProfile, "cpuprofile", "",
+		"file for where the platform that is started spends its processor time (go tool pprof)")
 	flags.Func("against", "peers: another ledger, formance=URL or blnk=URL; may be repeated", func(text string) error {
 		o.Against = append(o.Against, text)
 		return nil

@@ -45,6 +45,8 @@ type Options struct {
 	// Platform is the directory of a platform that runs already, by tenor up;
 	// Tenor is the binary that is started otherwise.
 	Platform, Tenor string
+	// CPUProfile is a file for where the platform spends its processor time; "" for none.
+	CPUProfile string
 	// Child is the binary that drills start processes of this program from; empty
 	// is this very program.
 	Child string

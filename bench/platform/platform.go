@@ -145,7 +145,11 @@ func (p *platform) run(ctx context.Context, b *harness.Bench, dir string) error 
 	if _, err := os.Stat(b.Tenor); err != nil {
 		return fmt.Errorf("no tenor binary (make build makes it; --tenor names another): %w", err)
 	}
-	p.child = exec.Command(b.Tenor, "up", "--dir", dir) //nolint:gosec,noctx // ends by a signal, in order
+	args := []string{"up", "--dir", dir}
+	if b.CPUProfile != "" {
+		args = append(args, "--cpuprofile", b.CPUProfile)
+	}
+	p.child = exec.Command(b.Tenor, args...) //nolint:gosec,noctx // ends by a signal, in order
 	for _, entry := range os.Environ() {
 		if !strings.HasPrefix(entry, "TENOR_") {
 			p.child.Env = append(p.child.Env, entry)

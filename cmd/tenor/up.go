@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strings"
 
@@ -41,6 +42,7 @@ func takeFlag(args []string, name, fallback string) (value string, rest []string
 // upCommand keeps the platform running until it is interrupted.
 func upCommand(ctx context.Context, args []string, std streams) int {
 	dir, flags := takeFlag(args, "dir", defaultDir)
+	profile, flags := takeFlag(flags, "cpuprofile", "")
 	p, err := startPlatform(ctx, platformOptions{
 		dir: dir, tls: true, environ: config.Environ(), flags: flags,
 		say: func(format string, args ...any) { say(std.out, format+"\n", args...) },
@@ -52,6 +54,12 @@ func upCommand(ctx context.Context, args []string, std streams) int {
 		say(std.err, "tenor up: %v\n", err)
 		return exitFailed
 	}
+	stopProfile, err := startProfile(profile)
+	if err != nil {
+		say(std.err, "tenor up: %v\n", errors.Join(err, p.stop()))
+		return exitFailed
+	}
+	defer stopProfile()
 	p.printWhereToLook(std)
 	select {
 	case <-ctx.Done():
@@ -68,6 +76,25 @@ func upCommand(ctx context.Context, args []string, std streams) int {
 	}
 	say(std.out, "stopped; the data stays in %s (make clean removes it)\n", dir)
 	return 0
+}
+
+// startProfile writes to the file where the process spends its processor time,
+// for go tool pprof, until stop; "" is no file.
+func startProfile(path string) (stop func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	file, err := os.Create(path) //nolint:gosec // named by the user
+	if err != nil {
+		return nil, fmt.Errorf("profile of the processor time: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, fmt.Errorf("profile of the processor time: %w", errors.Join(err, file.Close()))
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = file.Close() // a profile that was not written shows when it is read
+	}, nil
 }
 
 func (p *platform) printWhereToLook(std streams) {
