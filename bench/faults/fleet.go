@@ -164,7 +164,7 @@ func (f *fleet) plug(ctx context.Context, brokerPort int) error {
 
 // spread finds a range of ports for each process that serves HTTP.
 func (f *fleet) spread(ctx context.Context) error {
-	tries := dice.Perm(offsetTries) // others that look at the same time look elsewhere
+	tries := dice.Perm(offsetTries) //nolint:gosec // so that others who look at the same time look elsewhere
 	for _, name := range []string{coreA, coreB, identity, notify} {
 		var claim net.Listener
 		for ; claim == nil && len(tries) > 0; tries = tries[1:] {
