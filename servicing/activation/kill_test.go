@@ -2,12 +2,9 @@ package activation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
-	"strconv"
 	"testing"
 	"time"
 
@@ -23,16 +20,11 @@ import (
 	"github.com/tenor-lending/tenor/servicing/loandb/loandbtest"
 )
 
-// A child process of TestKilledWhilePayingOut is this test program with these set.
-const (
-	childDSN   = "TENOR_TEST_CHILD_DSN"
-	childPoint = "TENOR_TEST_CHILD_POINT"
-	childAfter = "TENOR_TEST_CHILD_AFTER"
-	childNow   = "TENOR_TEST_CHILD_NOW"
-)
+// A child process of TestKilledWhilePayingOut is this test program with this set.
+const childNow = "TENOR_TEST_CHILD_NOW"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(childDSN) != "" {
+	if dbtest.IsChild() {
 		fmt.Fprintln(os.Stderr, payOutForEver())
 		os.Exit(1) // a child ends by being killed
 	}
@@ -41,18 +33,11 @@ func TestMain(m *testing.M) {
 
 func payOutForEver() error {
 	ctx := context.Background()
-	point, err := strconv.ParseInt(os.Getenv(childPoint), 10, 64)
-	if err != nil {
-		return err
-	}
 	now, err := time.Parse(time.RFC3339, os.Getenv(childNow))
 	if err != nil {
 		return err
 	}
-	db, err := database.Open(ctx, database.Config{
-		DSN: os.Getenv(childDSN), MaxConns: 1, ApplicationName: "child",
-		Tracer: dbtest.KillAt(point, os.Getenv(childAfter) != ""),
-	})
+	db, err := dbtest.OpenChild(ctx, 1)
 	if err != nil {
 		return err
 	}
@@ -99,7 +84,7 @@ func TestKilledWhilePayingOut(t *testing.T) {
 		loandbtest.InTx(t, db, func(ctx context.Context, tx database.Tx) error {
 			return f.service.onAgreementsSigned(ctx, tx, signed)
 		})
-		killChild(t, dsn, now, 2+point/2%messagesOfAPayout, point%2 == 1)
+		dbtest.KillChild(t, dsn, 2+point/2%messagesOfAPayout, point%2 == 1, childNow+"="+now.Format(time.RFC3339))
 		now = now.Add(payoutLease)
 		f.service.channel = &simulatedBank{db: db, now: f.env.Now}
 		for _, e := range signed {
@@ -130,24 +115,4 @@ func (f *fixture) paidOut(loan uuid.UUID) uuid.UUID {
 		f.payOut()
 	}
 	return loan
-}
-
-// killChild lets a child pay out until it dies at the message.
-func killChild(t *testing.T, dsn string, now time.Time, message int, after bool) {
-	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	child := exec.CommandContext(context.Background(), program)
-	child.Env = append(os.Environ(), childDSN+"="+dsn, childPoint+"="+strconv.Itoa(message),
-		childNow+"="+now.Format(time.RFC3339))
-	if after {
-		child.Env = append(child.Env, childAfter+"=yes")
-	}
-	child.Stderr = os.Stderr
-	var exit *exec.ExitError
-	if err := child.Run(); !errors.As(err, &exit) || exit.ExitCode() != -1 {
-		t.Fatalf("the child was not killed: %v", err)
-	}
 }

@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/app"
@@ -19,28 +16,27 @@ import (
 	"github.com/tenor-lending/tenor/internal/config"
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/database/dbtest"
+	"github.com/tenor-lending/tenor/internal/event"
 	"github.com/tenor-lending/tenor/internal/stream"
+	"github.com/tenor-lending/tenor/internal/stream/streamtest"
 	"github.com/tenor-lending/tenor/servicing/loandb/loandbtest"
 )
 
-// A child process of TestKilledWhileClosing is this test program with these set.
-const (
-	childDSN = "TENOR_TEST_CHILD_DSN"
-	childNow = "TENOR_TEST_CHILD_NOW"
-)
+// A child process of TestKilledWhileClosing is this test program with this set.
+const childNow = "TENOR_TEST_CHILD_NOW"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(childDSN) != "" {
+	if dbtest.IsChild() {
 		fmt.Fprintln(os.Stderr, workForEver())
 		os.Exit(1) // a child ends by being killed
 	}
 	os.Exit(m.Run())
 }
 
-// workForEver works on the open run; a line on stdout says that it has begun.
+// workForEver works on the open run.
 func workForEver() error {
 	ctx := context.Background()
-	db, err := database.Open(ctx, database.Config{DSN: os.Getenv(childDSN), MaxConns: 2, ApplicationName: "child"})
+	db, err := dbtest.OpenChild(ctx, 1)
 	if err != nil {
 		return err
 	}
@@ -60,21 +56,22 @@ func workForEver() error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("working")
 	for err == nil {
 		err = s.work(ctx)
 	}
 	return err
 }
 
-// A process is killed again and again while it closes a year. Each successor
-// goes on when the lease of the one before is over; in the end nothing is
-// missing and nothing has happened twice.
+// messagesOfADay is at least how many messages closing a day sends to the
+// database, the one in which the pool says hello left out.
+const messagesOfADay = 40
+
+// A process is killed at each message to the database that closing a day takes,
+// before it is sent and after it is answered. Its successor goes on when the
+// lease is over: every day is closed once, what falls overdue is said once, and
+// the books agree with the loans.
 func TestKilledWhileClosing(t *testing.T) {
 	t.Parallel()
-	const through = "2026-12-31"
-	alone := newFixture(t)
-	want := func() []string { id := alone.loan(); alone.closeThrough(through); return alone.history(id) }()
 	dsn := dbtest.DSN(t, "core")
 	db, err := database.Open(context.Background(), database.Config{DSN: dsn, MaxConns: 4})
 	if err != nil {
@@ -82,58 +79,67 @@ func TestKilledWhileClosing(t *testing.T) {
 	}
 	t.Cleanup(db.Close)
 	f := fixtureOn(t, db)
-	id := f.loan()
-	r := f.order(through)
-	kills := 0
-	for ; kills < 12 && f.run(r.RunID).Status != "DONE"; kills++ {
-		f.pass(leaseTime)
-		f.killChild(dsn)
-	}
-	t.Logf("killed %d times, the last run is %+v", kills, f.run(r.RunID))
-	// The database may still be busy with what the dead asked for last, and hold
-	// their locks: like any worker, the last one looks again.
-	for range 300 {
-		f.pass(leaseTime)
-		if err := f.service.work(context.Background()); err != nil {
-			t.Fatal(err)
+	const loanEvery = 20
+	var loans []uuid.UUID
+	unfinished := 0
+	points := 2 * messagesOfADay * dbtest.Kills()
+	day := f.book.BusinessDate
+	for point := range points {
+		if point%loanEvery == 0 {
+			book := f.book
+			book.BusinessDate = day
+			loans = append(loans, loandbtest.Active(t, db, book, uuid.New(), loandbtest.RBITerms(day)).ID)
 		}
-		if f.run(r.RunID).Status == "DONE" {
-			break
+		r := f.order(day.String())
+		dbtest.KillChild(t, dsn, 2+point/2%messagesOfADay, point%2 == 1, childNow+"="+f.env.Now().Format(time.RFC3339))
+		if f.run(r.RunID).Status != "DONE" {
+			unfinished++
 		}
-		time.Sleep(100 * time.Millisecond)
+		f.pass(24 * time.Hour) // the lease is over
+		if got := f.closed(r.RunID); got.ClosedDays != 1 {
+			t.Fatalf("killed at message %d: %+v", 2+point/2%messagesOfADay, got)
+		}
+		day = day.AddDays(1)
 	}
-	if got := f.run(r.RunID); got.Status != "DONE" || got.ClosedDays != got.TotalDays || got.LoansOverdue != 11 {
-		t.Errorf("run %+v", got)
+	t.Logf("killed %d times, %d of them before the day was closed", points, unfinished)
+	if unfinished < points/2 {
+		t.Errorf("of %d kills only %d came before the end of the day", points, unfinished)
 	}
-	if diff := cmp.Diff(want, f.history(id)); diff != "" {
-		t.Errorf("history (-uninterrupted +killed):\n%s", diff)
+	overdue, closed := 0, 0
+	for _, id := range loans {
+		loan := loandbtest.Loan(t, db, id)
+		for i := range loan.Instalments {
+			if loan.Instalments[i].Due.Before(day) {
+				overdue++
+			}
+		}
 	}
-	loandbtest.TieOut(t, db, id)
+	for _, kind := range streamtest.Types(t, db) {
+		switch kind {
+		case event.PaymentOverdue{}.Type():
+			overdue--
+		case event.BusinessDayClosed{}.Type():
+			closed++
+		}
+	}
+	if overdue != 0 || closed != points {
+		t.Errorf("%d instalments more or less are overdue than was said; %d days of %d were closed", overdue, closed, points)
+	}
+	loandbtest.TieOut(t, db, loans...)
 }
 
-// killChild lets a child work for a moment and kills it.
-func (f *fixture) killChild(dsn string) {
+// closed works until the run is done: the server may still hold the locks of a
+// process that has just died.
+func (f *fixture) closed(id uuid.UUID) runBody {
 	f.t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		f.t.Fatal(err)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if err := f.service.work(context.Background()); err != nil && !f.service.mayPass(context.Background(), err) {
+			f.t.Fatal(err)
+		}
+		if got := f.run(id); got.Status == "DONE" {
+			return got
+		} else if time.Now().After(deadline) {
+			f.t.Fatalf("not closed: %+v", got)
+		}
 	}
-	child := exec.CommandContext(context.Background(), program)
-	child.Env = append(os.Environ(), childDSN+"="+dsn, childNow+"="+f.env.Now().Format(time.RFC3339))
-	child.Stderr = os.Stderr
-	out, err := child.StdoutPipe()
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		f.t.Fatal(err)
-	}
-	if _, err := out.Read(make([]byte, len("working\n"))); err != nil {
-		f.t.Fatalf("the child ended by itself: %v", err)
-	}
-	time.Sleep(20*time.Millisecond + rand.N(150*time.Millisecond)) // somewhere within a step
-	if err := child.Process.Kill(); err != nil {
-		f.t.Fatal(err)
-	}
-	_ = child.Wait() // killed, as it should be
 }

@@ -1,14 +1,12 @@
 package repayment
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,15 +25,12 @@ import (
 
 // A child process of TestKilledWhilePaying is this test program with these set.
 const (
-	childDSN   = "TENOR_TEST_CHILD_DSN"
-	childLoan  = "TENOR_TEST_CHILD_LOAN"
-	childFrom  = "TENOR_TEST_CHILD_FROM"
-	childPoint = "TENOR_TEST_CHILD_POINT"
-	childAfter = "TENOR_TEST_CHILD_AFTER"
+	childLoan = "TENOR_TEST_CHILD_LOAN"
+	childFrom = "TENOR_TEST_CHILD_FROM"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(childDSN) != "" {
+	if dbtest.IsChild() {
 		fmt.Fprintln(os.Stderr, payForEver())
 		os.Exit(1) // a child ends by being killed
 	}
@@ -50,14 +45,7 @@ var payer = access.Actor{
 // its payment is acknowledged.
 func payForEver() error {
 	ctx := context.Background()
-	point, err := strconv.ParseInt(os.Getenv(childPoint), 10, 64)
-	if err != nil {
-		return err
-	}
-	db, err := database.Open(ctx, database.Config{
-		DSN: os.Getenv(childDSN), MaxConns: 1, ApplicationName: "child",
-		Tracer: dbtest.KillAt(point, os.Getenv(childAfter) != ""),
-	})
+	db, err := dbtest.OpenChild(ctx, 1)
 	if err != nil {
 		return err
 	}
@@ -137,33 +125,13 @@ func TestKilledWhilePaying(t *testing.T) {
 // key that the child said was acknowledged.
 func killChild(t *testing.T, dsn string, loan uuid.UUID, from, message int, after bool) int {
 	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	child := exec.CommandContext(context.Background(), program)
-	child.Env = append(os.Environ(), childDSN+"="+dsn, childLoan+"="+loan.String(), childFrom+"="+strconv.Itoa(from),
-		childPoint+"="+strconv.Itoa(message))
-	if after {
-		child.Env = append(child.Env, childAfter+"=yes")
-	}
-	child.Stderr = os.Stderr
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
+	said := dbtest.KillChild(t, dsn, message, after, childLoan+"="+loan.String(), childFrom+"="+strconv.Itoa(from))
 	last := from - 1
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if last, err = strconv.Atoi(lines.Text()); err != nil {
-			t.Fatalf("the child said %q", lines.Text())
+	for line := range strings.Lines(said) {
+		var err error
+		if last, err = strconv.Atoi(strings.TrimSpace(line)); err != nil {
+			t.Fatalf("the child said %q", said)
 		}
-	}
-	var exit *exec.ExitError
-	if err := child.Wait(); !errors.As(err, &exit) || exit.ExitCode() != -1 {
-		t.Fatalf("the child was not killed: %v", err)
 	}
 	return last
 }
