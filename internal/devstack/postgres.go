@@ -249,7 +249,11 @@ func postgresSettings(port int, inst *instance) []string {
 		"unix_socket_directories=" + socketDir,
 		"max_connections=" + strconv.Itoa(postgresMaxConnections),
 		"default_transaction_isolation=serializable",
-		"max_pred_locks_per_transaction=256",
+		// A transaction that reads more rows of a table than max_pred_locks_per_relation
+		// counts as one that has read all of it, and conflicts with whoever writes there.
+		// Half of the first would be too few for a batch of 500 loans or payments.
+		"max_pred_locks_per_transaction=512",
+		"max_pred_locks_per_relation=2048",
 		"timezone=UTC",
 		"log_timezone=UTC",
 		"jit=off",

@@ -157,23 +157,32 @@ type progress struct{ done, overdue, parked int64 }
 // renew moves the end of a share and adds what was done, or returns errShareLost
 // if somebody else has taken the part since. A holder that was merely slow keeps it.
 func (h *share) renew(ctx context.Context, tx database.Tx, until time.Time, p progress) error {
-	return h.write(ctx, tx, `
-		update close_of_day_share
-		   set expires_at = $5, loans_done = loans_done + $6, loans_overdue = loans_overdue + $7,
-		       loans_parked = loans_parked + $8
-		 where run_id = $1 and part = $2 and owner = $3 and fence = $4`, until, p.done, p.overdue, p.parked)
+	return h.write(ctx, tx, until, civil.Date{Year: 1, Month: 1, Day: 1}, p)
 }
 
 // ready says that all loans of the part are at the start of the day, and gives
 // the part up.
 func (h *share) ready(ctx context.Context, tx database.Tx, now time.Time, day civil.Date) error {
-	return h.write(ctx, tx, `
-		update close_of_day_share set expires_at = $5, ready_for = $6
-		 where run_id = $1 and part = $2 and owner = $3 and fence = $4`, now, day)
+	return h.write(ctx, tx, now, day, progress{})
 }
 
-func (h *share) write(ctx context.Context, tx database.Tx, sql string, args ...any) error {
-	tag, err := tx.Exec(ctx, sql, append([]any{h.run, h.part, h.owner, h.fence}, args...)...)
+// write changes a share, which is there since the run is: it inserts none. An
+// update would have PostgreSQL read so small a table as a whole, and transactions
+// of workers on different parts would conflict; the way by the key reads only the
+// row that it locks.
+func (h *share) write(ctx context.Context, tx database.Tx, until time.Time, ready civil.Date, p progress) error {
+	tag, err := tx.Exec(ctx, `
+		insert into close_of_day_share
+		       (run_id, part, owner, fence, expires_at, ready_for, loans_done, loans_overdue, loans_parked)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		on conflict (run_id, part) do update
+		   set expires_at = excluded.expires_at,
+		       ready_for = greatest(close_of_day_share.ready_for, excluded.ready_for),
+		       loans_done = close_of_day_share.loans_done + excluded.loans_done,
+		       loans_overdue = close_of_day_share.loans_overdue + excluded.loans_overdue,
+		       loans_parked = close_of_day_share.loans_parked + excluded.loans_parked
+		 where close_of_day_share.owner = excluded.owner and close_of_day_share.fence = excluded.fence`,
+		h.run, h.part, h.owner, h.fence, until, ready, p.done, p.overdue, p.parked)
 	if err != nil {
 		return fmt.Errorf("writing share %d of run %s: %w", h.part, h.run, err)
 	}
