@@ -23,10 +23,14 @@ type contractFacts struct {
 
 // columns of the schedule.
 var columns = []pdfdoc.Column{
-	{Title: "No.", Width: 12, Align: "R"}, {Title: "Due", Width: 24, Align: "C"},
-	{Title: "Opening", Width: 24, Align: "R"}, {Title: "Principal", Width: 23, Align: "R"},
-	{Title: "Interest", Width: 23, Align: "R"}, {Title: "Fees", Width: 20, Align: "R"},
-	{Title: "Instalment", Width: 24, Align: "R"}, {Title: "Closing", Width: 24, Align: "R"},
+	{Title: "No.", Width: 12, Align: "R"},
+	{Title: "Due", Width: 24, Align: "C"},
+	{Title: "Opening", Width: 24, Align: "R"},
+	{Title: "Principal", Width: 23, Align: "R"},
+	{Title: "Interest", Width: 23, Align: "R"},
+	{Title: "Fees", Width: 20, Align: "R"},
+	{Title: "Instalment", Width: 24, Align: "R"},
+	{Title: "Closing", Width: 24, Align: "R"},
 }
 
 // drawing is a contract in the making.

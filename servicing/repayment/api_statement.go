@@ -53,7 +53,7 @@ type balanceBody struct {
 func balanceOf(b servicing.Balance) balanceBody {
 	return balanceBody{
 		Principal: httpapi.MoneyOf(b.Principal), Interest: httpapi.MoneyOf(b.Interest), Fees: httpapi.MoneyOf(b.Fees),
-		Penalties: httpapi.MoneyOf(b.Penalties), Total: httpapi.MoneyOf(b.Parts.Total()),
+		Penalties: httpapi.MoneyOf(b.Penalties), Total: httpapi.MoneyOf(b.Total()),
 		Overpaid: httpapi.MoneyOf(b.Overpaid),
 	}
 }

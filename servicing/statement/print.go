@@ -73,11 +73,15 @@ func dateOr(on civil.Date) string {
 
 // columns of a printed statement.
 var columns = []pdfdoc.Column{
-	{Title: "Date", Width: 20, Align: "L"}, {Title: "What", Width: 76, Align: "L"},
+	{Title: "Date", Width: 20, Align: "L"},
+	{Title: "What", Width: 76, Align: "L"},
 	{Title: "Amount", Width: 27, Align: "R"},
-	{Title: "Principal", Width: 27, Align: "R"}, {Title: "Interest", Width: 24, Align: "R"},
-	{Title: "Fees", Width: 22, Align: "R"}, {Title: "Penalties", Width: 22, Align: "R"},
-	{Title: "Overpaid", Width: 22, Align: "R"}, {Title: "Owed", Width: 27, Align: "R"},
+	{Title: "Principal", Width: 27, Align: "R"},
+	{Title: "Interest", Width: 24, Align: "R"},
+	{Title: "Fees", Width: 22, Align: "R"},
+	{Title: "Penalties", Width: 22, Align: "R"},
+	{Title: "Overpaid", Width: 22, Align: "R"},
+	{Title: "Owed", Width: 27, Align: "R"},
 }
 
 // PDF returns the statement for people, as made by a lender at a moment. The
@@ -112,7 +116,7 @@ func standing(what string, on civil.Date, b servicing.Balance) []string {
 
 // owed is what is receivable less what is overpaid.
 func owed(b servicing.Balance) money.Amount {
-	return money.New(b.Parts.Total().Minor()-b.Overpaid.Minor(), b.Overpaid.Currency())
+	return money.New(b.Total().Minor()-b.Overpaid.Minor(), b.Overpaid.Currency())
 }
 
 // printed are the rows of a line: of a payment that moved something else than it

@@ -163,7 +163,7 @@ func lineOf(fact servicing.Fact, m *servicing.Movement) (Line, bool) {
 	if line.Booked == line.On {
 		line.Booked = civil.Date{}
 	}
-	line.Amount = m.Change.Parts.Total()
+	line.Amount = m.Change.Total()
 	switch f := fact.(type) {
 	case servicing.Paid:
 		line.PaymentID, line.Amount = f.PaymentID, f.Amount
