@@ -217,7 +217,8 @@ func insertDeliveries(tx database.Tx, list []newDelivery) {
 		ids, messages, to = append(ids, d.id), append(messages, d.messageID), append(to, d.recipientID)
 		channels, due = append(channels, string(d.channel)), append(due, d.due)
 	}
-	tx.Later(database.Write{What: "storing deliveries", Rows: database.AnyRows, SQL: `
+	tx.Later(database.Write{
+		What: "storing deliveries", Rows: database.AnyRows, SQL: `
 		insert into delivery
 		       (id, message_id, recipient_id, channel, state, attempts, due_at, lease_id, via, fault, closed_at)
 		select u.id, u.message_id, u.recipient_id, u.channel, 'PENDING', 0, u.due_at, null, '', '', null

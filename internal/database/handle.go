@@ -27,7 +27,7 @@ type Tx interface {
 	AfterCommit(fn func())
 }
 
-// PlanAnew, as the first argument of Query or Exec, has the database plan the
+// PlanAnew as the first argument of Query or Exec has the database plan the
 // statement for what its tables hold now. Otherwise PostgreSQL keeps the plan that
 // was best when the statement was first used, until it next gathers statistics: a
 // table that fills quickly is read as a whole for a minute each time. It is for
