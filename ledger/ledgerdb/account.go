@@ -21,7 +21,9 @@ import (
 // OpenGL adds general ledger accounts. Those that exist with the same
 // definition are left alone; one that differs is rejected with AccountDiffers.
 func OpenGL(ctx context.Context, tx database.Tx, now time.Time, accounts ...ledger.GLAccount) error {
+	now = now.UTC().Truncate(time.Microsecond)
 	var codes, names, types, sides []string
+	var hashes [][]byte
 	for _, gl := range accounts {
 		if err := gl.Validate(); err != nil {
 			return fmt.Errorf("opening general ledger account %q: %w", gl.Code, err)
@@ -30,13 +32,15 @@ func OpenGL(ctx context.Context, tx database.Tx, now time.Time, accounts ...ledg
 		names = append(names, gl.Name)
 		types = append(types, string(gl.Type))
 		sides = append(sides, string(gl.NormalSide))
+		hashes = append(hashes, headingHash(gl, now))
 	}
 	tag, err := tx.Exec(ctx, `
-		insert into ledger_gl (code, name, type, normal_side, created_at)
-		select u.code, u.name, u.type, u.normal_side, $5
-		  from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as u (code, name, type, normal_side)
+		insert into ledger_gl (code, name, type, normal_side, created_at, row_hash)
+		select u.code, u.name, u.type, u.normal_side, $5, u.row_hash
+		  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::bytea[])
+		       as u (code, name, type, normal_side, row_hash)
 		 order by u.code
-		on conflict (code) do nothing`, codes, names, types, sides, now)
+		on conflict (code) do nothing`, codes, names, types, sides, now, hashes)
 	if err != nil {
 		return fmt.Errorf("opening general ledger accounts: %w", err)
 	}
@@ -169,9 +173,11 @@ func checkHeadings(ctx context.Context, tx database.Tx, accounts []ledger.Accoun
 func insertAccounts(
 	ctx context.Context, tx database.Tx, now time.Time, accounts []ledger.Account,
 ) (map[uuid.UUID]bool, error) {
+	now = now.UTC().Truncate(time.Microsecond)
 	var ids []uuid.UUID
 	var codes, names, gls, types, sides, currencies, limits, metadata []string
 	var closed []bool
+	var hashes [][]byte
 	for _, a := range accounts {
 		pairs, err := encodeMetadata(a.Metadata)
 		if err != nil {
@@ -187,19 +193,20 @@ func insertAccounts(
 		limits = append(limits, string(a.Limit))
 		closed = append(closed, a.Closed)
 		metadata = append(metadata, pairs)
+		hashes = append(hashes, accountHash(a, pairs, now))
 	}
 	rows, err := tx.Query(ctx, `
 		insert into ledger_account
-		       (id, code, name, gl_code, type, normal_side, currency, limit_rule, closed, metadata, created_at)
+		       (id, code, name, gl_code, type, normal_side, currency, limit_rule, closed, metadata, created_at, row_hash)
 		select u.id, u.code, u.name, u.gl_code, u.type, u.normal_side, u.currency, u.limit_rule, u.closed,
-		       u.metadata::jsonb, $11
+		       u.metadata::jsonb, $11, u.row_hash
 		  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-		              $9::boolean[], $10::text[])
-		       as u (id, code, name, gl_code, type, normal_side, currency, limit_rule, closed, metadata)
+		              $9::boolean[], $10::text[], $12::bytea[])
+		       as u (id, code, name, gl_code, type, normal_side, currency, limit_rule, closed, metadata, row_hash)
 		 order by u.id
 		on conflict (id) do nothing
 		returning id`,
-		ids, codes, names, gls, types, sides, currencies, limits, closed, metadata, now)
+		ids, codes, names, gls, types, sides, currencies, limits, closed, metadata, now, hashes)
 	if err != nil {
 		return nil, fmt.Errorf("opening accounts: %w", err)
 	}

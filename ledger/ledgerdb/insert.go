@@ -214,26 +214,31 @@ func (b *batch) queueRest(statements *pgx.Batch, batchID uuid.UUID, fresh []*ite
 func (b *batch) queueRejections(statements *pgx.Batch) {
 	var ids []uuid.UUID
 	var keys, codes, fields, details []string
-	var hashes [][]byte
+	var hashes, rowHashes [][]byte
 	var lines []int64
 	for _, it := range b.items {
 		rejection, ok := ledger.AsRejection(it.err)
 		if !ok || it.old || it.first != nil || rejection.Permanent() {
 			continue
 		}
-		ids, keys, hashes = append(ids, it.id), append(keys, it.entry.Key), append(hashes, it.hash[:])
-		codes, lines = append(codes, string(rejection.Code)), append(lines, int64(rejection.Line))
-		fields, details = append(fields, rejection.Field), append(details, rejection.Detail)
+		row := rejectionRow{
+			ID: it.id, Key: it.entry.Key, Hash: it.hash[:], Code: string(rejection.Code), Line: int64(rejection.Line),
+			Field: rejection.Field, Detail: rejection.Detail, RecordedAt: b.now,
+		}
+		ids, keys, hashes = append(ids, row.ID), append(keys, row.Key), append(hashes, row.Hash)
+		codes, lines = append(codes, row.Code), append(lines, row.Line)
+		fields, details = append(fields, row.Field), append(details, row.Detail)
+		rowHashes = append(rowHashes, row.rowHash())
 	}
 	if len(ids) == 0 {
 		return
 	}
 	statements.Queue(`
-		insert into ledger_rejection (entry_id, key, hash, code, line, field, detail, recorded_at)
-		select u.entry_id, u.key, u.hash, u.code, u.line, u.field, u.detail, $8
-		  from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], $6::text[], $7::text[])
-		       as u (entry_id, key, hash, code, line, field, detail)
-		on conflict (entry_id) do nothing`, ids, keys, hashes, codes, lines, fields, details, b.now)
+		insert into ledger_rejection (entry_id, key, hash, code, line, field, detail, recorded_at, row_hash)
+		select u.entry_id, u.key, u.hash, u.code, u.line, u.field, u.detail, $8, u.row_hash
+		  from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], $6::text[], $7::text[], $9::bytea[])
+		       as u (entry_id, key, hash, code, line, field, detail, row_hash)
+		on conflict (entry_id) do nothing`, ids, keys, hashes, codes, lines, fields, details, b.now, rowHashes)
 }
 
 func queueLines(statements *pgx.Batch, batchID uuid.UUID, now time.Time, items []*item) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,9 +30,15 @@ const (
 )
 
 // mutableTable is a table whose every row and column verify watches over.
+// apart says that its rows are in no batch: a changed value is found, and a row
+// that is gone is not. free are columns that no hash covers, and rare those of
+// which the database lets hardly any change pass; tamperings has them.
 type mutableTable struct {
 	name    string
 	key     string
+	apart   bool
+	free    []string
+	rare    []string
 	columns []mutableColumn
 }
 
@@ -47,6 +54,15 @@ func mutableTables() []*mutableTable {
 		{name: "ledger_limit", key: "account_id"},
 		{name: "ledger_block", key: "owner, until_at"},
 		{name: "ledger_block_sum", key: "owner, level, number, effective_date"},
+		{name: "ledger_gl", key: "code", apart: true, rare: []string{"type", "normal_side"}},
+		{name: "ledger_account", key: "id", apart: true, free: []string{"closed"}, rare: []string{
+			"type", "normal_side", "limit_rule", "metadata",
+		}},
+		{name: "ledger_rejection", key: "entry_id", apart: true},
+		{name: "ledger_pending_line", key: "pending_id, line_no", apart: true},
+		{name: "ledger_pending", key: "id", apart: true, free: []string{
+			"recorded_at", "state", "resolved_at", "resolved_by", "entry_id",
+		}},
 	}
 }
 
@@ -69,6 +85,7 @@ func mutableBooks(t *testing.T) (*books, ledgerdb.ChainHead) {
 			move(fmt.Sprint("m/", i, "/b"), day(10-i), b.income, b.cash, "7.50"))
 	}
 	b.mustPost(noon.Add(time.Minute), original.Reverse(ledger.Reversal{Key: "m/back", EffectiveDate: day(5)}))
+	b.announceAndReject()
 	for {
 		var taken int
 		var head ledgerdb.ChainHead
@@ -79,6 +96,35 @@ func mutableBooks(t *testing.T) (*books, ledgerdb.ChainHead) {
 		})
 		if taken == 0 {
 			return b, head
+		}
+	}
+}
+
+// announceAndReject leaves an open pending entry, a posted one, and answers that
+// were kept: nothing may be taken out of an account that has nothing.
+func (b *books) announceAndReject() {
+	b.t.Helper()
+	open := ledger.Pending{JournalEntry: move("m/open", day(3), b.cash, b.overpaid, "5.00")}
+	open.ExpiresAt = noon.Add(time.Hour)
+	posted := ledger.Pending{JournalEntry: move("m/posted", day(3), b.cash, b.income, "6.00")}
+	b.must(func(ctx context.Context, tx database.Tx) error {
+		_, err := ledgerdb.OpenPending(ctx, tx, noon, open)
+		return err
+	})
+	b.must(func(ctx context.Context, tx database.Tx) error {
+		if _, err := ledgerdb.OpenPending(ctx, tx, noon, posted); err != nil {
+			return err
+		}
+		_, err := ledgerdb.PostPending(ctx, tx, noon.Add(time.Minute), posted.ID(), ledgerdb.PendingPost{
+			Key: "m/posted/entry", PostedBy: "test",
+		})
+		return err
+	})
+	c := b.committer()
+	for i := range 3 {
+		_, err := c.Post(b.t.Context(), move(fmt.Sprint("m/no/", i), day(3), b.overpaid, b.income, "1000000.00"))
+		if !errors.Is(err, ledger.LimitExceeded) {
+			b.t.Fatalf("taking what is not there: %v", err)
 		}
 	}
 }
@@ -98,6 +144,7 @@ func (m *mutableTable) load(ctx context.Context, tx database.Tx) error {
 		}
 		m.columns = append(m.columns, c)
 	}
+	m.columns = slices.DeleteFunc(m.columns, func(c mutableColumn) bool { return slices.Contains(m.free, c.name) })
 	return rows.Err()
 }
 
@@ -209,12 +256,14 @@ func (m *mutableTable) mutate(ctx context.Context, tx database.Tx, random *rand.
 	}
 	r, other := all[random.IntN(len(all))], all[random.IntN(len(all))]
 	c := m.columns[random.IntN(len(m.columns))]
-	switch random.IntN(8) {
-	case 0:
+	switch kind := random.IntN(8); {
+	case kind == 0 && m.apart:
+		return "", errNoChange
+	case kind == 0:
 		where, args := m.where(r, 1)
 		_, err := tx.Exec(ctx, "delete from "+m.name+where, args...)
 		return fmt.Sprintf("%s: deleted %v", m.name, args), err
-	case 1: // the values of a column change places
+	case kind == 1: // the values of a column change places
 		if r[c.name] == nil || other[c.name] == nil || *r[c.name] == *other[c.name] {
 			return "", errNoChange
 		}
@@ -263,7 +312,7 @@ func TestVerifyNamesWhateverIsChanged(t *testing.T) {
 			}
 			for _, m := range tables {
 				for _, c := range m.columns {
-					if made[m.name+"."+c.name] == 0 {
+					if made[m.name+"."+c.name] == 0 && !slices.Contains(m.rare, c.name) {
 						t.Errorf("%s.%s was never changed", m.name, c.name)
 					}
 				}
@@ -292,7 +341,7 @@ func (b *books) mutateRound(
 			if err == nil {
 				done++
 				for _, c := range m.columns {
-					if strings.Contains(what, c.name+" became") {
+					if strings.Contains(what, ": "+c.name+" became") {
 						made[m.name+"."+c.name]++
 					}
 				}

@@ -56,7 +56,10 @@ const verifyBatches = 8
 //
 // It also compares what is derived from the journal (reversals, the totals of
 // accounts with a limit, the totals of batches, the blocks that balances are
-// summed of) and holds accounts against their codes and headings.
+// summed of), holds accounts against their codes and headings, and finds what was
+// changed in a heading, an account, a kept rejection or a pending entry. These are
+// in no batch: of them a changed value is found and, where nothing refers to it, a
+// missing row is not.
 func Verify(ctx context.Context, db *database.DB, kept *ChainHead) (Verified, error) {
 	return verify(kept, func(fn func(ctx context.Context, tx database.Tx) error) error {
 		return database.InReadTx(ctx, db, func(tx database.Tx) error { return fn(ctx, tx) })
@@ -84,6 +87,14 @@ func verify(kept *ChainHead, read reader) (Verified, error) {
 	}
 	if err := read(verifyDerived); err != nil {
 		return v, err
+	}
+	if err := read(verifyHeadings); err != nil {
+		return v, err
+	}
+	for _, page := range []rowPage{verifyOpened, verifyRejections, verifyPending} {
+		if err := eachPage(read, page); err != nil {
+			return v, err
+		}
 	}
 	if err := verifyAccounts(read); err != nil {
 		return v, err

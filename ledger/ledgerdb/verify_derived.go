@@ -51,6 +51,19 @@ var derivedChecks = []struct{ what, sql string }{
 		              where p.state = 'OPEN' group by l.account_id) s on s.account_id = t.account_id
 		 where coalesce(s.debits, 0) <> t.pending_debits or coalesce(s.credits, 0) <> t.pending_credits
 		 order by t.account_id limit 1`},
+	{"is a rejected key that was posted all the same", `
+		select r.entry_id from ledger_rejection r join ledger_entry e on e.id = r.entry_id order by r.entry_id limit 1`},
+	{"is a pending entry that has lines but is not there", `
+		select l.pending_id from ledger_pending_line l left join ledger_pending p on p.id = l.pending_id
+		 where p.id is null order by l.pending_id limit 1`},
+	{"is a pending entry whose lines are not numbered as they were announced", `
+		select l.pending_id from ledger_pending_line l group by l.pending_id
+		having min(l.line_no) <> 0 or max(l.line_no) <> count(*) - 1 order by l.pending_id limit 1`},
+	{"is a pending entry that was not posted as or by whom it says", `
+		select p.id
+		  from ledger_pending p
+		  left join ledger_entry e on e.id = p.entry_id and e.posted_by = p.resolved_by
+		 where p.state = 'POSTED' and e.id is null order by p.id limit 1`},
 	{"is an account with a limit and no totals, or with totals and no limit", `
 		select coalesce(a.id, t.account_id)
 		  from ledger_account a full join ledger_limit t on t.account_id = a.id

@@ -74,6 +74,12 @@ func TestVerifyCountsWhatItSaw(t *testing.T) {
 // ofEntry picks the lines of the entry $1.
 const ofEntry = `(batch_id, batch_pos) = (select batch_id, batch_pos from ledger_entry where id = $1)`
 
+// onEntry picks the account of its first line, and ofHeading the heading of that.
+const (
+	onEntry   = `id = (select account_id from ledger_line where ` + ofEntry + ` and line_no = 0)`
+	ofHeading = `code = (select gl_code from ledger_account where ` + onEntry + `)`
+)
+
 // tamperings change one thing each in a row that $1 picks by its place.
 var tamperings = []string{
 	`update ledger_entry set key = key || 'x' where id = $1`,
@@ -123,6 +129,17 @@ var tamperings = []string{
 	`delete from ledger_batch where id = (select batch_id from ledger_entry where id = $1)`,
 	`update ledger_account set currency = 'USD'
 	  where id = (select account_id from ledger_line where ` + ofEntry + ` and line_no = 0)`,
+	`update ledger_account set name = name || 'x' where ` + onEntry,
+	`update ledger_account set metadata = '{"owner": "x"}' where ` + onEntry,
+	`update ledger_account set limit_rule = 'CREDITS_MUST_NOT_EXCEED_DEBITS' where ` + onEntry,
+	`update ledger_account set type = 'EQUITY' where ` + onEntry,
+	`update ledger_account set normal_side = case when normal_side = 'DEBIT' then 'CREDIT' else 'DEBIT' end where ` +
+		onEntry,
+	`update ledger_account set created_at = '2026-03-20 00:00:00+00' where ` + onEntry,
+	`update ledger_gl set name = name || 'x' where ` + ofHeading,
+	`update ledger_gl set type = 'EQUITY' where ` + ofHeading,
+	`update ledger_gl set normal_side = case when normal_side = 'DEBIT' then 'CREDIT' else 'DEBIT' end where ` +
+		ofHeading,
 	`delete from ledger_reversal where reverses = $1 or entry_id = $1 or true`,
 	`insert into ledger_reversal (reverses, entry_id) values ($1, '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e')
 	 on conflict (reverses) do update set entry_id = excluded.entry_id`,

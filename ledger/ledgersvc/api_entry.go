@@ -39,7 +39,9 @@ func (s *Service) entryRoutes(api *httpapi.API) {
 		ID: "list-entries", Method: http.MethodGet, Path: base + "/entries", Tag: tag, Access: readers,
 		Summary: "List journal entries",
 		Description: "In the order of effective date and recording. All conditions must hold. Every page is of the same " +
-			"`snapshot`: the cursor keeps it with the whole query, and can be sent alone.",
+			"`snapshot`: the cursor keeps it with the whole query, and can be sent alone. Reference, account, metadata, kind " +
+			"and effective dates are looked up; `posted_by`, amounts, currency, booking and recording dates are compared " +
+			"entry by entry among what those leave: give one of those with them on a large journal.",
 	}, s.listEntries)
 	httpapi.Register(api, httpapi.Op{
 		ID: "get-entry", Method: http.MethodGet, Path: base + "/entries/{id}", Tag: tag, Access: readers,

@@ -2,6 +2,7 @@
 -- +goose Up
 -- Accounts. Everything but closed is fixed when the account is opened; the id
 -- is derived from the code.
+-- row_hash covers the other columns that never change.
 create table if not exists ledger_account (
     id          uuid        not null,
     code        text        not null,
@@ -14,6 +15,7 @@ create table if not exists ledger_account (
     closed      boolean     not null,
     metadata    jsonb       not null,
     created_at  timestamptz not null,
+    row_hash    bytea       not null,
     constraint ledger_account_pkey primary key (id),
     constraint ledger_account_code_unique unique (code),
     constraint ledger_account_type check (type in ('ASSET', 'LIABILITY', 'EQUITY', 'INCOME', 'EXPENSE')),

@@ -95,6 +95,29 @@ func TestWhatCannotBeHadIsSaid(t *testing.T) {
 	}
 }
 
+func TestAnOrdinaryUserIsToldWhatWentWrong(t *testing.T) {
+	for name, c := range map[string]struct{ apt, dpkg, want string }{
+		"nothing to unpack":   {"exit 0", dpkg, "nothing was downloaded"},
+		"a broken archive":    {aptGet, `echo "not a Debian archive"; exit 2`, "not a Debian archive"},
+		"more than is of use": {`i=0; while [ $i -lt 900 ]; do echo "line $i"; i=$((i+1)); done; exit 1`, dpkg, "line 899"},
+	} {
+		fakes(t, map[string]string{"apt-get": c.apt, "dpkg": c.dpkg})
+		lines := (bringer{dir: t.TempDir()}).bring(t.Context(), []want{{"oracle", "oracle"}})
+		if len(lines) != 1 || !strings.Contains(lines[0], c.want) || len(lines[0]) > 2*logTailBytes {
+			t.Errorf("%s: said %q", name, lines)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fakes(t, map[string]string{"apt-get": aptGet, "dpkg": dpkg})
+	lines := (bringer{dir: filepath.Join(file, "tools")}).bring(t.Context(), []want{{"oracle", "oracle"}})
+	if len(lines) != 1 || !strings.Contains(lines[0], "not a directory") {
+		t.Errorf("a directory that cannot be made: said %q", lines)
+	}
+}
+
 func TestParse(t *testing.T) {
 	t.Parallel()
 	if got, err := parse([]string{"a=b"}); err != nil || len(got) != 1 || got[0] != (want{"a", "b"}) {
