@@ -40,7 +40,7 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-func TestWhatIsThereIsLeftAlone(t *testing.T) {
+func TestWhatIsThereIsLeftAlone(t *testing.T) { //nolint:paralleltest // sets the PATH
 	log := fakes(t, map[string]string{"oracle": "exit 0", "apt-get": aptGet, "dpkg": dpkg})
 	if lines := (bringer{dir: t.TempDir()}).bring(t.Context(), []want{{"oracle", "oracle"}}); len(lines) != 0 {
 		t.Errorf("said %q", lines)
@@ -50,7 +50,7 @@ func TestWhatIsThereIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestAnOrdinaryUserGetsToolsBelowTheDirectory(t *testing.T) {
+func TestAnOrdinaryUserGetsToolsBelowTheDirectory(t *testing.T) { //nolint:paralleltest // sets the PATH
 	log := fakes(t, map[string]string{"apt-get": aptGet, "dpkg": dpkg})
 	b := bringer{dir: filepath.Join(t.TempDir(), "tools")}
 	lines := b.bring(t.Context(), []want{{"oracle", "oracle-pkg"}, {"sibyl", "oracle-pkg"}})
@@ -70,7 +70,7 @@ func TestAnOrdinaryUserGetsToolsBelowTheDirectory(t *testing.T) {
 	}
 }
 
-func TestRootInstalls(t *testing.T) {
+func TestRootInstalls(t *testing.T) { //nolint:paralleltest // sets the PATH
 	log := fakes(t, map[string]string{"apt-get": aptGet, "dpkg": dpkg})
 	lines := (bringer{dir: t.TempDir(), root: true}).bring(t.Context(), []want{{"oracle", "oracle-pkg"}})
 	if len(lines) != 1 { // the fake installs nothing
@@ -82,7 +82,7 @@ func TestRootInstalls(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeHadIsSaid(t *testing.T) {
+func TestWhatCannotBeHadIsSaid(t *testing.T) { //nolint:paralleltest // sets the PATH
 	fakes(t, map[string]string{"apt-get": `echo "no network here"; exit 100`, "dpkg": dpkg})
 	lines := (bringer{dir: t.TempDir()}).bring(t.Context(), []want{{"oracle", "oracle"}})
 	if len(lines) != 1 || !strings.Contains(lines[0], "no network here") {
@@ -95,7 +95,7 @@ func TestWhatCannotBeHadIsSaid(t *testing.T) {
 	}
 }
 
-func TestAnOrdinaryUserIsToldWhatWentWrong(t *testing.T) {
+func TestAnOrdinaryUserIsToldWhatWentWrong(t *testing.T) { //nolint:paralleltest // sets the PATH
 	for name, c := range map[string]struct{ apt, dpkg, want string }{
 		"nothing to unpack":   {"exit 0", dpkg, "nothing was downloaded"},
 		"a broken archive":    {aptGet, `echo "not a Debian archive"; exit 2`, "not a Debian archive"},
