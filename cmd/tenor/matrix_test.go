@@ -147,8 +147,8 @@ var bodies = map[string]string{
 
 // queries are those of operations that need one.
 var queries = map[string]string{
-	"quote-prepayment": "amount=100",
-	"get-general-ledger":         "from=2026-01-01&to=2026-01-31",
+	"quote-prepayment":   "amount=100",
+	"get-general-ledger": "from=2026-01-01&to=2026-01-31",
 }
 
 const (

@@ -204,7 +204,7 @@ func newTransport() *http.Transport {
 
 // anyRange is a range of ports to look at first, for platforms that nobody has
 // to find again: two that start at one time would both see the same range free.
-func anyRange() int { return rand.IntN(portOffsetTries) }
+func anyRange() int { return rand.IntN(portOffsetTries) } //nolint:gosec // spreads, guards nothing
 
 // freeOffset finds an offset at which no port of the table is taken, from the
 // first-th range on, so that a demonstration can run beside a platform.

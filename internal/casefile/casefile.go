@@ -105,7 +105,8 @@ func Subscriptions() []stream.Subscription {
 
 // put keeps what the event of that version says, unless a later one is known.
 func put(tx database.Tx, version int64, c Case) {
-	tx.Later(database.Write{What: "writing casefile", Rows: database.AnyRows, SQL: `
+	tx.Later(database.Write{
+		What: "writing casefile", Rows: database.AnyRows, SQL: `
 		insert into casefile (application_id, customer_id, stage, outcome, version) values ($1, $2, $3, $4, $5)
 		on conflict (application_id) do update
 		   set stage = excluded.stage, outcome = excluded.outcome, version = excluded.version
