@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/groupcommit"
 	"github.com/tenor-lending/tenor/ledger"
@@ -111,8 +113,8 @@ func (c *Committer) PostGroups(ctx context.Context, groups [][]ledger.JournalEnt
 func (c *Committer) Close(ctx context.Context) error { return c.group.Close(ctx) }
 
 // commit posts groups one after the other in one transaction. A group that
-// repeats a key of an earlier one has to see what became of that: it begins a
-// transaction of its own.
+// repeats a key of an earlier one, or reverses what an earlier one reverses, has
+// to see what became of that: it begins a transaction of its own.
 func (c *Committer) commit(
 	ctx context.Context, groups [][]ledger.JournalEntry,
 ) ([]groupcommit.Result[[]Posted], error) {
@@ -132,15 +134,19 @@ func (c *Committer) commit(
 	return results, nil
 }
 
-// distinct counts the groups before the first that repeats another's key.
+// distinct counts the groups before the first that names a key or the target of
+// a reversal that another one names.
 func distinct(groups [][]ledger.JournalEntry) int {
-	taken := make(map[string]bool, len(groups))
+	keys, targets := make(map[string]bool, len(groups)), map[uuid.UUID]bool{}
 	for i, entries := range groups {
-		if slices.ContainsFunc(entries, func(e ledger.JournalEntry) bool { return taken[e.Key] }) {
+		if slices.ContainsFunc(entries, func(e ledger.JournalEntry) bool { return keys[e.Key] || targets[e.Reverses] }) {
 			return i
 		}
 		for _, e := range entries {
-			taken[e.Key] = true
+			keys[e.Key] = true
+			if e.Reverses != uuid.Nil {
+				targets[e.Reverses] = true
+			}
 		}
 	}
 	return len(groups)

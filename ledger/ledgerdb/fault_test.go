@@ -42,6 +42,31 @@ func TestOneReversalWins(t *testing.T) {
 	}
 }
 
+// TestARefusedReversalClaimsNothing has two entries of one commit reverse the
+// same one: a first that is refused leaves it to the second, and a first that is
+// posted does not.
+func TestARefusedReversalClaimsNothing(t *testing.T) {
+	t.Parallel()
+	b := openBooks(t)
+	original := move("original", day(1), b.portfolio, b.cash, "10.00")
+	b.mustPost(noon, original)
+	mirror := func(key string) ledger.JournalEntry {
+		return original.Reverse(ledger.Reversal{Key: key, EffectiveDate: day(2)})
+	}
+	bent := mirror("bent")
+	bent.Lines = move("bent", day(2), b.cash, b.portfolio, "9.00").Lines
+	results := b.committer().PostEach(t.Context(), []ledger.JournalEntry{bent, mirror("true"), mirror("late")})
+	if err := results[0].Err; err == nil || errors.Is(err, ledger.AlreadyReversed) {
+		t.Errorf("a reversal that mirrors nothing: %v", err)
+	}
+	if err := results[1].Err; err != nil {
+		t.Errorf("the reversal behind it: %v", err)
+	}
+	if err := results[2].Err; !errors.Is(err, ledger.AlreadyReversed) {
+		t.Errorf("a second one: %v", err)
+	}
+}
+
 // TestLostAnswersLoseNothing cuts the connection around every third COMMIT,
 // before or after the database has seen it: every entry is posted once and its
 // caller is told so.
