@@ -21,6 +21,7 @@ var (
 	ledgerWriters = only(access.Finance, access.System)
 	loanOfficers  = only(access.Officer, access.Manager, access.Finance)
 	loanManagers  = only(access.Manager, access.CreditHead, access.Finance)
+	loanReaders   = only(append(slices.Clone(access.Staff), access.Finance, access.System)...)
 	loanPayers    = only(access.Manager, access.CreditHead, access.System)
 	notCustomers  = only(append(slices.Clone(access.Staff), access.Finance, access.Partner, access.System)...)
 )
@@ -99,6 +100,10 @@ var routes = []Route{
 	{post, "/api/v1/activation/{loanId}/disburse", "activation", only(access.System), Ordinary},
 	{get, "/api/v1/activation/{loanId}/schedule", "activation", bearer, Ordinary},
 	{post, "/api/v1/activation/{loanId}/tranches", "activation", loanPayers, Ordinary},
+
+	{get, "/api/v1/loan-products", "activation", loanReaders, Ordinary},
+	{get, "/api/v1/loan-products/{product}", "activation", loanReaders, Ordinary},
+	{post, "/api/v1/loan-products/{product}/versions", "activation", only(access.Admin, access.Finance), Ordinary},
 
 	{post, "/api/v1/loans/{loanId}/close", "repayment", only(access.System), Ordinary},
 	{post, "/api/v1/loans/{loanId}/refund", "repayment", only(access.Finance), Ordinary},

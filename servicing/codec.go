@@ -14,10 +14,12 @@ import (
 
 // codecVersion is the first byte of an encoded loan. A new layout gets the next
 // number, and visit keeps reading the older ones. Layout 1 ended with the
-// instalments: all accounts of a loan were opened with it.
+// instalments: all accounts of a loan were opened with it. Layout 2 ended with
+// the accounts: its loans are of no version of the catalogue.
 const (
-	codecVersion = 2
-	codecAllOpen = 1
+	codecVersion   = 3
+	codecNoProduct = 2
+	codecAllOpen   = 1
 )
 
 // codecListMax bounds every list and text of an encoded loan.
@@ -31,6 +33,7 @@ func EncodeLoan(l *Loan) ([]byte, error) {
 	copied := *l // visit has one signature for both ways and writes nothing here
 	c.loan(&copied)
 	c.octet((*byte)(&copied.Opened))
+	c.catalogued(&copied.Product)
 	return c.buf, c.err
 }
 
@@ -38,7 +41,7 @@ func EncodeLoan(l *Loan) ([]byte, error) {
 func DecodeLoan(data []byte) (Loan, error) {
 	c := codec{buf: data, reading: true}
 	var version byte
-	if c.octet(&version); c.err == nil && version != codecVersion && version != codecAllOpen {
+	if c.octet(&version); c.err == nil && (version < codecAllOpen || version > codecVersion) {
 		c.fail("layout %d", version)
 	}
 	var l Loan
@@ -48,6 +51,9 @@ func DecodeLoan(data []byte) (Loan, error) {
 	l.Opened = posting.AllLoanRoles
 	if c.err == nil && version != codecAllOpen {
 		c.octet((*byte)(&l.Opened))
+	}
+	if c.err == nil && version > codecNoProduct {
+		c.catalogued(&l.Product)
 	}
 	if c.err == nil && len(c.buf) > 0 {
 		c.fail("%d bytes too many", len(c.buf))

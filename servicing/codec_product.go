@@ -8,6 +8,12 @@ import (
 	"github.com/tenor-lending/tenor/servicing/posting"
 )
 
+// catalogued is which version of the catalogue the product is.
+func (c *codec) catalogued(p *Product) {
+	c.text(&p.Code)
+	c.int64(&p.Version)
+}
+
 func (c *codec) product(p *Product) {
 	word(c, &p.Accrual)
 	word(c, &p.Excess)

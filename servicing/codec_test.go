@@ -103,14 +103,19 @@ func fill(t *testing.T, v reflect.Value) {
 }
 
 // Layout 1 ended before Opened: the accounts of a loan were opened with it.
-func TestTheFirstLayoutIsStillRead(t *testing.T) {
+// Layout 2 ended before the version of the product.
+func TestEarlierLayoutsAreStillRead(t *testing.T) {
 	t.Parallel()
 	b := disbursed(t, rbiTerms(t))
 	data, err := servicing.EncodeLoan(&b.loan)
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := append([]byte{1}, data[1:len(data)-1]...)
+	second, err := servicing.DecodeLoan(append([]byte{2}, data[1:len(data)-2]...))
+	if diff := cmp.Diff(b.loan, second, cmpopts.EquateEmpty()); err != nil || diff != "" {
+		t.Errorf("layout 2 without a product: %v (-want +got):\n%s", err, diff)
+	}
+	first := append([]byte{1}, data[1:len(data)-3]...)
 	got, err := servicing.DecodeLoan(first)
 	if err != nil {
 		t.Fatal(err)

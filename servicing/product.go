@@ -15,6 +15,10 @@ import (
 // loan and kept in its first fact. The zero Product accrues on due dates,
 // charges no late fees, never suspends income and keeps no provisions.
 type Product struct {
+	// Code and Version name the version of the catalogue that the settings are
+	// from; no code means none.
+	Code    string `json:"code,omitempty"`
+	Version int64  `json:"version,omitempty"`
 	// Accrual says when interest becomes receivable.
 	Accrual Accrual `json:"accrual,omitempty"`
 	// Excess says what a normal payment does that is more than what is due; ""
@@ -103,6 +107,7 @@ func (p Product) normalised() Product {
 
 // Limits of a product.
 const (
+	codeMax   = 60
 	daysMax   = 3_660
 	stagesMax = 20
 	rulesMax  = 200
@@ -111,6 +116,8 @@ const (
 // Validate returns an InvalidError that names the setting at fault.
 func (p *Product) Validate(currency money.Currency) error {
 	switch {
+	case len(p.Code) > codeMax || p.Version < 0:
+		return invalid("product.code", "must have at most %d characters, and a version that is not below zero", codeMax)
 	case p.Accrual != AtDueDate && p.Accrual != Daily:
 		return invalid("product.accrual", "must be daily or empty")
 	case p.Excess != "" && p.Excess != amortization.ReduceTerm && p.Excess != amortization.ReduceInstalment:

@@ -108,6 +108,7 @@ var bodies = map[string]string{
 	"make-payment":            `{"loan_id":"{loanId}","amount":{"amount":"1.00","currency":"INR"},"channel":"CASH"}`,
 	"make-payments": `{"payments":[{"idempotency_key":"matrix","loan_id":"{missing}",` +
 		`"amount":{"amount":"1.00","currency":"INR"},"channel":"CASH"}]}`,
+	"save-loan-product": `{"currency":"INR","reason":"matrix","settings":{}}`,
 	// Nothing of these has an effect on the loan: it is asked for in the far future.
 	"reverse-payment": `{"reason":"bounced"}`,
 	"refund-loan":     `{"on":"2999-01-01","amount":{"amount":"1.00","currency":"INR"}}`,
@@ -148,6 +149,7 @@ var bodies = map[string]string{
 // queries are those of operations that need one.
 var queries = map[string]string{
 	"quote-prepayment":   "amount=100",
+	"get-loan-product":   "currency=INR",
 	"get-general-ledger": "from=2026-01-01&to=2026-01-31",
 }
 
@@ -422,7 +424,7 @@ func (m *matrix) borrower(ctx context.Context, staff *journey.Staff, kind, name 
 		"customer": b.ID, "appId": id, "loanId": loan, "payId": declared.ID, "docId": documents.Items[0].ID,
 		"notification": message.ID, "user": user.ID, "client": program.Client, "run": run.Run,
 		"entry": entries.Items[0].ID, "account": "1000.INR", "pending": pending.ID, "service": "kyc",
-		"officer": staff.OfficerID, "missing": uuid.NewString(),
+		"officer": staff.OfficerID, "missing": uuid.NewString(), "product": "PERSONAL_LOAN",
 	}
 	maps.Copy(m.objects[kind], reconciled(ctx, m.t, staff.Finance, kind))
 	return b

@@ -13,6 +13,9 @@ import (
 // everything after: the schedule hash must match whoever computes it again.
 type Offer struct {
 	OfferID uuid.UUID `json:"offer_id"`
+	// Product is the code of the product that was applied for; offers made before
+	// it travelled have none.
+	Product string `json:"product,omitempty"`
 	// Terms is an amortization.Terms in JSON.
 	Terms json.RawMessage `json:"terms"`
 	// ScheduleHash is SHA-256 over the schedule, in hex.

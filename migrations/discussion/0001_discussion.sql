@@ -5,6 +5,7 @@
 create table if not exists discussion (
     application_id uuid        not null,
     customer_id    uuid        not null,
+    product        text        not null,
     currency       text        not null,
     amount         bigint      not null,
     instalments    bigint      not null,

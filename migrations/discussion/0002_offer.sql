@@ -7,6 +7,7 @@ create table if not exists offer (
     application_id uuid        not null,
     version        bigint      not null,
     status         text        not null,
+    product        text        not null,
     terms          text        not null,
     key_facts      text        not null,
     schedule_hash  text        not null,

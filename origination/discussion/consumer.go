@@ -22,7 +22,8 @@ func (s *Service) onSubmitted(
 	ctx context.Context, tx database.Tx, _ event.Envelope, e event.ApplicationSubmitted,
 ) error {
 	return keepSubmission(ctx, tx, talk{
-		applicationID: e.ApplicationID, customerID: e.CustomerID, amount: e.Amount, instalments: e.Instalments,
+		applicationID: e.ApplicationID, customerID: e.CustomerID, product: e.Product, amount: e.Amount,
+		instalments: e.Instalments,
 	}, s.now())
 }
 

@@ -92,8 +92,10 @@ type Offer struct {
 	ID            uuid.UUID
 	ApplicationID uuid.UUID
 	// Version counts the offers of an application from 1.
-	Version      int
-	Status       Status
+	Version int
+	Status  Status
+	// Product is the code of what was applied for.
+	Product      string
 	Schedule     *amortization.Schedule
 	KeyFacts     amortization.KeyFacts
 	ScheduleHash string
@@ -266,7 +268,7 @@ func (o Offer) event() (event.Offer, error) {
 		return event.Offer{}, fmt.Errorf("encoding terms of offer %s: %w", o.ID, err)
 	}
 	return event.Offer{
-		OfferID: o.ID, Terms: terms, ScheduleHash: o.ScheduleHash, Principal: o.KeyFacts.Principal,
-		Instalment: o.KeyFacts.Instalment, APRPercent: o.KeyFacts.APRPercent.Fixed(2), ValidUntil: o.ValidUntil,
+		OfferID: o.ID, Product: o.Product, Terms: terms, ScheduleHash: o.ScheduleHash,
+		Principal: o.KeyFacts.Principal, Instalment: o.KeyFacts.Instalment, APRPercent: o.KeyFacts.APRPercent.Fixed(2), ValidUntil: o.ValidUntil,
 	}, nil
 }

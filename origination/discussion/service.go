@@ -58,7 +58,7 @@ func (s *Service) MakeOffer(
 			return Offer{}, err
 		}
 		o.ID, o.ApplicationID, o.Version = s.env.NewID(), applicationID, t.lastVersion+1
-		o.OfficerID, o.MadeAt = actor.ID, now
+		o.Product, o.OfficerID, o.MadeAt = t.product, actor.ID, now
 		return o, s.storeOffer(ctx, tx, file, t, o)
 	})
 }

@@ -20,6 +20,7 @@ import (
 type talk struct {
 	applicationID uuid.UUID
 	customerID    uuid.UUID
+	product       string
 	amount        money.Amount
 	instalments   int
 	maxAmount     money.Amount
@@ -31,13 +32,15 @@ type talk struct {
 func keepSubmission(ctx context.Context, tx database.Tx, t talk, now time.Time) error {
 	_, err := tx.Exec(ctx, `
 		insert into discussion
-		       (application_id, customer_id, currency, amount, instalments, max_amount, status, last_version, recorded_at)
-		values ($1, $2, $3, $4, $5, 0, 'SUBMITTED', 0, $6)
+		       (application_id, customer_id, product, currency, amount, instalments, max_amount, status, last_version,
+		        recorded_at)
+		values ($1, $2, $7, $3, $4, $5, 0, 'SUBMITTED', 0, $6)
 		on conflict (application_id) do update
-		   set currency = excluded.currency, amount = excluded.amount, instalments = excluded.instalments,
+		   set product = excluded.product, currency = excluded.currency, amount = excluded.amount, instalments = excluded.instalments,
 		       recorded_at = excluded.recorded_at
 		 where discussion.status = 'SUBMITTED'`,
-		t.applicationID, t.customerID, t.amount.Currency().Code(), t.amount.Minor(), t.instalments, now)
+		t.applicationID, t.customerID, t.amount.Currency().Code(), t.amount.Minor(), t.instalments, now,
+		t.product)
 	if err != nil {
 		return fmt.Errorf("keeping submission of %s: %w", t.applicationID, err)
 	}
@@ -62,9 +65,10 @@ func findTalk(ctx context.Context, tx database.Tx, applicationID uuid.UUID) (t t
 	var code string
 	var amount, maxAmount int64
 	err = tx.QueryRow(ctx, `
-		select application_id, customer_id, currency, amount, instalments, max_amount, status, last_version
+		select application_id, customer_id, product, currency, amount, instalments, max_amount, status, last_version
 		  from discussion where application_id = $1`, applicationID).
-		Scan(&t.applicationID, &t.customerID, &code, &amount, &t.instalments, &maxAmount, &t.status, &t.lastVersion)
+		Scan(&t.applicationID, &t.customerID, &t.product, &code, &amount, &t.instalments, &maxAmount, &t.status,
+			&t.lastVersion)
 	if errors.Is(err, database.ErrNoRows) {
 		return talk{}, false, nil
 	}
@@ -111,11 +115,11 @@ func insertOffer(ctx context.Context, tx database.Tx, o Offer) error {
 	}
 	_, err = tx.Exec(ctx, `
 		insert into offer
-		       (id, application_id, version, status, terms, key_facts, schedule_hash, valid_until, officer_id, made_at,
-		        closed_at, reason)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, null, '')`,
+		       (id, application_id, version, status, product, terms, key_facts, schedule_hash, valid_until, officer_id,
+		        made_at, closed_at, reason)
+		values ($1, $2, $3, $4, $11, $5, $6, $7, $8, $9, $10, null, '')`,
 		o.ID, o.ApplicationID, o.Version, o.Status, string(terms), string(facts), o.ScheduleHash, o.ValidUntil,
-		o.OfficerID, o.MadeAt)
+		o.OfficerID, o.MadeAt, o.Product)
 	if err != nil {
 		return fmt.Errorf("storing offer %s: %w", o.ID, err)
 	}
@@ -148,11 +152,11 @@ func closeOffer(ctx context.Context, tx database.Tx, o Offer) (bool, error) {
 func latestOffer(ctx context.Context, tx database.Tx, applicationID uuid.UUID) (o Offer, found bool, err error) {
 	var terms, facts string
 	err = tx.QueryRow(ctx, `
-		select id, application_id, version, status, terms, key_facts, schedule_hash, valid_until, officer_id, made_at,
-		       closed_at, reason
+		select id, application_id, version, status, product, terms, key_facts, schedule_hash, valid_until, officer_id,
+		       made_at, closed_at, reason
 		  from offer where application_id = $1 order by version desc limit 1`, applicationID).
-		Scan(&o.ID, &o.ApplicationID, &o.Version, &o.Status, &terms, &facts, &o.ScheduleHash, &o.ValidUntil,
-			&o.OfficerID, &o.MadeAt, &o.ClosedAt, &o.Reason)
+		Scan(&o.ID, &o.ApplicationID, &o.Version, &o.Status, &o.Product, &terms, &facts, &o.ScheduleHash,
+			&o.ValidUntil, &o.OfficerID, &o.MadeAt, &o.ClosedAt, &o.Reason)
 	if errors.Is(err, database.ErrNoRows) {
 		return Offer{}, false, nil
 	}

@@ -26,6 +26,8 @@ type Account struct {
 	Outstanding    servicing.Parts   `json:"outstanding"`
 	Overpaid       money.Amount      `json:"overpaid"`
 	ScheduleHash   string            `json:"schedule_hash"`
+	Product        string            `json:"product"`
+	ProductVersion int64             `json:"product_version"`
 	BusinessDate   civil.Date        `json:"business_date"`
 	ActivatedOn    civil.Date        `json:"activated_on"`
 	DisbursedOn    *civil.Date       `json:"disbursed_on"`
@@ -77,6 +79,7 @@ func (s *Service) account(ctx context.Context, tx database.Tx, l servicing.Loan)
 		Principal: l.Disbursement.Gross, NetDisbursed: l.Disbursement.Net, LenderFees: l.Disbursement.LenderFees,
 		ThirdPartyFees: l.Disbursement.ThirdPartyFees, Outstanding: l.Outstanding(), Overpaid: l.Overpaid,
 		ScheduleHash: l.ScheduleHash, BusinessDate: business, ActivatedOn: l.ActivatedOn,
+		Product: l.Product.Code, ProductVersion: l.Product.Version,
 		DisbursedOn: optional(l.DisbursedOn), RepaidOn: optional(l.RepaidOn), ClosedOn: optional(l.ClosedOn),
 		DaysPastDue: l.DaysPastDue(business), Disbursement: payout.state(),
 	}, nil

@@ -27,6 +27,15 @@ var problems = []httpapi.Problem{
 		Title: "The terms do not give the schedule that was signed",
 	},
 	{Err: ErrTerms, Status: http.StatusConflict, Type: "terms-invalid", Title: "The signed terms are not valid"},
+	{Err: ErrNoProduct, Status: http.StatusNotFound, Type: "loan-product-not-found", Title: "No such loan product"},
+	{
+		Err: ErrManyVersions, Status: http.StatusConflict, Type: "loan-product-full",
+		Title: "The loan product has as many versions as it can have",
+	},
+	{
+		Err: servicing.ErrInvalid, Status: http.StatusUnprocessableEntity, Type: "invalid-value",
+		Title: "A value cannot be accepted",
+	},
 	{Err: ErrCancelled, Status: http.StatusConflict, Type: "loan-cancelled", Title: "The loan is cancelled"},
 }
 
@@ -61,6 +70,7 @@ func (s *Service) routes(api *httpapi.API) {
 		Tag: tag, Access: httpapi.Bearer(), Errors: []int{http.StatusNotFound},
 	}, s.getSchedule)
 	s.trancheRoutes(api)
+	s.productRoutes(api)
 }
 
 type applicationInput struct {
@@ -108,6 +118,7 @@ type accountOutput struct {
 		Outstanding    partsBody        `json:"outstanding" doc:"All that is open by the schedule, due or not"`
 		Overpaid       httpapi.Money    `json:"overpaid" doc:"Owed to the borrower"`
 		ScheduleHash   string           `json:"schedule_hash" doc:"Names the schedule that was signed"`
+		Product        *productBody     `json:"product,omitempty" doc:"How the loan is serviced; none if the agreement named none"`
 		BusinessDate   civil.Date       `json:"business_date" format:"date"`
 		ActivatedOn    civil.Date       `json:"activated_on" format:"date"`
 		DisbursedOn    *civil.Date      `json:"disbursed_on,omitempty" format:"date"`
@@ -126,6 +137,9 @@ func accountOf(a Account) *accountOutput {
 	b.LenderFees, b.ThirdPartyFees = httpapi.MoneyOf(a.LenderFees), httpapi.MoneyOf(a.ThirdPartyFees)
 	b.Outstanding, b.Overpaid = partsOf(a.Outstanding), httpapi.MoneyOf(a.Overpaid)
 	b.ScheduleHash, b.BusinessDate, b.ActivatedOn = a.ScheduleHash, a.BusinessDate, a.ActivatedOn
+	if a.Product != "" {
+		b.Product = &productBody{Code: a.Product, Version: a.ProductVersion}
+	}
 	b.DisbursedOn, b.RepaidOn, b.ClosedOn, b.DaysPastDue = a.DisbursedOn, a.RepaidOn, a.ClosedOn, a.DaysPastDue
 	b.Disbursement = disbursementBody{
 		DisbursementID: a.Disbursement.ID, Status: string(a.Disbursement.Status),

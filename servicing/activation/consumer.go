@@ -30,7 +30,7 @@ func (s *Service) onAgreementsSigned(ctx context.Context, tx database.Tx, events
 		ids[i] = e.ApplicationID
 		signed[i] = agreement{
 			ApplicationID: e.ApplicationID, CustomerID: e.CustomerID, AgreementID: e.AgreementID, OfferID: e.OfferID,
-			Terms: string(e.Terms), ScheduleHash: e.ScheduleHash, SignedAt: e.SignedAt,
+			Product: e.Product, Terms: string(e.Terms), ScheduleHash: e.ScheduleHash, SignedAt: e.SignedAt,
 		}
 	}
 	insertAgreements(tx, signed)

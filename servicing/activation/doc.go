@@ -1,8 +1,8 @@
 // Package activation is the service that makes a signed agreement a loan: the
 // loan account, its schedule, and the payout to the borrower.
 //
-// It owns the tables signed_agreement, disbursement and, as the simulated bank
-// behind payouts, simulated_payout. It publishes LoanActivated,
+// It owns the tables loan_product, signed_agreement, disbursement and, as the
+// simulated bank behind payouts, simulated_payout. It publishes LoanActivated,
 // RepaymentScheduleCreated, DisbursementInitiated, DisbursementCompleted and
 // DisbursementFailed. It consumes AgreementSigned.
 //
@@ -10,6 +10,9 @@
 // that was signed. The money is lent on the business date of the activation; if
 // that is not the disbursement date of the terms, due dates and amounts stay as
 // signed, because they are the contract.
+//
+// A loan is serviced by the version of its product that is in force on that date,
+// and keeps it: a later version of the catalogue changes nothing for it.
 //
 // It must not take payments, nor change a schedule.
 package activation

@@ -41,6 +41,7 @@ type agreement struct {
 	CustomerID    uuid.UUID
 	AgreementID   uuid.UUID
 	OfferID       uuid.UUID
+	Product       string // "" if the agreement names none
 	Terms         string
 	ScheduleHash  string
 	SignedAt      time.Time
@@ -132,8 +133,9 @@ func (s *Service) activate(
 		return nil, err
 	}
 	changes, loans := make([]servicing.Change, len(signed)), make([]servicing.Loan, len(signed))
+	products := catalogue{on: book.BusinessDate, inForce: map[productKey]Version{}}
 	for i := range signed {
-		if changes[i], err = s.open(&signed[i], book); err != nil {
+		if changes[i], err = s.open(ctx, tx, &signed[i], book, &products); err != nil {
 			return nil, err
 		}
 		loans[i] = changes[i].Loan
@@ -143,15 +145,22 @@ func (s *Service) activate(
 	return loans, s.store(ctx, tx, now, actor, changes...)
 }
 
-// open opens the account of a loan.
-func (s *Service) open(signed *agreement, book loandb.Book) (servicing.Change, error) {
+// open opens the account of a loan, with the version of its product that is in force.
+func (s *Service) open(
+	ctx context.Context, tx database.Tx, signed *agreement, book loandb.Book, products *catalogue,
+) (servicing.Change, error) {
 	var terms amortization.Terms
 	if err := json.Unmarshal([]byte(signed.Terms), &terms); err != nil {
 		return servicing.Change{}, fmt.Errorf("%w: application %s: %w", ErrTerms, signed.ApplicationID, err)
 	}
+	product, err := products.find(ctx, tx, signed.Product, terms.Principal.Currency())
+	if err != nil {
+		return servicing.Change{}, err
+	}
 	change, err := servicing.Activate(servicing.Activation{
 		LoanID: s.env.NewID(), ApplicationID: signed.ApplicationID, CustomerID: signed.CustomerID, BookID: book.ID,
 		DisbursementID: s.env.NewID(), Terms: terms, ScheduleHash: signed.ScheduleHash, On: book.BusinessDate,
+		Allocation: product.Settings.Allocation, Product: product.named(),
 	})
 	if len(amortization.Faults(err)) > 0 || errors.Is(err, servicing.ErrInvalid) {
 		return servicing.Change{}, fmt.Errorf("%w: %w", ErrTerms, err)

@@ -19,34 +19,37 @@ var errNoDisbursement = errors.New("no such disbursement")
 // insertAgreements keeps agreements, those that are known as they are.
 func insertAgreements(tx database.Tx, list []agreement) {
 	var applications, customers, agreements, offers []uuid.UUID
-	var terms, hashes []string
+	var products, terms, hashes []string
 	var signed []time.Time
 	for i := range list {
 		a := &list[i]
 		applications, customers = append(applications, a.ApplicationID), append(customers, a.CustomerID)
 		agreements, offers = append(agreements, a.AgreementID), append(offers, a.OfferID)
+		products = append(products, a.Product)
 		terms, hashes = append(terms, a.Terms), append(hashes, a.ScheduleHash)
 		signed = append(signed, a.SignedAt)
 	}
 	tx.Later(database.Write{
 		What: "keeping agreements", Rows: database.AnyRows, SQL: `
 		insert into signed_agreement
-		       (application_id, customer_id, agreement_id, offer_id, terms, schedule_hash, signed_at)
-		select u.application_id, u.customer_id, u.agreement_id, u.offer_id, u.terms, u.schedule_hash, u.signed_at
-		  from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[])
-		       as u (application_id, customer_id, agreement_id, offer_id, terms, schedule_hash, signed_at)
+		       (application_id, customer_id, agreement_id, offer_id, product, terms, schedule_hash, signed_at)
+		select u.application_id, u.customer_id, u.agreement_id, u.offer_id, u.product, u.terms, u.schedule_hash,
+		       u.signed_at
+		  from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[],
+		              $8::text[])
+		       as u (application_id, customer_id, agreement_id, offer_id, terms, schedule_hash, signed_at, product)
 		 order by u.application_id
 		on conflict (application_id) do nothing`,
-		Args: []any{applications, customers, agreements, offers, terms, hashes, signed},
+		Args: []any{applications, customers, agreements, offers, terms, hashes, signed, products},
 	})
 }
 
 func findAgreement(ctx context.Context, tx database.Tx, applicationID uuid.UUID) (agreement, bool, error) {
 	a := agreement{ApplicationID: applicationID}
 	err := tx.QueryRow(ctx, `
-		select customer_id, agreement_id, offer_id, terms, schedule_hash, signed_at
+		select customer_id, agreement_id, offer_id, product, terms, schedule_hash, signed_at
 		  from signed_agreement where application_id = $1`, applicationID).
-		Scan(&a.CustomerID, &a.AgreementID, &a.OfferID, &a.Terms, &a.ScheduleHash, &a.SignedAt)
+		Scan(&a.CustomerID, &a.AgreementID, &a.OfferID, &a.Product, &a.Terms, &a.ScheduleHash, &a.SignedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return agreement{}, false, nil
 	}
