@@ -40,8 +40,29 @@ func TestLifecycle(t *testing.T) {
 		d := &demo{s: newStory(testWriter{t}), p: p, staff: staff, out: t.TempDir()}
 		must(t, d.tell(ctx))
 		must(t, d.s.end())
+		wantProduct(ctx, t, d)
 	})
 	t.Run("expired", func(t *testing.T) { testExpired(ctx, t, p, staff) })
+}
+
+// wantProduct wants that the loan is serviced by what was applied for: the code
+// has come all the way from the application.
+func wantProduct(ctx context.Context, t *testing.T, d *demo) {
+	t.Helper()
+	var applied struct {
+		Product string `json:"product"`
+	}
+	var account struct {
+		Product struct {
+			Code    string `json:"code"`
+			Version int64  `json:"version"`
+		} `json:"product"`
+	}
+	must(t, d.asha.Client.Get(ctx, "/api/v1/applications/"+d.ashaCase, &applied))
+	must(t, d.asha.Client.Get(ctx, "/api/v1/activation/"+d.loan+"/account", &account))
+	if got := account.Product; got.Code != applied.Product || got.Code == "" || got.Version != 0 {
+		t.Errorf("the loan is serviced by %+v, applied for was %q", got, applied.Product)
+	}
 }
 
 // testWriter sends the story to the test's log.

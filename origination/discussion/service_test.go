@@ -81,7 +81,7 @@ func TestAccept(t *testing.T) {
 	}
 	accepted := streamtest.Last[event.OfferAccepted](t, b.db)
 	if accepted.OfferID != o.ID || accepted.OfficerID != b.officer || accepted.ScheduleHash != o.ScheduleHash ||
-		accepted.Principal != rupees(20_000_00) || accepted.OnApplication != b.on {
+		accepted.Principal != rupees(20_000_00) || accepted.OnApplication != b.on || accepted.Product != "PERSONAL_LOAN" {
 		t.Errorf("event %+v", accepted)
 	}
 	if diff := cmp.Diff([]string{"offer.made.v1", "offer.accepted.v1"}, streamtest.Types(t, b.db)); diff != "" {
