@@ -54,7 +54,7 @@ var layers = map[string][]string{
 		"internal/mutant", "internal/stream",
 	},
 	"servicing/legacy":     {"amortization", "amortization/", "servicing/legacy/"},
-	"servicing/activation": core,
+	"servicing/activation": append([]string{"servicing/posting"}, core...), // products may replace rows of its table
 	"servicing/repayment":  append([]string{"ledger/reconcile", "ledger/reconciledb"}, core...),
 	"servicing/closeofday": core,
 

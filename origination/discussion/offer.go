@@ -269,6 +269,7 @@ func (o Offer) event() (event.Offer, error) {
 	}
 	return event.Offer{
 		OfferID: o.ID, Product: o.Product, Terms: terms, ScheduleHash: o.ScheduleHash,
-		Principal: o.KeyFacts.Principal, Instalment: o.KeyFacts.Instalment, APRPercent: o.KeyFacts.APRPercent.Fixed(2), ValidUntil: o.ValidUntil,
+		Principal: o.KeyFacts.Principal, Instalment: o.KeyFacts.Instalment, APRPercent: o.KeyFacts.APRPercent.Fixed(2),
+		ValidUntil: o.ValidUntil,
 	}, nil
 }

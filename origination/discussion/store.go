@@ -36,11 +36,10 @@ func keepSubmission(ctx context.Context, tx database.Tx, t talk, now time.Time) 
 		        recorded_at)
 		values ($1, $2, $7, $3, $4, $5, 0, 'SUBMITTED', 0, $6)
 		on conflict (application_id) do update
-		   set product = excluded.product, currency = excluded.currency, amount = excluded.amount, instalments = excluded.instalments,
-		       recorded_at = excluded.recorded_at
+		   set product = excluded.product, currency = excluded.currency, amount = excluded.amount,
+		       instalments = excluded.instalments, recorded_at = excluded.recorded_at
 		 where discussion.status = 'SUBMITTED'`,
-		t.applicationID, t.customerID, t.amount.Currency().Code(), t.amount.Minor(), t.instalments, now,
-		t.product)
+		t.applicationID, t.customerID, t.amount.Currency().Code(), t.amount.Minor(), t.instalments, now, t.product)
 	if err != nil {
 		return fmt.Errorf("keeping submission of %s: %w", t.applicationID, err)
 	}
