@@ -114,7 +114,7 @@ func (l *lending) lend(product string) uuid.UUID {
 	streamtest.Deliver(l.t, l.db, "activation", l.activation.Subscriptions, signed)
 	var account accountAnswer
 	l.system.Post("/api/v1/activation/"+signed.ApplicationID.String()+"/trigger", nil).Want(http.StatusOK).Into(&account)
-	for deadline := time.Now().Add(time.Minute); account.Status != "ACTIVE"; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); account.Status != "ACTIVE"; time.Sleep(20 * time.Millisecond) {
 		if account = l.account(account.LoanID); time.Now().After(deadline) {
 			l.t.Fatalf("loan %s is %s", account.LoanID, account.Status)
 		}
@@ -131,14 +131,14 @@ func (l *lending) account(id uuid.UUID) accountAnswer {
 
 func rupees(amount string) object { return object{"amount": amount, "currency": "INR"} }
 
-// strict is a version with a late fee of 100 after three days and a provision
-// from the first day on.
-func strict(from string) object {
+// strict is a version with a late fee after three days and a provision from the
+// first day on.
+func strict(from, fee string) object {
 	return object{
 		"currency": "INR", "effective_from": from, "reason": "the board's decision of 10 January",
 		"settings": object{
 			"accrual": "daily", "defer_fees": true,
-			"late_fee":   object{"grace_days": 3, "amount": rupees("100.00")},
+			"late_fee":   object{"grace_days": 3, "amount": rupees(fee)},
 			"suspension": object{"after_days": 90, "reverse": true},
 			"stages": []object{
 				{"from_days": 0, "number": 1, "rate_percent": "1"},
@@ -158,10 +158,9 @@ func TestALoanIsServicedByItsProduct(t *testing.T) {
 	t.Parallel()
 	l := openLending(t)
 	unnamed, before := l.lend(""), l.lend("MICRO_LOAN")
-	l.finance.Post(products+"/MICRO_LOAN/versions", strict("2026-01-15")).Want(http.StatusCreated)
-	late := strict("2026-03-01") // not in force yet
-	late["settings"].(object)["late_fee"] = object{"amount": rupees("999.00")}
-	l.finance.Post(products+"/MICRO_LOAN/versions", late).Want(http.StatusCreated)
+	l.finance.Post(products+"/MICRO_LOAN/versions", strict("2026-01-15", "100.00")).Want(http.StatusCreated)
+	toCome := strict("2026-03-01", "999.00")
+	l.finance.Post(products+"/MICRO_LOAN/versions", toCome).Want(http.StatusCreated)
 	after, other := l.lend("MICRO_LOAN"), l.lend("PERSONAL_LOAN")
 	named := map[string]string{}
 	for name, id := range map[string]uuid.UUID{"unnamed": unnamed, "before": before, "after": after, "other": other} {
