@@ -12,13 +12,14 @@ import (
 
 // The short way to read an envelope agrees with encoding/json wherever it reads
 // one at all: as a relay writes it, and with bytes of it changed, lost or put in.
+// That it reads what relays write is the test after this one.
 func TestPlainEnvelopesAreReadAsJSONIs(t *testing.T) {
 	t.Parallel()
-	read := 0
 	rapid.Check(t, func(t *rapid.T) {
 		raw := rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "ids")
 		want := Envelope{
-			SpecVersion: SpecVersion, ID: uuid.UUID(raw[:16]), Source: rapid.StringN(0, 8, 8).Draw(t, "source"),
+			SpecVersion: SpecVersion, ID: uuid.UUID(raw[:16]),
+			Source:  rapid.OneOf(rapid.Just("/tenor/core"), rapid.StringN(0, 8, 8)).Draw(t, "source"),
 			Type:    rapid.SampledFrom([]string{"payment.received.v1", "", "a\"b", "é"}).Draw(t, "type"),
 			Subject: uuid.UUID(raw[16:]), Time: time.UnixMicro(rapid.Int64Range(0, 1<<52).Draw(t, "time")).UTC(),
 			DataContentType: "application/json", Version: rapid.Int64Range(-2, 1<<40).Draw(t, "version"),
@@ -31,7 +32,7 @@ func TestPlainEnvelopesAreReadAsJSONIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		compareWithJSON(t, data, &read)
+		compareWithJSON(t, data)
 		at := rapid.IntRange(0, len(data)-1).Draw(t, "at")
 		piece := rapid.SampledFrom([]string{
 			"", `"`, `\`, `}`, `{`, `,`, ` `, "\x00", "\xff", `,"data":{}`, `,"id":"x"`, "0", "-", "é",
@@ -39,19 +40,15 @@ func TestPlainEnvelopesAreReadAsJSONIs(t *testing.T) {
 		lost := rapid.IntRange(0, min(3, len(data)-at)).Draw(t, "lost")
 		damaged := append([]byte{}, data[:at]...)
 		damaged = append(append(damaged, piece...), data[at+lost:]...)
-		compareWithJSON(t, damaged, &read)
+		compareWithJSON(t, damaged)
 	})
-	if read == 0 {
-		t.Error("the short way read nothing")
-	}
 }
 
-func compareWithJSON(t *rapid.T, data []byte, read *int) {
+func compareWithJSON(t *rapid.T, data []byte) {
 	got, ok := parsePlain(data)
 	if !ok {
 		return
 	}
-	*read++
 	var want Envelope
 	if err := json.Unmarshal(data, &want); err != nil {
 		t.Fatalf("%s: read the short way, but %v", data, err)
