@@ -105,7 +105,7 @@ func verifyJournal(words []string) (func(context.Context, *database.DB, streams)
 		v, err := ledgerdb.Verify(ctx, db, kept)
 		var tampered *ledgerdb.Tampered
 		if errors.As(err, &tampered) {
-			say(std.out, "verified %d batches, %d entries, %d lines\n", v.Head.Seq, v.Entries, v.Lines)
+			say(std.out, "verified %s\n", counted(v))
 			say(std.out, "NOT INTACT: batch %d (%s)", tampered.Seq, tampered.Batch)
 			if tampered.Entry != uuid.Nil {
 				say(std.out, ", entry or account %s", tampered.Entry)
@@ -116,10 +116,15 @@ func verifyJournal(words []string) (func(context.Context, *database.DB, streams)
 		if err != nil {
 			return err
 		}
-		say(std.out, "intact: %d batches, %d entries, %d lines\nhead: %d %x\n", v.Head.Seq, v.Entries, v.Lines, v.Head.Seq,
-			v.Head.Hash)
+		say(std.out, "intact: %s\nhead: %d %x\n", counted(v), v.Head.Seq, v.Head.Hash)
 		return nil
 	}, nil
+}
+
+// counted says what a verification has looked at. Records are of accounts, kept
+// rejections, pending entries, and closings of accounts and periods.
+func counted(v ledgerdb.Verified) string {
+	return fmt.Sprintf("%d batches, %d entries, %d lines, %d records", v.Head.Seq, v.Entries, v.Lines, v.Records)
 }
 
 // exportJournal returns the export in the format and range that the words name.

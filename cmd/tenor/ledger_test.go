@@ -54,7 +54,8 @@ func TestLedgerCommand(t *testing.T) {
 	}
 	e := postSample(t, db)
 	code, out, errs = run(t, "ledger", "verify", at)
-	if code != 0 || !strings.Contains(out, "intact: 1 batches, 1 entries, 2 lines") {
+	if code != 0 || !strings.Contains(out, "intact: 1 batches, 1 entries, 2 lines, ") ||
+		strings.Contains(out, " 0 records") {
 		t.Fatalf("exit %d: %s%s", code, out, errs)
 	}
 	_, head, _ := strings.Cut(out, "head: ")

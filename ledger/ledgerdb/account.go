@@ -23,6 +23,7 @@ import (
 func OpenGL(ctx context.Context, tx database.Tx, now time.Time, accounts ...ledger.GLAccount) error {
 	now = now.UTC().Truncate(time.Microsecond)
 	var codes, names, types, sides []string
+	var subjects []uuid.UUID
 	var hashes [][]byte
 	for _, gl := range accounts {
 		if err := gl.Validate(); err != nil {
@@ -32,15 +33,22 @@ func OpenGL(ctx context.Context, tx database.Tx, now time.Time, accounts ...ledg
 		names = append(names, gl.Name)
 		types = append(types, string(gl.Type))
 		sides = append(sides, string(gl.NormalSide))
+		subjects = append(subjects, headingSubject(gl.Code))
 		hashes = append(hashes, headingHash(gl, now))
 	}
 	tag, err := tx.Exec(ctx, `
-		insert into ledger_gl (code, name, type, normal_side, created_at, row_hash)
-		select u.code, u.name, u.type, u.normal_side, $5, u.row_hash
-		  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::bytea[])
-		       as u (code, name, type, normal_side, row_hash)
-		 order by u.code
-		on conflict (code) do nothing`, codes, names, types, sides, now, hashes)
+		with opened as (
+			insert into ledger_gl (code, name, type, normal_side, created_at, row_hash)
+			select u.code, u.name, u.type, u.normal_side, $5, u.row_hash
+			  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::bytea[])
+			       as u (code, name, type, normal_side, row_hash)
+			 order by u.code
+			on conflict (code) do nothing
+			returning code, row_hash)
+		insert into ledger_unsealed_record (kind, subject, number, hash)
+		select $7, s.subject, 0, o.row_hash
+		  from opened o join unnest($1::text[], $8::uuid[]) as s (code, subject) on s.code = o.code`,
+		codes, names, types, sides, now, hashes, headingRecord, subjects)
 	if err != nil {
 		return fmt.Errorf("opening general ledger accounts: %w", err)
 	}
@@ -119,7 +127,8 @@ func openChart(ctx context.Context, tx database.Tx, now time.Time, currency mone
 // OpenAccounts adds accounts. Those that exist with the same definition are
 // left alone; one that differs in anything but name and metadata is rejected
 // with AccountDiffers, and one whose general ledger account is missing or of
-// another type with GLAccountUnknown or AccountDiffers.
+// another type with GLAccountUnknown or AccountDiffers. Every account is opened for
+// posting, whatever its Closed says.
 func OpenAccounts(ctx context.Context, tx database.Tx, now time.Time, accounts ...ledger.Account) error {
 	if len(accounts) == 0 {
 		return nil
@@ -176,7 +185,6 @@ func insertAccounts(
 	now = now.UTC().Truncate(time.Microsecond)
 	var ids []uuid.UUID
 	var codes, names, gls, types, sides, currencies, limits, metadata []string
-	var closed []bool
 	var hashes [][]byte
 	for _, a := range accounts {
 		pairs, err := encodeMetadata(a.Metadata)
@@ -191,22 +199,25 @@ func insertAccounts(
 		sides = append(sides, string(a.NormalSide))
 		currencies = append(currencies, a.Currency.Code())
 		limits = append(limits, string(a.Limit))
-		closed = append(closed, a.Closed)
 		metadata = append(metadata, pairs)
 		hashes = append(hashes, accountHash(a, pairs, now))
 	}
 	rows, err := tx.Query(ctx, `
-		insert into ledger_account
-		       (id, code, name, gl_code, type, normal_side, currency, limit_rule, closed, metadata, created_at, row_hash)
-		select u.id, u.code, u.name, u.gl_code, u.type, u.normal_side, u.currency, u.limit_rule, u.closed,
-		       u.metadata::jsonb, $11, u.row_hash
-		  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-		              $9::boolean[], $10::text[], $12::bytea[])
-		       as u (id, code, name, gl_code, type, normal_side, currency, limit_rule, closed, metadata, row_hash)
-		 order by u.id
-		on conflict (id) do nothing
-		returning id`,
-		ids, codes, names, gls, types, sides, currencies, limits, closed, metadata, now, hashes)
+		with opened as (
+			insert into ledger_account
+			       (id, code, name, gl_code, type, normal_side, currency, limit_rule, closed, metadata, created_at, row_hash)
+			select u.id, u.code, u.name, u.gl_code, u.type, u.normal_side, u.currency, u.limit_rule, false,
+			       u.metadata::jsonb, $10, u.row_hash
+			  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+			              $9::text[], $11::bytea[])
+			       as u (id, code, name, gl_code, type, normal_side, currency, limit_rule, metadata, row_hash)
+			 order by u.id
+			on conflict (id) do nothing
+			returning id, row_hash)
+		insert into ledger_unsealed_record (kind, subject, number, hash)
+		select $12, o.id, 0, o.row_hash from opened o
+		returning subject`,
+		ids, codes, names, gls, types, sides, currencies, limits, metadata, now, hashes, accountRecord)
 	if err != nil {
 		return nil, fmt.Errorf("opening accounts: %w", err)
 	}
@@ -423,7 +434,15 @@ func setClosed(ctx context.Context, tx database.Tx, account ledger.Account, clos
 	if err != nil {
 		return fmt.Errorf("changing account %q: %w", account.Code, err)
 	}
-	_, err = tx.Exec(ctx, `update ledger_control set account_epoch = account_epoch + 1 where id = 1`)
+	kind := reopenedRecord
+	if closed {
+		kind = closedRecord
+	}
+	_, err = tx.Exec(ctx, `
+		with moved as (
+			update ledger_control set account_epoch = account_epoch + 1 where id = 1 returning account_epoch)
+		insert into ledger_unsealed_record (kind, subject, number, hash)
+		select $1, $2, m.account_epoch, ''::bytea from moved m`, kind, account.ID())
 	if err != nil {
 		return fmt.Errorf("changing account %q: %w", account.Code, err)
 	}

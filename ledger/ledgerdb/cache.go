@@ -40,6 +40,7 @@ func noteOpened(tx database.Tx, accounts []ledger.Account, fresh map[uuid.UUID]b
 	opened := value.(map[uuid.UUID]ledger.Account) //nolint:errcheck // nobody else has this key
 	for _, a := range accounts {
 		if fresh[a.ID()] {
+			a.Closed = false
 			opened[a.ID()] = a
 		}
 	}

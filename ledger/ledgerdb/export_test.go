@@ -2,8 +2,10 @@ package ledgerdb
 
 import (
 	"context"
+	"time"
 
 	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/ledger"
 )
 
 // VerifyTx verifies what a transaction sees, its own changes included, so that
@@ -17,3 +19,6 @@ func VerifyTx(ctx context.Context, tx database.Tx, kept *ChainHead) (Verified, e
 func SealShaped(ctx context.Context, tx database.Tx, lines, batches, sample int64) (int, ChainHead, error) {
 	return seal(ctx, tx, shape{lines: lines, batches: batches, sample: sample})
 }
+
+// AccountHash is what the row of an account without metadata carries.
+func AccountHash(a ledger.Account, created time.Time) []byte { return accountHash(a, "{}", created) }

@@ -234,11 +234,17 @@ func (b *batch) queueRejections(statements *pgx.Batch) {
 		return
 	}
 	statements.Queue(`
-		insert into ledger_rejection (entry_id, key, hash, code, line, field, detail, recorded_at, row_hash)
-		select u.entry_id, u.key, u.hash, u.code, u.line, u.field, u.detail, $8, u.row_hash
-		  from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], $6::text[], $7::text[], $9::bytea[])
-		       as u (entry_id, key, hash, code, line, field, detail, row_hash)
-		on conflict (entry_id) do nothing`, ids, keys, hashes, codes, lines, fields, details, b.now, rowHashes)
+		with kept as (
+			insert into ledger_rejection (entry_id, key, hash, code, line, field, detail, recorded_at, row_hash)
+			select u.entry_id, u.key, u.hash, u.code, u.line, u.field, u.detail, $8, u.row_hash
+			  from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], $6::text[], $7::text[],
+			              $9::bytea[])
+			       as u (entry_id, key, hash, code, line, field, detail, row_hash)
+			on conflict (entry_id) do nothing
+			returning entry_id, row_hash)
+		insert into ledger_unsealed_record (kind, subject, number, hash)
+		select $10, k.entry_id, 0, k.row_hash from kept k`,
+		ids, keys, hashes, codes, lines, fields, details, b.now, rowHashes, rejectionRecord)
 }
 
 func queueLines(statements *pgx.Batch, batchID uuid.UUID, now time.Time, items []*item) {

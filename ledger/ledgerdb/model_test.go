@@ -53,7 +53,7 @@ func (d *duel) reset() error {
 		"ledger_pending_line", "ledger_pending",
 		"ledger_line", "ledger_entry", "ledger_batch", "ledger_unsealed", "ledger_seal", "ledger_block",
 		"ledger_block_sum", "ledger_heading", "ledger_reversal", "ledger_rejection", "ledger_limit",
-		"ledger_account", "ledger_gl", "ledger_period_event",
+		"ledger_account", "ledger_gl", "ledger_period_event", "ledger_record", "ledger_unsealed_record",
 	}
 	err := d.in(func(tx database.Tx) error {
 		for _, table := range tables {
@@ -62,7 +62,11 @@ func (d *duel) reset() error {
 			}
 		}
 		_, err := tx.Exec(d.ctx, `
-			update ledger_control set closed_through = '1899-12-31', account_epoch = account_epoch + 1 where id = 1`)
+			with moved as (
+				update ledger_control set closed_through = '1899-12-31', account_epoch = account_epoch + 1
+				 where id = 1 returning account_epoch)
+			insert into ledger_unsealed_record (kind, subject, number, hash)
+			select 'REOPENED', $1, m.account_epoch, ''::bytea from moved m`, uuid.Nil)
 		return err
 	})
 	d.model = ledgertest.NewModel()

@@ -144,12 +144,16 @@ func insertPending(ctx context.Context, tx database.Tx, now time.Time, p ledger.
 	}
 	var statements pgx.Batch
 	statements.Queue(`
-		insert into ledger_pending
-		       (id, key, hash, kind, effective_date, booking_date, recorded_at, reference, description, posted_by, metadata,
-		        expires_at, state, resolved_by)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, 'OPEN', '')`,
+		with announced as (
+			insert into ledger_pending
+			       (id, key, hash, kind, effective_date, booking_date, recorded_at, reference, description, posted_by,
+			        metadata, expires_at, state, resolved_by, row_hash)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, 'OPEN', '', $13)
+			returning id, row_hash)
+		insert into ledger_unsealed_record (kind, subject, number, hash)
+		select $14, a.id, 0, a.row_hash from announced a`,
 		p.ID(), p.Key, hash, p.Kind, p.EffectiveDate, p.BookingDate, now, p.Reference, p.Description, p.PostedBy, metadata,
-		expires)
+		expires, pendingHash(hash, now), pendingRecord)
 	accounts, numbers := make(idArray, len(p.Lines)), make([]int64, len(p.Lines))
 	debits, credits := make([]int64, len(p.Lines)), make([]int64, len(p.Lines))
 	for i, line := range p.Lines {
@@ -254,9 +258,13 @@ func resolve(
 	if entry != uuid.Nil {
 		entryID = &entry
 	}
+	p.State, p.ResolvedAt, p.ResolvedBy, p.EntryID = state, now, by, entry
 	tag, err := tx.Exec(ctx, `
-		update ledger_pending set state = $2, resolved_at = $3, resolved_by = $4, entry_id = $5
-		 where id = $1 and state = 'OPEN'`, p.ID(), string(state), now, by, entryID)
+		with ended as (
+			update ledger_pending set state = $2, resolved_at = $3, resolved_by = $4, entry_id = $5, end_hash = $6
+			 where id = $1 and state = 'OPEN' returning id, end_hash)
+		insert into ledger_unsealed_record (kind, subject, number, hash)
+		select $7, e.id, 0, e.end_hash from ended e`, p.ID(), string(state), now, by, entryID, p.endHash(), endRecord)
 	if err != nil {
 		return fmt.Errorf("resolving pending entry %q: %w", p.Key, err)
 	}

@@ -109,22 +109,30 @@ func setPeriod(ctx context.Context, tx database.Tx, before civil.Date, e PeriodE
 		return fmt.Errorf("changing the closed periods: %w", ledger.Reject(ledger.FieldInvalid, "reason",
 			fmt.Sprintf("must have 1 to %d bytes", PeriodReasonLengthMax)))
 	}
+	totals, err := json.Marshal(e.Totals)
+	if err != nil {
+		return fmt.Errorf("encoding the totals of a closing: %w", err)
+	}
+	hash, err := e.hash(totals)
+	if err != nil {
+		return err
+	}
 	tag, err := tx.Exec(ctx, `
-		update ledger_control set closed_through = $1 where id = 1 and closed_through = $2`, e.Through, before)
+		with moved as (
+			update ledger_control set closed_through = $1, account_epoch = account_epoch + 1
+			 where id = 1 and closed_through = $2 returning account_epoch)
+		insert into ledger_unsealed_record (kind, subject, number, hash)
+		select $3, $4, m.account_epoch, $5 from moved m`, e.Through, before, periodRecord, e.ID, hash)
 	if err != nil {
 		return fmt.Errorf("changing the closed periods: %w", err)
 	}
 	if tag.RowsAffected() != 1 {
 		return fmt.Errorf("changing the closed periods: they are no longer closed through %s", before)
 	}
-	totals, err := json.Marshal(e.Totals)
-	if err != nil {
-		return fmt.Errorf("encoding the totals of a closing: %w", err)
-	}
 	_, err = tx.Exec(ctx, `
-		insert into ledger_period_event (id, action, through, recorded_at, posted_by, reason, totals)
-		values ($1, $2, $3, $4, $5, $6, $7::jsonb)`,
-		e.ID, string(e.Action), e.Through, e.RecordedAt, e.By, e.Reason, string(totals))
+		insert into ledger_period_event (id, action, through, recorded_at, posted_by, reason, totals, row_hash)
+		values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8)`,
+		e.ID, string(e.Action), e.Through, e.RecordedAt, e.By, e.Reason, string(totals), hash)
 	if err != nil {
 		return fmt.Errorf("recording the closed periods: %w", err)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // rowHash covers the fields of a row that is never changed and is in no batch,
-// each with its length before it. It tells a changed row, not a missing one.
+// each with its length before it. A record in the chain holds the same hash.
 func rowHash(table string, fields ...string) []byte {
 	h := sha256.New()
 	for _, field := range append([]string{table}, fields...) {
@@ -23,6 +23,9 @@ func rowHash(table string, fields ...string) []byte {
 }
 
 func instantField(at time.Time) string { return strconv.FormatInt(at.UnixMicro(), 10) }
+
+// headingSubject is the id under which a general ledger account has its record.
+func headingSubject(code string) uuid.UUID { return ledger.AccountID("gl:" + code) }
 
 func headingHash(gl ledger.GLAccount, created time.Time) []byte {
 	return rowHash("ledger_gl", gl.Code, gl.Name, string(gl.Type), string(gl.NormalSide), instantField(created))

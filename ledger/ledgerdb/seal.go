@@ -43,6 +43,9 @@ type sealedBatch struct {
 	Late bool
 	// Totals are the sums of the batch as stored; only verifying reads them.
 	Totals []byte
+	// records is the hash over what was done beside the journal and is sealed at
+	// this place.
+	records []byte
 }
 
 // link is the hash of the chain at this batch, given the one before.
@@ -58,6 +61,7 @@ func (b sealedBatch) link(prev []byte) []byte {
 	part(binary.BigEndian.AppendUint64(nil, uint64(b.RecordedAt.UnixMicro())))
 	part(binary.BigEndian.AppendUint64(nil, uint64(b.Entries)))
 	part(b.Hash)
+	part(b.records)
 	return h.Sum(nil)
 }
 
@@ -86,6 +90,9 @@ func chainEnd(ctx context.Context, tx database.Tx) (ChainHead, time.Time, error)
 // that one whose transaction commits late is sealed later, not passed over. Of
 // two that seal at once the second waits, and starts again.
 //
+// What else was done to the books (record) is sealed with the first batch of the
+// step, and waits while there is none.
+//
 // The same step brings the blocks up to date, of which balances and reports are
 // summed.
 func Seal(ctx context.Context, tx database.Tx) (int, ChainHead, error) {
@@ -107,6 +114,9 @@ func seal(ctx context.Context, tx database.Tx, blocks shape) (int, ChainHead, er
 	}
 	if len(batches) == 0 {
 		return 0, head, nil
+	}
+	if batches[0].records, err = takeRecords(ctx, tx, head.Seq+1); err != nil {
+		return 0, ChainHead{}, err
 	}
 	for i := range batches {
 		head, through = batches[i].seal(head, through)

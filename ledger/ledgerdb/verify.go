@@ -41,6 +41,8 @@ type Verified struct {
 	Head    ChainHead
 	Entries int64
 	Lines   int64
+	// Records are those of what was done beside the journal.
+	Records int64
 	// through is the latest instant of recording up to the head.
 	through time.Time
 }
@@ -57,9 +59,10 @@ const verifyBatches = 8
 // It also compares what is derived from the journal (reversals, the totals of
 // accounts with a limit, the totals of batches, the blocks that balances are
 // summed of), holds accounts against their codes and headings, and finds what was
-// changed in a heading, an account, a kept rejection or a pending entry. These are
-// in no batch: of them a changed value is found and, where nothing refers to it, a
-// missing row is not.
+// changed or removed of what is in no batch: headings, accounts, kept rejections,
+// pending entries and their ends, events of the periods, and the row that says
+// which periods and accounts are closed. Their records are in the chain with the
+// next batch; as with batches, what waits for the chain is held only against itself.
 func Verify(ctx context.Context, db *database.DB, kept *ChainHead) (Verified, error) {
 	return verify(kept, func(fn func(ctx context.Context, tx database.Tx) error) error {
 		return database.InReadTx(ctx, db, func(tx database.Tx) error { return fn(ctx, tx) })
@@ -88,10 +91,12 @@ func verify(kept *ChainHead, read reader) (Verified, error) {
 	if err := read(verifyDerived); err != nil {
 		return v, err
 	}
-	if err := read(verifyHeadings); err != nil {
-		return v, err
+	for _, whole := range []func(context.Context, database.Tx) error{verifyHeadings, verifyControl} {
+		if err := read(whole); err != nil {
+			return v, err
+		}
 	}
-	for _, page := range []rowPage{verifyOpened, verifyRejections, verifyPending} {
+	for _, page := range []rowPage{verifyOpened, verifyRejections, verifyPending, verifyPeriods} {
 		if err := eachPage(read, page); err != nil {
 			return v, err
 		}
@@ -124,7 +129,12 @@ func (v Verified) page(ctx context.Context, tx database.Tx, kept *ChainHead) (Ve
 	if err != nil {
 		return v, false, err
 	}
+	records, err := sealedRecords(ctx, tx, v.Head.Seq, v.Head.Seq+verifyBatches)
+	if err != nil {
+		return v, false, err
+	}
 	for _, b := range batches {
+		b.records = records[b.Seq].hash
 		fault := func(what string) error { return &Tampered{Seq: v.Head.Seq + 1, Batch: b.ID, What: what} }
 		if b.Seq != v.Head.Seq+1 {
 			return v, false, fault("is missing")
@@ -132,7 +142,7 @@ func (v Verified) page(ctx context.Context, tx database.Tx, kept *ChainHead) (Ve
 		want := b
 		head, through := want.seal(v.Head, v.through)
 		if string(head.Hash) != string(b.ChainHash) {
-			return v, false, fault("does not continue the chain")
+			return v, false, fault("does not continue the chain, or was sealed with other records")
 		}
 		if want.Late != b.Late || !through.Equal(b.KnownThrough) {
 			return v, false, fault("has another instant in the chain than its own")
@@ -144,6 +154,7 @@ func (v Verified) page(ctx context.Context, tx database.Tx, kept *ChainHead) (Ve
 		v.Head, v.through = head, through
 		v.Entries += b.Entries
 		v.Lines += lines
+		v.Records += records[b.Seq].count
 		if kept != nil && kept.Seq == b.Seq && string(kept.Hash) != string(b.ChainHash) {
 			return v, false, fault("ends another chain than the one that was kept")
 		}

@@ -3,6 +3,7 @@ package ledgerdb
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -10,8 +11,10 @@ import (
 	"github.com/tenor-lending/tenor/internal/database"
 )
 
+type derivedCheck struct{ what, sql string }
+
 // derivedChecks each find an entry or account at fault, if there is one.
-var derivedChecks = []struct{ what, sql string }{
+var derivedChecks = []derivedCheck{
 	{"it belongs to no batch", `
 		select e.id from ledger_entry e left join ledger_batch b on b.id = e.batch_id
 		 where b.id is null order by e.id limit 1`},
@@ -76,7 +79,7 @@ var derivedChecks = []struct{ what, sql string }{
 func verifyDerived(ctx context.Context, tx database.Tx) error {
 	var found *Tampered
 	var questions pgx.Batch
-	for _, check := range derivedChecks {
+	for _, check := range slices.Concat(derivedChecks, recordChecks) {
 		questions.Queue(check.sql).Query(func(rows pgx.Rows) error {
 			for rows.Next() {
 				var id uuid.UUID

@@ -58,8 +58,12 @@ func verifyRejections(ctx context.Context, tx database.Tx, after uuid.UUID) (uui
 }
 
 // verifyHeadings holds the general ledger accounts against the hashes of their
-// rows. They are few.
+// rows and against their records. They are few.
 func verifyHeadings(ctx context.Context, tx database.Tx) error {
+	sealed, err := headingRecords(ctx, tx)
+	if err != nil {
+		return err
+	}
 	rows, err := tx.Query(ctx, `select code, name, type, normal_side, created_at, row_hash from ledger_gl order by code`)
 	if err != nil {
 		return fmt.Errorf("reading general ledger accounts to verify: %w", err)
@@ -69,14 +73,37 @@ func verifyHeadings(ctx context.Context, tx database.Tx) error {
 	var stored []byte
 	targets := []any{&gl.Code, &gl.Name, &gl.Type, &gl.NormalSide, &created, &stored}
 	_, err = pgx.ForEachRow(rows, targets, func() error {
-		if !bytes.Equal(headingHash(gl, created), stored) {
-			return &Tampered{
-				Entry: ledger.AccountID("gl:" + gl.Code), What: "is the heading " + gl.Code + ", which is not as it was opened",
-			}
+		subject := headingSubject(gl.Code)
+		if !bytes.Equal(headingHash(gl, created), stored) || !bytes.Equal(stored, sealed[subject]) {
+			return &Tampered{Entry: subject, What: "is the heading " + gl.Code + ", which is not as it was opened"}
 		}
+		delete(sealed, subject)
 		return nil
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	for subject := range sealed {
+		return &Tampered{Entry: subject, What: "is a heading that was opened and is gone"}
+	}
+	return nil
+}
+
+// headingRecords returns the hashes of the headings that were opened.
+func headingRecords(ctx context.Context, tx database.Tx) (map[uuid.UUID][]byte, error) {
+	rows, err := tx.Query(ctx, everyRecord(`
+		select e.subject, e.hash from ledger_record e where e.kind = $1 order by e.subject`), headingRecord)
+	if err != nil {
+		return nil, fmt.Errorf("reading records of headings: %w", err)
+	}
+	sealed := map[uuid.UUID][]byte{}
+	var subject uuid.UUID
+	var hash []byte
+	_, err = pgx.ForEachRow(rows, []any{&subject, &hash}, func() error {
+		sealed[subject] = bytes.Clone(hash)
+		return nil
+	})
+	return sealed, err
 }
 
 // verifyOpened holds accounts against the hashes of their rows.
@@ -119,16 +146,16 @@ func verifyOpened(ctx context.Context, tx database.Tx, after uuid.UUID) (uuid.UU
 }
 
 // verifyPending holds announced entries against their own hashes, lines and
-// expiry included.
+// expiry included, and against how they ended.
 func verifyPending(ctx context.Context, tx database.Tx, after uuid.UUID) (uuid.UUID, bool, error) {
 	rows, err := tx.Query(ctx, `
-		select id, hash from ledger_pending where id > $1 order by id limit $2`, after, verifyRows)
+		select id, hash, row_hash, end_hash from ledger_pending where id > $1 order by id limit $2`, after, verifyRows)
 	if err != nil {
 		return after, false, fmt.Errorf("reading pending entries to verify: %w", err)
 	}
 	type stored struct {
-		ID   uuid.UUID
-		Hash []byte
+		ID                 uuid.UUID
+		Hash, RowHash, End []byte
 	}
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[stored])
 	if err != nil {
@@ -140,8 +167,13 @@ func verifyPending(ctx context.Context, tx database.Tx, after uuid.UUID) (uuid.U
 		if err != nil {
 			return after, false, err
 		}
-		if hash := p.Hash(); p.ID() != s.ID || !bytes.Equal(hash[:], s.Hash) {
+		if hash := p.Hash(); p.ID() != s.ID || !bytes.Equal(hash[:], s.Hash) ||
+			!bytes.Equal(pendingHash(s.Hash, p.RecordedAt), s.RowHash) {
 			return after, false, &Tampered{Entry: s.ID, What: "is a pending entry that is not as it was announced"}
+		}
+		ended := p.State != ledger.PendingOpen
+		if (ended && !bytes.Equal(p.endHash(), s.End)) || (!ended && p.ResolvedBy != "") {
+			return after, false, &Tampered{Entry: s.ID, What: "is a pending entry that did not end as it says"}
 		}
 	}
 	return after, len(list) == verifyRows, nil

@@ -47,8 +47,8 @@ func TestVerifyCountsWhatItSaw(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.Head.Seq != 4 || v.Entries != 6 || v.Lines != 12 {
-		t.Errorf("verified %+v, want 4 batches, 6 entries, 12 lines", v)
+	if v.Head.Seq != 4 || v.Entries != 6 || v.Lines != 12 || v.Records < 10 {
+		t.Errorf("verified %+v, want 4 batches, 6 entries, 12 lines, the records of a chart and two accounts", v)
 	}
 	again, err := ledgerdb.SealAll(t.Context(), b.db)
 	if err != nil || again.Seq != head.Seq || string(again.Hash) != string(head.Hash) {
@@ -144,6 +144,24 @@ var tamperings = []string{
 	`insert into ledger_reversal (reverses, entry_id) values ($1, '5a1f8a2e-5c3e-4a8e-9b1c-0d2f4a6b8c0e')
 	 on conflict (reverses) do update set entry_id = excluded.entry_id`,
 	`update ledger_limit set credits = credits + 1 where account_id <> $1`,
+	`update ledger_account set closed = not closed where ` + onEntry,
+	`delete from ledger_account where id = (
+	     select a.id from ledger_account a left join ledger_line l on l.account_id = a.id
+	      where l.account_id is null and a.id <> $1 order by a.id limit 1)`,
+	`delete from ledger_gl where code = (
+	     select g.code from ledger_gl g left join ledger_account a on a.gl_code = g.code and a.id <> $1
+	      where g.code <> '' order by a.id nulls first, g.code limit 1)`,
+	`update ledger_control set closed_through = '2020-01-31'
+	  where id = 1 and $1 <> '00000000-0000-0000-0000-000000000000'::uuid`,
+	`update ledger_control set account_epoch = account_epoch + 1
+	  where id = 1 and $1 <> '00000000-0000-0000-0000-000000000000'::uuid`,
+	`delete from ledger_control where id = 1 and $1 <> '00000000-0000-0000-0000-000000000000'::uuid`,
+	`delete from ledger_record where kind = 'HEADING' and subject <> $1`,
+	`update ledger_record set seq = seq + 1 where kind = 'ACCOUNT' and subject <> $1`,
+	`insert into ledger_record (seq, kind, subject, number, hash) values (2, 'REJECTION', $1, 0, ''::bytea)`,
+	`insert into ledger_unsealed_record (kind, subject, number, hash) values ('CLOSED', $1, 1, ''::bytea)`,
+	`insert into ledger_unsealed_record (kind, subject, number, hash)
+	 select kind, subject, number, hash from ledger_record where subject <> $1`,
 }
 
 // TestVerifyFindsEveryTampering changes one row behind the ledger's back, of

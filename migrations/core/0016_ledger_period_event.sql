@@ -1,6 +1,7 @@
 -- +goose NO TRANSACTION
 -- +goose Up
 -- Who closed or reopened the books, through which day, when and why.
+-- row_hash covers the other columns.
 create table if not exists ledger_period_event (
     id          uuid        not null,
     action      text        not null,
@@ -9,6 +10,7 @@ create table if not exists ledger_period_event (
     posted_by   text        not null,
     reason      text        not null,
     totals      jsonb       not null,
+    row_hash    bytea       not null,
     constraint ledger_period_event_pkey primary key (id),
     constraint ledger_period_event_action check (action in ('CLOSE', 'REOPEN'))
 );
