@@ -54,10 +54,9 @@ func (g gauge) histogram(family, label, value string) map[float64]float64 {
 			if pair.GetName() != label || pair.GetValue() != value {
 				continue
 			}
-			for _, bucket := range metric.GetHistogram().GetBucket() {
+			for _, bucket := range metric.GetHistogram().GetBucket() { // the last one, without a bound, among them
 				counts[bucket.GetUpperBound()] += float64(bucket.GetCumulativeCount())
 			}
-			counts[math.Inf(1)] += float64(metric.GetHistogram().GetSampleCount())
 		}
 	}
 	return counts
