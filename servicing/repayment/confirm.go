@@ -59,7 +59,7 @@ func (s *Service) confirm(
 		s.env.Log.WarnContext(ctx, "too many declared payments wait to be confirmed by the bank", "more than", waitingMax)
 		return nil, nil
 	}
-	pairs, err := pair(ctx, tx, account, through, waiting)
+	pairs, err := s.pair(ctx, tx, account, through, waiting)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ type paired struct {
 }
 
 // pair finds the one line for each payment that is alone of its likeness.
-func pair(
+func (s *Service) pair(
 	ctx context.Context, tx database.Tx, account ledger.Account, through civil.Date, waiting []waitingPayment,
 ) ([]paired, error) {
 	payments := map[likeness][]waitingPayment{}
@@ -117,8 +117,13 @@ func pair(
 		return nil, nil
 	}
 	missing, all, err := reconciledb.MissingInBooks(ctx, tx, account, through, amounts)
-	if err != nil || !all { // one like it may be among those that were not read
+	if err != nil {
 		return nil, err
+	}
+	if !all { // one like it may be among those that were not read
+		s.env.Log.WarnContext(ctx, "too many bank lines are missing in the books to confirm payments by them",
+			"account", account.ID(), "read", len(missing))
+		return nil, nil
 	}
 	lines := map[likeness][]reconciledb.BankLine{}
 	for _, line := range missing {
