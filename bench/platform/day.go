@@ -56,7 +56,7 @@ func runCloseOfDay(ctx context.Context, b *harness.Bench, accrual servicing.Accr
 		},
 	}
 	line := result.Line{Name: "a day"}
-	made := 0
+	stored := 0
 	for _, n := range daySizes(b.Sized(dayLoans)) {
 		book, err := p.book(ctx)
 		if err != nil {
@@ -64,10 +64,10 @@ func runCloseOfDay(ctx context.Context, b *harness.Bench, accrual servicing.Accr
 		}
 		first := func(i int) civil.Date { return book.BusinessDate.AddDays(1 + i%dueSpread) }
 		like := kind{firstDue: first, product: servicing.Product{Accrual: accrual}}
-		if _, err := p.makeLoans(ctx, b, n-made, like); err != nil {
+		if _, err := p.makeLoans(ctx, b, book, n-stored, like); err != nil {
 			return err
 		}
-		made = n
+		stored = n
 		was := p.processors(ctx)
 		days, sum, err := p.closeDays(ctx, api)
 		if err != nil {

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/tenor-lending/tenor/bench/harness"
 	"github.com/tenor-lending/tenor/bench/result"
 	"github.com/tenor-lending/tenor/internal/client"
@@ -164,7 +162,7 @@ func runMixed(ctx context.Context, b *harness.Bench) error {
 	if err != nil {
 		return err
 	}
-	loans, err := p.makeLoans(ctx, b, b.Sized(mixedLoans), monthLater(book.BusinessDate))
+	loans, err := p.newLoans(ctx, b, book, b.Sized(mixedLoans))
 	if err != nil {
 		return err
 	}
@@ -184,8 +182,7 @@ func runMixed(ctx context.Context, b *harness.Bench) error {
 	if err != nil {
 		return err
 	}
-	var posted atomic.Int64
-	loads := p.mixedLoads(b, staff, partner, loans, &posted)
+	loads := p.mixedLoads(b, staff, partner, loans)
 	all := make([]harness.Stats, len(loads))
 	var group sync.WaitGroup
 	for i, load := range loads {
@@ -216,16 +213,11 @@ func runMixed(ctx context.Context, b *harness.Bench) error {
 	}
 	b.Metric("close_of_day", took.Seconds(), "s")
 	b.Note("a day was closed in the middle, in %s, with %d loans changed", harness.Short(took), closed.LoansDone)
-	is, err := p.look(ctx)
-	if err != nil {
-		return err
-	}
-	was.report(b, is, posted.Load())
-	return p.checkPayments(ctx, b, before, posted.Load())
+	return p.settle(ctx, b, was, before, loans)
 }
 
 func (p *platform) mixedLoads(
-	b *harness.Bench, staff *journey.Staff, partner string, loans []uuid.UUID, posted *atomic.Int64,
+	b *harness.Bench, staff *journey.Staff, partner string, loans *paidLoans,
 ) []harness.Load {
 	payments := b.Rate
 	if payments == 0 {
@@ -240,15 +232,13 @@ func (p *platform) mixedLoads(
 			Name: "applications", Rate: mixedApplications, InFlight: originationFlight,
 			Op: func(ctx context.Context, _ int64) error { return p.originate(ctx, staff) },
 		},
-		{Name: "payments", Rate: payments, Op: func(ctx context.Context, n int64) error {
-			err := pay(ctx, pays, loans[n%int64(len(loans))])
-			if err == nil {
-				posted.Add(1)
-			}
-			return err
-		}},
+		{
+			Name: "payments", Rate: payments,
+			Op: func(ctx context.Context, n int64) error { return payOne(ctx, pays, loans, n) },
+		},
 		{Name: "reads", Rate: mixedReads, Op: func(ctx context.Context, _ int64) error {
-			_, err := journey.OutstandingOf(ctx, staff.Officer, loans[rand.IntN(len(loans))].String()) //nolint:gosec // spread
+			loan := loans.list[rand.IntN(len(loans.list))] //nolint:gosec // spread, not secret
+			_, err := journey.OutstandingOf(ctx, staff.Officer, loan.id.String())
 			return err
 		}},
 	}

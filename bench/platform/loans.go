@@ -43,22 +43,35 @@ func (p *platform) book(ctx context.Context) (loandb.Book, error) {
 	return book, err
 }
 
-// kind is what loans are made like: the first due date of each, and how they are
-// serviced.
+// openBook opens a book beside the one on which the platform works.
+func (p *platform) openBook(ctx context.Context, book loandb.Book) error {
+	return database.InTx(ctx, p.core, func(tx database.Tx) error {
+		return loandb.EnsureBook(ctx, tx, time.Now().UTC().Truncate(time.Microsecond), book)
+	})
+}
+
+// kind is what loans are made like.
 type kind struct {
+	// lent is when they were paid out; the zero date is the business date.
+	lent civil.Date
+	// firstDue is the first due date of each.
 	firstDue func(i int) civil.Date
 	product  servicing.Product
 }
 
-// makeLoans stores active, paid-out loans as activation does, in large
-// transactions, and returns their ids.
-func (p *platform) makeLoans(ctx context.Context, b *harness.Bench, count int, like kind) ([]uuid.UUID, error) {
-	book, err := p.book(ctx)
-	if err != nil {
-		return nil, err
-	}
+// made is a loan that was made, with what is due of it on the business date.
+type made struct {
+	id  uuid.UUID
+	due money.Amount
+}
+
+// makeLoans stores active, paid-out loans in large transactions, as activation
+// and the close of every day until the business date of the book leave them.
+func (p *platform) makeLoans(
+	ctx context.Context, b *harness.Bench, book loandb.Book, count int, like kind,
+) ([]made, error) {
 	start := time.Now()
-	ids := make([]uuid.UUID, count)
+	loans := make([]made, count)
 	var next atomic.Int64
 	group, groupCtx := errgroup.WithContext(ctx)
 	for range seeders {
@@ -68,7 +81,7 @@ func (p *platform) makeLoans(ctx context.Context, b *harness.Bench, count int, l
 				if at >= count {
 					return nil
 				}
-				batch := ids[at:min(at+seedBatch, count)]
+				batch := loans[at:min(at+seedBatch, count)]
 				err := p.saveLoans(groupCtx, book, batch, at, like)
 				for tries := 1; errors.Is(err, database.ErrContention) && tries < seedTries; tries++ {
 					err = p.saveLoans(groupCtx, book, batch, at, like) // the platform works on the same tables
@@ -85,28 +98,41 @@ func (p *platform) makeLoans(ctx context.Context, b *harness.Bench, count int, l
 	}
 	b.Progress("%s loans made, %s a second", harness.Count(float64(count)),
 		harness.Count(float64(count)/time.Since(start).Seconds()))
-	return ids, p.refreshStatistics(ctx)
+	return loans, p.refreshStatistics(ctx)
 }
 
-func (p *platform) saveLoans(ctx context.Context, book loandb.Book, ids []uuid.UUID, at int, like kind) error {
-	activated, paidOut := make([]servicing.Change, len(ids)), make([]servicing.Change, len(ids))
-	for i := range ids {
-		var err error
-		activated[i], err = activate(book, like.firstDue(at+i), like.product)
+func (p *platform) saveLoans(ctx context.Context, book loandb.Book, loans []made, at int, like kind) error {
+	var changes []servicing.Change
+	for i := range loans {
+		story, err := storyOf(book, like.firstDue(at+i), like)
 		if err != nil {
 			return err
 		}
-		loan := &activated[i].Loan
-		ids[i] = loan.ID
-		paidOut[i], err = loan.CompleteDisbursement(loan.Disbursement.ID, "bench", book.BusinessDate)
-		if err != nil {
-			return err
-		}
+		today := &story[len(story)-1].Loan
+		loans[i] = made{id: today.ID, due: today.DueNow(book.BusinessDate).Total()}
+		changes = append(changes, story...)
 	}
 	return database.InTx(ctx, p.core, func(tx database.Tx) error {
-		now := time.Now().UTC().Truncate(time.Microsecond)
-		return loandb.Save(ctx, tx, now, "bench", append(activated, paidOut...)...)
+		return loandb.Save(ctx, tx, time.Now().UTC().Truncate(time.Microsecond), "bench", changes...)
 	})
+}
+
+// storyOf is what has become of a new loan by the start of the business date.
+func storyOf(book loandb.Book, firstDue civil.Date, like kind) ([]servicing.Change, error) {
+	lent := like.lent
+	if lent.IsZero() {
+		lent = book.BusinessDate
+	}
+	activated, err := activate(book.ID, lent, firstDue, like.product)
+	if err != nil {
+		return nil, err
+	}
+	paidOut, err := activated.Loan.CompleteDisbursement(activated.Loan.Disbursement.ID, "bench", lent)
+	if err != nil {
+		return nil, err
+	}
+	today, err := paidOut.Loan.StartDay(book.BusinessDate)
+	return []servicing.Change{activated, paidOut, today}, err
 }
 
 // terms are those of a loan of two years with a processing fee.
@@ -119,20 +145,27 @@ func terms(on, firstDue civil.Date) amortization.Terms {
 	}
 }
 
-func activate(book loandb.Book, firstDue civil.Date, product servicing.Product) (servicing.Change, error) {
-	t := terms(book.BusinessDate, firstDue)
+func activate(book uuid.UUID, on, firstDue civil.Date, product servicing.Product) (servicing.Change, error) {
+	t := terms(on, firstDue)
 	schedule, err := amortization.New(t)
 	if err != nil {
 		return servicing.Change{}, err
 	}
 	return servicing.Activate(servicing.Activation{
-		LoanID: uuid.New(), ApplicationID: uuid.New(), CustomerID: uuid.New(), BookID: book.ID,
-		DisbursementID: uuid.New(), Terms: t, ScheduleHash: schedule.Hash(), On: book.BusinessDate,
-		Product: product,
+		LoanID: uuid.New(), ApplicationID: uuid.New(), CustomerID: uuid.New(), BookID: book,
+		DisbursementID: uuid.New(), Terms: t, ScheduleHash: schedule.Hash(), On: on, Product: product,
 	})
 }
 
-// monthLater are ordinary loans, due first in a month.
+// monthLater are ordinary loans lent today, due first in a month.
 func monthLater(on civil.Date) kind {
 	return kind{firstDue: func(int) civil.Date { return amortization.AddMonths(on, 1, on.Day) }}
+}
+
+// dueToday are ordinary loans lent a month ago, due first today.
+func dueToday(on civil.Date) kind {
+	return kind{
+		lent:     amortization.AddMonths(on, -1, on.Day),
+		firstDue: func(int) civil.Date { return on },
+	}
 }
