@@ -40,9 +40,13 @@ func runActivate(ctx context.Context, b *harness.Bench) error {
 	if err != nil {
 		return err
 	}
+	borrowers, err := p.borrowers(ctx)
+	if err != nil {
+		return err
+	}
 	signed := make([]signing, b.Sized(activations))
 	for i := range signed {
-		signed[i], err = newSigning(book)
+		signed[i], err = newSigning(book, borrowers[i%len(borrowers)])
 		if err != nil {
 			return err
 		}
@@ -85,7 +89,7 @@ func runActivate(ctx context.Context, b *harness.Bench) error {
 	return p.checkActivations(ctx, b, before, int64(len(signed)), eventsWere)
 }
 
-func newSigning(book loandb.Book) (signing, error) {
+func newSigning(book loandb.Book, borrower uuid.UUID) (signing, error) {
 	t := terms(book.BusinessDate, amortization.AddMonths(book.BusinessDate, 1, book.BusinessDate.Day))
 	schedule, err := amortization.New(t)
 	if err != nil {
@@ -96,7 +100,7 @@ func newSigning(book loandb.Book) (signing, error) {
 		return signing{}, err
 	}
 	return signing{
-		OnApplication: event.OnApplication{ApplicationID: uuid.New(), CustomerID: uuid.New()},
+		OnApplication: event.OnApplication{ApplicationID: uuid.New(), CustomerID: borrower},
 		Offer: event.Offer{
 			OfferID: uuid.New(), Terms: data, ScheduleHash: schedule.Hash(), Principal: t.Principal,
 			Instalment: schedule.At(0).Total, APRPercent: "16.00", ValidUntil: book.BusinessDate,

@@ -70,6 +70,10 @@ type made struct {
 func (p *platform) makeLoans(
 	ctx context.Context, b *harness.Bench, book loandb.Book, count int, like kind,
 ) ([]made, error) {
+	borrowers, err := p.borrowers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	start := time.Now()
 	loans := make([]made, count)
 	var next atomic.Int64
@@ -82,9 +86,9 @@ func (p *platform) makeLoans(
 					return nil
 				}
 				batch := loans[at:min(at+seedBatch, count)]
-				err := p.saveLoans(groupCtx, book, batch, at, like)
+				err := p.saveLoans(groupCtx, book, borrowers, batch, at, like)
 				for tries := 1; errors.Is(err, database.ErrContention) && tries < seedTries; tries++ {
-					err = p.saveLoans(groupCtx, book, batch, at, like) // the platform works on the same tables
+					err = p.saveLoans(groupCtx, book, borrowers, batch, at, like) // the platform works on the same tables
 				}
 				if err != nil {
 					return err
@@ -101,10 +105,12 @@ func (p *platform) makeLoans(
 	return loans, p.refreshStatistics(ctx)
 }
 
-func (p *platform) saveLoans(ctx context.Context, book loandb.Book, loans []made, at int, like kind) error {
+func (p *platform) saveLoans(
+	ctx context.Context, book loandb.Book, borrowers []uuid.UUID, loans []made, at int, like kind,
+) error {
 	var changes []servicing.Change
 	for i := range loans {
-		story, err := storyOf(book, like.firstDue(at+i), like)
+		story, err := storyOf(book, borrowers[(at+i)%len(borrowers)], like.firstDue(at+i), like)
 		if err != nil {
 			return err
 		}
@@ -118,12 +124,12 @@ func (p *platform) saveLoans(ctx context.Context, book loandb.Book, loans []made
 }
 
 // storyOf is what has become of a new loan by the start of the business date.
-func storyOf(book loandb.Book, firstDue civil.Date, like kind) ([]servicing.Change, error) {
+func storyOf(book loandb.Book, borrower uuid.UUID, firstDue civil.Date, like kind) ([]servicing.Change, error) {
 	lent := like.lent
 	if lent.IsZero() {
 		lent = book.BusinessDate
 	}
-	activated, err := activate(book.ID, lent, firstDue, like.product)
+	activated, err := activate(book.ID, borrower, lent, firstDue, like.product)
 	if err != nil {
 		return nil, err
 	}
@@ -145,14 +151,14 @@ func terms(on, firstDue civil.Date) amortization.Terms {
 	}
 }
 
-func activate(book uuid.UUID, on, firstDue civil.Date, product servicing.Product) (servicing.Change, error) {
+func activate(book, borrower uuid.UUID, on, firstDue civil.Date, product servicing.Product) (servicing.Change, error) {
 	t := terms(on, firstDue)
 	schedule, err := amortization.New(t)
 	if err != nil {
 		return servicing.Change{}, err
 	}
 	return servicing.Activate(servicing.Activation{
-		LoanID: uuid.New(), ApplicationID: uuid.New(), CustomerID: uuid.New(), BookID: book,
+		LoanID: uuid.New(), ApplicationID: uuid.New(), CustomerID: borrower, BookID: book,
 		DisbursementID: uuid.New(), Terms: t, ScheduleHash: schedule.Hash(), On: on, Product: product,
 	})
 }

@@ -32,7 +32,7 @@ func TestWhatIsPaidIsWhatTheScenariosSay(t *testing.T) {
 			{"in advance", monthLater(on), false, 2, 4},
 		} {
 			book := loandb.Book{ID: uuid.New(), BusinessDate: on}
-			story, err := storyOf(book, c.like.firstDue(0), c.like)
+			story, err := storyOf(book, uuid.New(), c.like.firstDue(0), c.like)
 			if err != nil {
 				t.Fatalf("%s on %s: %v", c.name, on, err)
 			}

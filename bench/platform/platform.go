@@ -24,6 +24,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/tenor-lending/tenor/bench/harness"
 	"github.com/tenor-lending/tenor/internal/client"
 	"github.com/tenor-lending/tenor/internal/database"
@@ -64,6 +66,7 @@ type platform struct {
 	plain   *http.Transport
 	child   *exec.Cmd
 	exited  chan error
+	people  []uuid.UUID // see borrowers
 }
 
 // secrets is the part that the bench needs of what `tenor up` keeps.
