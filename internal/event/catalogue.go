@@ -35,3 +35,17 @@ var Catalogue = map[string][]Event{
 	"notification": {NotificationRead{}, NotificationPreferencesChanged{}},
 	"identity":     {SessionStarted{}, SessionEnded{}},
 }
+
+// AggregateOf returns what events of the type are about, as Event.Aggregate; "" for
+// a type that is not in the catalogue.
+func AggregateOf(typ string) string { return aggregates[typ] }
+
+var aggregates = func() map[string]string {
+	found := make(map[string]string)
+	for _, events := range Catalogue {
+		for _, e := range events {
+			found[e.Type()] = e.Aggregate()
+		}
+	}
+	return found
+}()

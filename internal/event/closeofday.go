@@ -53,3 +53,6 @@ func (b BusinessDayClosed) Subject() uuid.UUID { return b.BookID }
 
 // Key implements Event.
 func (b BusinessDayClosed) Key() string { return b.BookID.String() }
+
+// Aggregate implements Event.
+func (BusinessDayClosed) Aggregate() string { return "book" }

@@ -40,6 +40,15 @@ type Event interface {
 	Subject() uuid.UUID
 	// Key decides the partition: the application, loan or customer id.
 	Key() string
+	// Aggregate names what Subject is one of: "loan".
+	Aggregate() string
+}
+
+// Personal is an event about one person, who may be told of it.
+type Personal interface {
+	Event
+	// Person is the customer, or the user, whose id is the customer's for borrowers.
+	Person() uuid.UUID
 }
 
 // SpecVersion is the CloudEvents version of the envelope.
@@ -111,6 +120,12 @@ func (c OnCustomer) Subject() uuid.UUID { return c.CustomerID }
 // Key implements Event.
 func (c OnCustomer) Key() string { return c.CustomerID.String() }
 
+// Aggregate implements Event.
+func (OnCustomer) Aggregate() string { return "customer" }
+
+// Person implements Personal.
+func (c OnCustomer) Person() uuid.UUID { return c.CustomerID }
+
 // OnApplication is embedded by events about an application before it is a loan.
 type OnApplication struct {
 	ApplicationID uuid.UUID `json:"application_id"`
@@ -125,6 +140,12 @@ func (a OnApplication) Subject() uuid.UUID { return a.ApplicationID }
 
 // Key implements Event.
 func (a OnApplication) Key() string { return a.ApplicationID.String() }
+
+// Aggregate implements Event.
+func (OnApplication) Aggregate() string { return "application" }
+
+// Person implements Personal.
+func (a OnApplication) Person() uuid.UUID { return a.CustomerID }
 
 // OnLoan is embedded by events about a loan.
 type OnLoan struct {
@@ -141,3 +162,9 @@ func (l OnLoan) Subject() uuid.UUID { return l.LoanID }
 
 // Key implements Event.
 func (l OnLoan) Key() string { return l.LoanID.String() }
+
+// Aggregate implements Event.
+func (OnLoan) Aggregate() string { return "loan" }
+
+// Person implements Personal.
+func (l OnLoan) Person() uuid.UUID { return l.CustomerID }

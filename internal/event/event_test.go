@@ -142,6 +142,9 @@ func TestCatalogueIsSound(t *testing.T) {
 			if filled.Subject() != sampleID || filled.Key() != sampleID.String() {
 				t.Errorf("%s: subject %s, key %s: not taken from its data", e.Type(), filled.Subject(), filled.Key())
 			}
+			if e.Aggregate() == "" || event.AggregateOf(e.Type()) != e.Aggregate() {
+				t.Errorf("%s is about %q, the catalogue says %q", e.Type(), e.Aggregate(), event.AggregateOf(e.Type()))
+			}
 			known := false
 			for _, topic := range event.Topics {
 				known = known || topic == e.Topic()

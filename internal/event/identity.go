@@ -16,6 +16,12 @@ func (u OnUser) Subject() uuid.UUID { return u.UserID }
 // Key implements Event.
 func (u OnUser) Key() string { return u.UserID.String() }
 
+// Aggregate implements Event.
+func (OnUser) Aggregate() string { return "user" }
+
+// Person implements Personal.
+func (u OnUser) Person() uuid.UUID { return u.UserID }
+
 // SessionStarted says that somebody logged in.
 type SessionStarted struct {
 	OnUser

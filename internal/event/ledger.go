@@ -28,3 +28,6 @@ func (r ReconciliationCompleted) Subject() uuid.UUID { return r.AccountID }
 
 // Key implements Event.
 func (r ReconciliationCompleted) Key() string { return r.AccountID.String() }
+
+// Aggregate implements Event.
+func (ReconciliationCompleted) Aggregate() string { return "bank account" }

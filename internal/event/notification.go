@@ -20,6 +20,9 @@ func (n NotificationRead) Subject() uuid.UUID { return n.RecipientID }
 // Key implements Event.
 func (n NotificationRead) Key() string { return n.RecipientID.String() }
 
+// Aggregate implements Event.
+func (NotificationRead) Aggregate() string { return "recipient" }
+
 // NotificationPreferencesChanged says by which channels a person wants to hear.
 type NotificationPreferencesChanged struct {
 	RecipientID uuid.UUID `json:"recipient_id"`
@@ -37,3 +40,6 @@ func (n NotificationPreferencesChanged) Subject() uuid.UUID { return n.Recipient
 
 // Key implements Event.
 func (n NotificationPreferencesChanged) Key() string { return n.RecipientID.String() }
+
+// Aggregate implements Event.
+func (NotificationPreferencesChanged) Aggregate() string { return "recipient" }

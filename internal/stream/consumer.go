@@ -40,9 +40,10 @@ var ErrNotYet = errors.New("an earlier event has not arrived yet")
 
 // Subscription is the interest of a service in one type of event.
 type Subscription struct {
-	topic  string
-	typ    string
-	handle func(ctx context.Context, tx database.Tx, envs []event.Envelope) error
+	topic     string
+	typ       string
+	aggregate string
+	handle    func(ctx context.Context, tx database.Tx, envs []event.Envelope) error
 	// together is how many events handle takes at once, and lane names those that
 	// it takes: subscriptions of one lane have one handle.
 	together int
@@ -57,7 +58,7 @@ type Subscription struct {
 func On[E event.Event](fn func(ctx context.Context, tx database.Tx, env event.Envelope, e E) error) Subscription {
 	var zero E
 	return Subscription{
-		topic: zero.Topic(), typ: zero.Type(), lane: zero.Type(), together: 1,
+		topic: zero.Topic(), typ: zero.Type(), aggregate: zero.Aggregate(), lane: zero.Type(), together: 1,
 		handle: func(ctx context.Context, tx database.Tx, envs []event.Envelope) error {
 			e, err := event.Decode[E](envs[0])
 			if err != nil {
@@ -74,7 +75,7 @@ func On[E event.Event](fn func(ctx context.Context, tx database.Tx, env event.En
 func OnAll[E event.Event](fn func(ctx context.Context, tx database.Tx, events []E) error) Subscription {
 	var zero E
 	return Subscription{
-		topic: zero.Topic(), typ: zero.Type(), lane: zero.Type(), together: ConsumeBatchMax,
+		topic: zero.Topic(), typ: zero.Type(), aggregate: zero.Aggregate(), lane: zero.Type(), together: ConsumeBatchMax,
 		handle: func(ctx context.Context, tx database.Tx, envs []event.Envelope) error {
 			events := make([]E, len(envs))
 			for i := range envs {
@@ -97,7 +98,8 @@ func Together(
 	list := make([]Subscription, len(types))
 	for i, e := range types {
 		list[i] = Subscription{
-			topic: e.Topic(), typ: e.Type(), lane: types[0].Type(), together: ConsumeBatchMax, mixed: true, handle: fn,
+			topic: e.Topic(), typ: e.Type(), aggregate: e.Aggregate(), lane: types[0].Type(), together: ConsumeBatchMax,
+			mixed: true, handle: fn,
 		}
 	}
 	return list
@@ -110,11 +112,13 @@ type Consumer struct {
 	seeds    []string
 	topics   []string
 	handlers map[string]Subscription
-	log      *slog.Logger
-	now      func() time.Time
-	metrics  *Metrics
-	ready    chan struct{}
-	once     sync.Once
+	// follows has the aggregates about which it handles events.
+	follows map[string]bool
+	log     *slog.Logger
+	now     func() time.Time
+	metrics *Metrics
+	ready   chan struct{}
+	once    sync.Once
 }
 
 // ConsumerConfig is what a Consumer is made of.
@@ -133,14 +137,15 @@ type ConsumerConfig struct {
 // NewConsumer checks the subscriptions and returns a consumer. Run starts it.
 func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	c := &Consumer{
-		name: cfg.Name, db: cfg.DB, seeds: cfg.Seeds, handlers: make(map[string]Subscription), log: cfg.Log,
-		now: cfg.Now, metrics: cfg.Metrics, ready: make(chan struct{}),
+		name: cfg.Name, db: cfg.DB, seeds: cfg.Seeds, handlers: make(map[string]Subscription),
+		follows: make(map[string]bool), log: cfg.Log, now: cfg.Now, metrics: cfg.Metrics, ready: make(chan struct{}),
 	}
 	for _, s := range cfg.Subscriptions {
 		if _, twice := c.handlers[s.typ]; twice {
 			return nil, fmt.Errorf("consumer %s subscribes to %s twice", cfg.Name, s.typ)
 		}
 		c.handlers[s.typ] = s
+		c.follows[s.aggregate] = true
 		if !slices.Contains(c.topics, s.topic) {
 			c.topics = append(c.topics, s.topic)
 		}
@@ -206,16 +211,34 @@ func (c *Consumer) handleFetches(ctx context.Context, client *kgo.Client, fetche
 	}
 }
 
+// foreign tells, without reading the event, that it is about something of which
+// this consumer handles no events: it does not follow its versions either.
+func (c *Consumer) foreign(record *kgo.Record) bool {
+	for i := range record.Headers {
+		if record.Headers[i].Key == headerType {
+			about := event.AggregateOf(string(record.Headers[i].Value))
+			return about != "" && !c.follows[about]
+		}
+	}
+	return false
+}
+
 // handleTogether handles records of any partitions in one transaction; false
 // means that it had no effect.
 func (c *Consumer) handleTogether(ctx context.Context, records []*kgo.Record) bool {
 	deliveries := make([]delivery, 0, len(records))
 	for _, record := range records {
+		if c.foreign(record) {
+			continue
+		}
 		env, err := event.Parse(record.Value)
 		if err != nil {
 			return false
 		}
 		deliveries = append(deliveries, delivery{env: env, record: record})
+	}
+	if len(deliveries) == 0 {
+		return true
 	}
 	if err := c.handle(ctx, deliveries); err != nil {
 		c.log.InfoContext(ctx, "handling partitions apart", "count", len(deliveries), "cause", err)
@@ -259,6 +282,9 @@ func (c *Consumer) commit(ctx context.Context, client *kgo.Client, records ...*k
 func (c *Consumer) handleChunk(ctx context.Context, client *kgo.Client, records []*kgo.Record) bool {
 	deliveries := make([]delivery, 0, len(records))
 	for _, record := range records {
+		if c.foreign(record) {
+			continue
+		}
 		env, err := event.Parse(record.Value)
 		if err != nil {
 			if !c.bury(ctx, client, record, err) {

@@ -268,11 +268,11 @@ func (c *Consumer) measure(ctx context.Context, deliveries, gaps []delivery) {
 	}
 }
 
-// HandleOnce handles one envelope as a consumer of that name would, without a
-// broker: in one transaction with its inbox row. A type that nobody subscribes
+// HandleOnce handles envelopes as a consumer of that name would, without a
+// broker: in one transaction with their inbox rows. A type that nobody subscribes
 // to is passed over. It serves tests and repairs.
 func HandleOnce(
-	ctx context.Context, db *database.DB, consumer string, subs []Subscription, now time.Time, env event.Envelope,
+	ctx context.Context, db *database.DB, consumer string, subs []Subscription, now time.Time, envs ...event.Envelope,
 ) error {
 	c, err := NewConsumer(ConsumerConfig{
 		Name: consumer, DB: db, Subscriptions: subs, Log: slog.New(slog.DiscardHandler),
@@ -281,5 +281,9 @@ func HandleOnce(
 	if err != nil {
 		return err
 	}
-	return c.handle(ctx, []delivery{{env: env}})
+	deliveries := make([]delivery, len(envs))
+	for i := range envs {
+		deliveries[i].env = envs[i]
+	}
+	return c.handle(ctx, deliveries)
 }

@@ -123,6 +123,10 @@ func (r *Relay) Drain(ctx context.Context) error {
 	}
 }
 
+// headerType repeats the event's type, as the Kafka binding of CloudEvents allows:
+// whom it does not concern need not read the event.
+const headerType = "ce_type"
+
 type pending struct {
 	ID          uuid.UUID
 	Topic       string
@@ -216,7 +220,9 @@ func (r *Relay) publish(ctx context.Context, tx database.Tx, batch []pending) er
 		}
 		records[i] = &kgo.Record{
 			Topic: p.Topic, Key: []byte(p.Key), Value: value,
-			Headers: []kgo.RecordHeader{{Key: "content-type", Value: []byte("application/cloudevents+json")}},
+			Headers: []kgo.RecordHeader{
+				{Key: "content-type", Value: []byte("application/cloudevents+json")}, {Key: headerType, Value: []byte(p.Type)},
+			},
 		}
 	}
 	if mutant.MarkFirst {

@@ -32,6 +32,22 @@ func Deliver(t testing.TB, db *database.DB, consumer string, subs []stream.Subsc
 	}
 }
 
+// DeliverTogether hands events to the subscriptions in one transaction, as a
+// consumer does with what it finds together.
+func DeliverTogether(
+	t testing.TB, db *database.DB, consumer string, subs []stream.Subscription, events ...event.Event,
+) {
+	t.Helper()
+	envs := make([]event.Envelope, len(events))
+	for i, e := range events {
+		envs[i] = Envelope(t, e)
+		envs[i].Version = int64(i) + 1
+	}
+	if err := stream.HandleOnce(context.Background(), db, consumer, subs, time.Now().UTC(), envs...); err != nil {
+		t.Fatalf("delivering %d events: %v", len(events), err)
+	}
+}
+
 // TryDeliver hands one envelope to the subscriptions and returns the handler's error.
 func TryDeliver(t testing.TB, db *database.DB, consumer string, subs []stream.Subscription, env event.Envelope) error {
 	t.Helper()
