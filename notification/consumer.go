@@ -29,7 +29,11 @@ func (s *Service) keepContact(ctx context.Context, tx database.Tx, e event.Event
 	if _, err := s.openContact(registered.CustomerID, registered.SealedContact); err != nil {
 		return err
 	}
-	return upsertContact(ctx, tx, registered.CustomerID, registered.SealedContact, s.now())
+	err := upsertContact(ctx, tx, registered.CustomerID, registered.SealedContact, s.now())
+	if err != nil {
+		return err
+	}
+	return hurryWaiting(ctx, tx, registered.CustomerID, s.now())
 }
 
 func (s *Service) openContact(customerID uuid.UUID, sealed string) (event.Contact, error) {
@@ -69,50 +73,83 @@ func (s *Service) notify(ctx context.Context, tx database.Tx, envs []event.Envel
 	if err != nil || len(fresh) == 0 {
 		return err
 	}
-	wishes, err := findPreferences(ctx, tx, recipients(fresh))
+	people, err := findAddressees(ctx, tx, recipients(fresh))
 	if err != nil {
 		return err
 	}
-	var list []newDelivery
-	for i := range fresh {
-		m := &fresh[i]
-		p, said := wishes[m.RecipientID]
-		if !said {
-			p = defaultPreferences()
-		}
+	list, err := deliveriesOf(fresh, people)
+	if err != nil {
+		return err
+	}
+	insertDeliveries(tx, s.leaseAtBirth(tx, list))
+	return nil
+}
+
+// deliveriesOf returns the deliveries that the recipients of messages want.
+func deliveriesOf(messages []newMessage, people map[uuid.UUID]addressee) ([]newDelivery, error) {
+	list := make([]newDelivery, 0, 2*len(messages))
+	for i := range messages {
+		m := &messages[i]
+		to := people[m.RecipientID]
 		due := m.CreatedAt
 		if !m.urgent {
-			if due, err = p.Quiet.after(m.CreatedAt); err != nil {
-				return err
+			var err error
+			if due, err = to.wishes.Quiet.after(m.CreatedAt); err != nil {
+				return nil, err
 			}
 		}
-		for _, channel := range p.Channels {
-			list = append(list, newDelivery{s.env.NewID(), m.ID, m.RecipientID, channel, due})
+		for _, channel := range to.wishes.Channels {
+			list = append(list, newDelivery{due: due, claimed: claimed{
+				MessageID: m.ID, Channel: channel, recipientID: m.RecipientID, contact: to.contact, text: m.text,
+			}})
 		}
 	}
-	insertDeliveries(tx, list)
-	tx.AfterCommit(s.wakePostman)
-	return nil
+	return list, nil
+}
+
+// leaseAtBirth leases deliveries that can be made to this process, which makes
+// them once tx has committed: nobody needs to look for them. If the process dies,
+// their leases end. Those whose recipient nobody knows how to reach yet wait to be
+// hurried.
+func (s *Service) leaseAtBirth(tx database.Tx, list []newDelivery) []newDelivery {
+	l, now, room := s.newLease(), s.now(), s.hand.room(len(list))
+	var own []claimed
+	for i := range list {
+		d := &list[i]
+		switch {
+		case d.due.After(now): // in quiet hours
+		case d.contact == "" && d.Channel != Push:
+			d.Fault, d.due = noContact, now.Add(contactWait)
+		case room:
+			d.lease, d.Attempts = l, 1
+			own = append(own, d.claimed)
+		}
+	}
+	if len(own) > 0 {
+		tx.AfterCommit(func() { s.hand.put(own) })
+	}
+	return list
 }
 
 // newMessage is a message about an event, on its way into the inbox.
 type newMessage struct {
 	storedMessage
-	eventID uuid.UUID
-	urgent  bool
+	text   content
+	urgent bool
 }
 
-// write makes the message of an event; silent is true when there is none.
-func (s *Service) write(env *event.Envelope, e event.Event) (m newMessage, silent bool, err error) {
+// write makes the message of an event, whose id it takes over; silent is true
+// when there is none.
+func (s *Service) write(env *event.Envelope, e event.Personal) (m newMessage, silent bool, err error) {
 	r := ruleOf[env.Type]
 	c, silent, err := r.render(s, e)
 	if err != nil || silent {
 		return newMessage{}, silent, err
 	}
-	m.ID, m.Type, m.eventID, m.urgent = s.env.NewID(), r.typ, env.ID, r.urgent
-	m.CreatedAt = s.now()
-	if m.RecipientID, err = recipient(env); err != nil {
-		return newMessage{}, false, err
+	m.ID, m.Type, m.text, m.urgent = env.ID, r.typ, c, r.urgent
+	m.RecipientID, m.CreatedAt = e.Person(), s.now()
+	if m.RecipientID == uuid.Nil {
+		return newMessage{}, false, fmt.Errorf("%w: %s names nobody", event.ErrMalformed, env.Type)
 	}
 	m.Sealed, err = s.seal(m.ID, c)
 	return m, false, err

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/event"
@@ -58,6 +57,22 @@ func (b *bench) deliverDue() {
 	if err := b.service.deliverDue(context.Background()); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// die makes the service forget what it has in hand, as a process does that is killed.
+func (b *bench) die() { b.service.hand.take() }
+
+// process is another process of the service with the sender.
+func (b *bench) process(f *fakeSender) *Service {
+	b.t.Helper()
+	other, err := newService(b.env)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, c := range Channels {
+		other.senders[c] = f
+	}
+	return other
 }
 
 func TestDeliveriesReachTheirAddresses(t *testing.T) {
@@ -113,7 +128,7 @@ func TestFailuresAreTriedAgainUntilGivenUp(t *testing.T) {
 	if n := len(sender.sent()); n != AttemptsMax {
 		t.Errorf("%d attempts, want %d", n, AttemptsMax)
 	}
-	ids := map[uuid.UUID]bool{}
+	ids := map[string]bool{}
 	for _, letter := range sender.sent() {
 		ids[letter.ID] = true
 	}
@@ -156,6 +171,8 @@ func TestFinalFailures(t *testing.T) {
 	}
 }
 
+// TestContactMayComeLater: a message to somebody whom nobody knows how to reach is
+// not tried in vain, and goes out as soon as that is known.
 func TestContactMayComeLater(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -166,7 +183,10 @@ func TestContactMayComeLater(t *testing.T) {
 	if diff := cmp.Diff([]string{"EMAIL PENDING", "SMS PENDING"}, b.states()); diff != "" {
 		t.Errorf("states before the contact (-want +got):\n%s", diff)
 	}
-	b.pass(backoff(1))
+	if d := b.history().Items[0].Deliveries[0]; d.Fault != noContact || d.Attempts != 0 {
+		t.Errorf("delivery before the contact: %+v", d)
+	}
+	b.pass(time.Second)
 	b.deliver(b.registered(asha))
 	b.deliverDue()
 	if n := len(sender.sent()); n != 4 {
@@ -174,28 +194,51 @@ func TestContactMayComeLater(t *testing.T) {
 	}
 }
 
-// TestManyPostmen has several processes deliver at once: each letter is sent once.
-func TestManyPostmen(t *testing.T) {
+// TestContactThatNeverComes: such a delivery is given up as others are.
+func TestContactThatNeverComes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	sender := &fakeSender{}
 	b.withSender(sender)
+	b.prefer("EMAIL")
+	b.deliver(event.AgreementGenerated{OnApplication: b.application()})
+	b.pass(contactWait)
+	for attempt := 1; attempt <= AttemptsMax; attempt++ {
+		b.deliverDue()
+		b.pass(backoff(attempt))
+	}
+	d := b.history().Items[0].Deliveries[0]
+	if d.State != "FAILED" || d.Attempts != AttemptsMax || d.Fault != noContact || len(sender.sent()) != 0 {
+		t.Errorf("delivery %+v, %d letters", d, len(sender.sent()))
+	}
+}
+
+// TestManyPostmen has several processes deliver what another one left: each letter
+// is sent once.
+func TestManyPostmen(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sender := &fakeSender{}
 	b.deliver(b.registered(asha))
 	const messages = 30
 	for range messages - 1 {
 		b.deliver(event.AgreementGenerated{OnApplication: b.application()})
 	}
+	b.die()
+	b.pass(leaseFor)
 	var wait sync.WaitGroup
 	for range 4 {
+		process := b.process(sender)
 		wait.Go(func() {
-			if err := b.service.deliverDue(context.Background()); err != nil && !errors.Is(err, database.ErrContention) {
+			if err := process.deliverDue(context.Background()); err != nil && !errors.Is(err, database.ErrContention) {
 				t.Error(err)
 			}
 		})
 	}
 	wait.Wait()
+	b.withSender(sender)
 	b.deliverDue()
-	counts := map[uuid.UUID]int{}
+	counts := map[string]int{}
 	for _, letter := range sender.sent() {
 		counts[letter.ID]++
 		if counts[letter.ID] > 1 {
@@ -204,6 +247,69 @@ func TestManyPostmen(t *testing.T) {
 	}
 	if len(counts) != 2*messages {
 		t.Errorf("%d letters, want %d", len(counts), 2*messages)
+	}
+}
+
+// TestHandIsBounded: what finds no room in hand is stored without a lease, and
+// found by whoever looks.
+func TestHandIsBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sender := &fakeSender{}
+	b.service.hand.put(make([]claimed, handMax-1)) // of other messages
+	b.deliver(b.registered(asha))                  // by two channels
+	if n := len(b.service.hand.take()); n != handMax-1 {
+		t.Fatalf("%d deliveries in hand, want %d", n, handMax-1)
+	}
+	if err := b.process(sender).deliverDue(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(sender.sent()); n != 2 {
+		t.Errorf("%d letters by another process, want 2", n)
+	}
+}
+
+// TestStoppingLetsGo: another process goes on at once with what one had in hand
+// when it was stopped, and no attempt is lost.
+func TestStoppingLetsGo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sender := &fakeSender{}
+	b.deliver(b.registered(asha))
+	if err := b.component.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.process(sender).deliverDue(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"EMAIL SENT", "SMS SENT"}, b.states()); diff != "" || len(sender.sent()) != 2 {
+		t.Errorf("%d letters, states (-want +got):\n%s", len(sender.sent()), diff)
+	}
+	if n := b.history().Items[0].Deliveries[0].Attempts; n != 1 {
+		t.Errorf("%d attempts, want 1", n)
+	}
+}
+
+// TestLateInHandIsLetGo: a delivery is not begun when its lease could end before
+// that is recorded.
+func TestLateInHandIsLetGo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sender := &fakeSender{}
+	b.withSender(sender)
+	b.prefer("EMAIL")
+	b.deliver(b.registered(asha))
+	b.pass(leaseFor - sendTimeout + time.Second)
+	if err := b.service.deliverHand(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	d := b.history().Items[0].Deliveries[0]
+	if len(sender.sent()) != 0 || d.State != "PENDING" || d.Attempts != 0 {
+		t.Fatalf("%d letters, delivery %+v", len(sender.sent()), d)
+	}
+	b.deliverDue()
+	if d := b.history().Items[0].Deliveries[0]; len(sender.sent()) != 1 || d.State != "SENT" || d.Attempts != 1 {
+		t.Errorf("%d letters, delivery %+v", len(sender.sent()), d)
 	}
 }
 
@@ -216,43 +322,41 @@ func TestLeaseOfDeadProcessRunsOut(t *testing.T) {
 	b.withSender(sender)
 	b.prefer("EMAIL")
 	b.deliver(b.registered(asha))
-	ctx, dead, slow := context.Background(), uuid.New(), uuid.New()
-	var taken []claimed
-	claim := func(lease uuid.UUID) {
-		t.Helper()
-		err := database.InTx(ctx, b.db, func(tx database.Tx) error {
-			var err error
-			taken, err = claimDeliveries(ctx, tx, lease, b.service.now(), b.service.now().Add(leaseFor), claimMax)
-			return err
-		})
-		if err != nil || len(taken) != 1 {
-			t.Fatalf("claimed %d deliveries: %v", len(taken), err)
-		}
+	born := b.service.hand.take() // and the process dies
+	if len(born) != 1 {
+		t.Fatalf("%d deliveries in hand, want 1", len(born))
 	}
-	claim(dead)
 	b.deliverDue()
 	if n := len(sender.sent()); n != 0 {
 		t.Fatalf("%d letters while the lease holds", n)
 	}
 	b.pass(leaseFor)
-	claim(slow)
-	b.wantLost(taken[0].ID, dead) // while another process is at it
+	var slow []claimed
+	err := database.InTx(context.Background(), b.db, func(tx database.Tx) error {
+		var err error
+		slow, err = claimDeliveries(context.Background(), tx, b.service.newLease(), b.service.now(), claimMax)
+		return err
+	})
+	if err != nil || len(slow) != 1 {
+		t.Fatalf("claimed %d deliveries: %v", len(slow), err)
+	}
+	b.wantLost(born[0]) // while another process is at it
 	b.pass(leaseFor)
 	b.deliverDue()
 	if n := len(sender.sent()); n != 1 {
 		t.Fatalf("%d letters after the lease ended, want 1", n)
 	}
-	b.wantLost(taken[0].ID, slow) // after another process has done it
+	b.wantLost(slow[0]) // after another process has done it
 	if d := b.history().Items[0].Deliveries[0]; d.State != "SENT" || d.Attempts != 3 {
 		t.Errorf("delivery %+v", d)
 	}
 }
 
-func (b *bench) wantLost(delivery, lease uuid.UUID) {
+func (b *bench) wantLost(d claimed) {
 	b.t.Helper()
 	ctx := context.Background()
 	err := database.InTx(ctx, b.db, func(tx database.Tx) error {
-		recorded, err := recordAttempts(ctx, tx, lease, []attempted{{ID: delivery, State: Failed, Fault: "late"}})
+		recorded, err := recordAttempts(ctx, tx, []attempted{{claimed: d, State: Failed}})
 		if recorded > 0 {
 			b.t.Error("a lost lease recorded its result")
 		}
@@ -271,6 +375,8 @@ func TestCrashLoopEnds(t *testing.T) {
 	b.withSender(sender)
 	b.prefer("EMAIL")
 	b.deliver(b.registered(asha))
+	b.die()
+	b.pass(leaseFor)
 	if _, err := b.db.Pool().Exec(context.Background(), `update delivery set attempts = $1`, AttemptsMax); err != nil {
 		t.Fatal(err)
 	}

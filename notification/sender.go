@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/wneessen/go-mail"
 
 	"github.com/tenor-lending/tenor/internal/app"
@@ -19,8 +18,8 @@ import (
 
 // Letter is one message on its way by one channel.
 type Letter struct {
-	// ID is the delivery's; it is the same at every attempt.
-	ID      uuid.UUID
+	// ID is the delivery's, in ASCII without spaces; it is the same at every attempt.
+	ID      string
 	Channel Channel
 	// To is the address: e-mail, phone number, or the recipient's id for push.
 	To    privacy.Text
@@ -143,7 +142,7 @@ func (s *smtpSender) Send(ctx context.Context, letter Letter) error {
 	if err := message.To(letter.To.Reveal()); err != nil {
 		return &SendError{Text: "the address is malformed", Final: true}
 	}
-	message.SetMessageIDWithValue(letter.ID.String() + "@tenor")
+	message.SetMessageIDWithValue(letter.ID + "@tenor")
 	message.SetDateWithValue(s.now())
 	message.Subject(letter.Title.Reveal())
 	message.SetBodyString(mail.TypeTextPlain, letter.Body.Reveal()+"\r\n")

@@ -60,8 +60,7 @@ type Delivery struct {
 type Service struct {
 	env     *app.Env
 	senders map[Channel]Sender
-	// posted wakes the postman; it holds one signal.
-	posted chan struct{}
+	hand    hand
 }
 
 // New describes the service.
@@ -78,7 +77,7 @@ func newService(env *app.Env) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{env: env, senders: senders, posted: make(chan struct{}, 1)}, nil
+	return &Service{env: env, senders: senders, hand: hand{posted: make(chan struct{}, 1)}}, nil
 }
 
 func (s *Service) component() *app.Component {
@@ -86,6 +85,7 @@ func (s *Service) component() *app.Component {
 		Routes:        s.routes,
 		Subscriptions: s.subscriptions(),
 		Tasks:         []app.Task{{Name: "notification: deliver messages", Run: s.deliver}},
+		Stop:          s.release,
 	}
 }
 

@@ -229,16 +229,19 @@ func TestMessages(t *testing.T) {
 			"The payout of 19600.00 INR did not reach your account. The loan is cancelled and you owe nothing.",
 		},
 		{
-			event.PaymentReceived{OnLoan: loan, Amount: rupees(969_73), ValueDate: date(1)},
-			"Your payment of 969.73 INR with value date 2026-12-01 has been received.",
+			event.PaymentReceived{OnLoan: loan, Status: "DECLARED", Amount: rupees(969_73), ValueDate: date(1)},
+			"Your payment of 969.73 INR with value date 2026-12-01 has been received. It waits to be verified; then we " +
+				"tell you again.",
 		},
+		// One that is booked at once is told of by its booking.
+		{event.PaymentReceived{OnLoan: loan, Status: "POSTED", Amount: rupees(969_73), ValueDate: date(1)}, ""},
 		{
 			event.PaymentVerified{
 				OnLoan: loan, Amount: rupees(1_000_00), ValueDate: date(1), Principal: rupees(719_73),
 				Interest: rupees(250_00), Fees: rupees(0), Penalties: rupees(0), Overpaid: rupees(30_27),
 			},
-			"Of your payment of 1000.00 INR, 719.73 INR repaid principal, 250.00 INR interest, 0.00 INR fees and " +
-				"0.00 INR penalties; 30.27 INR is overpaid.",
+			"We received and booked your payment of 1000.00 INR with value date 2026-12-01: 719.73 INR repaid principal, " +
+				"250.00 INR interest, 0.00 INR fees and 0.00 INR penalties; 30.27 INR is overpaid.",
 		},
 		{
 			event.PaymentRejected{OnLoan: loan, Amount: rupees(5_00), Reason: "internal wording"},

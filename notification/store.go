@@ -34,27 +34,26 @@ type storedMessage struct {
 	ReadAt      *time.Time
 }
 
-// insertMessages stores messages, and returns those whose recipient had none
-// about the event.
+// insertMessages stores messages, and returns those that were not there yet.
 func insertMessages(ctx context.Context, tx database.Tx, messages []newMessage) ([]newMessage, error) {
 	if len(messages) == 0 {
 		return nil, nil
 	}
-	var ids, events, to []uuid.UUID
+	var ids, to []uuid.UUID
 	var types, sealed []string
 	var at []time.Time
 	for i := range messages {
 		m := &messages[i]
-		ids, events, to = append(ids, m.ID), append(events, m.eventID), append(to, m.RecipientID)
+		ids, to = append(ids, m.ID), append(to, m.RecipientID)
 		types, sealed, at = append(types, m.Type), append(sealed, m.Sealed), append(at, m.CreatedAt)
 	}
 	rows, err := tx.Query(ctx, `
-		insert into message (id, event_id, recipient_id, type, sealed_content, created_at, read_at)
-		select u.id, u.event_id, u.recipient_id, u.type, u.sealed_content, u.created_at, null
-		  from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[])
-		       as u (id, event_id, recipient_id, type, sealed_content, created_at)
-		on conflict (event_id, recipient_id) do nothing
-		returning id`, ids, events, to, types, sealed, at)
+		insert into message (id, recipient_id, type, sealed_content, created_at, read_at)
+		select u.id, u.recipient_id, u.type, u.sealed_content, u.created_at, null
+		  from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])
+		       as u (id, recipient_id, type, sealed_content, created_at)
+		on conflict (id) do nothing
+		returning id`, ids, to, types, sealed, at)
 	if err != nil {
 		return nil, fmt.Errorf("storing messages: %w", err)
 	}
@@ -133,48 +132,59 @@ func markRead(ctx context.Context, tx database.Tx, recipientID, id uuid.UUID, no
 	return tag.RowsAffected() == 1, nil
 }
 
-// findPreferences returns what people said, of those who said something.
-func findPreferences(
+// addressee is what is known of a recipient.
+type addressee struct {
+	wishes Preferences
+	// contact is how to reach the person, sealed; "" if nobody has told yet.
+	contact string
+}
+
+// findAddressees returns what is known of people: what they said about how they
+// want to hear, or the default, and how to reach them.
+func findAddressees(
 	ctx context.Context, tx database.Tx, recipientIDs []uuid.UUID,
-) (map[uuid.UUID]Preferences, error) {
+) (map[uuid.UUID]addressee, error) {
 	rows, err := tx.Query(ctx, `
-		select recipient_id, email, sms, push, quiet_from, quiet_until, quiet_zone
-		  from preference where recipient_id = any($1::uuid[])`, database.PlanAnew, recipientIDs)
+		select u.id, p.recipient_id is not null, coalesce(p.email, false), coalesce(p.sms, false),
+		       coalesce(p.push, false), coalesce(p.quiet_from, ''), coalesce(p.quiet_until, ''),
+		       coalesce(p.quiet_zone, ''), coalesce(c.sealed_contact, '')
+		  from unnest($1::uuid[]) as u (id)
+		  left join preference as p on p.recipient_id = u.id
+		  left join contact as c on c.customer_id = u.id`, database.PlanAnew, recipientIDs)
 	if err != nil {
-		return nil, fmt.Errorf("reading preferences: %w", err)
+		return nil, fmt.Errorf("reading addressees: %w", err)
 	}
 	defer rows.Close()
-	found := make(map[uuid.UUID]Preferences)
+	found := make(map[uuid.UUID]addressee, len(recipientIDs))
 	for rows.Next() {
 		var id uuid.UUID
-		var email, sms, push bool
-		p := Preferences{Channels: []Channel{}}
-		if err := rows.Scan(&id, &email, &sms, &push, &p.Quiet.From, &p.Quiet.Until, &p.Quiet.Zone); err != nil {
-			return nil, fmt.Errorf("reading preferences: %w", err)
+		var said, email, sms, push bool
+		a := addressee{wishes: Preferences{Channels: []Channel{}}}
+		quiet := &a.wishes.Quiet
+		err := rows.Scan(&id, &said, &email, &sms, &push, &quiet.From, &quiet.Until, &quiet.Zone, &a.contact)
+		if err != nil {
+			return nil, fmt.Errorf("reading addressees: %w", err)
 		}
 		for i, wanted := range []bool{email, sms, push} {
 			if wanted {
-				p.Channels = append(p.Channels, Channels[i])
+				a.wishes.Channels = append(a.wishes.Channels, Channels[i])
 			}
 		}
-		found[id] = p
+		if !said {
+			a.wishes = defaultPreferences()
+		}
+		found[id] = a
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading preferences: %w", err)
+		return nil, fmt.Errorf("reading addressees: %w", err)
 	}
 	return found, nil
 }
 
 // findOwnPreferences returns what one person said, or the default.
 func findOwnPreferences(ctx context.Context, tx database.Tx, recipientID uuid.UUID) (Preferences, error) {
-	found, err := findPreferences(ctx, tx, []uuid.UUID{recipientID})
-	if err != nil {
-		return Preferences{}, err
-	}
-	if p, said := found[recipientID]; said {
-		return p, nil
-	}
-	return defaultPreferences(), nil
+	found, err := findAddressees(ctx, tx, []uuid.UUID{recipientID})
+	return found[recipientID].wishes, err
 }
 
 func upsertPreferences(
@@ -196,151 +206,4 @@ func upsertPreferences(
 		return fmt.Errorf("storing preferences of %s: %w", recipientID, err)
 	}
 	return nil
-}
-
-// newDelivery is a delivery to be made.
-type newDelivery struct {
-	id, messageID, recipientID uuid.UUID
-	channel                    Channel
-	due                        time.Time
-}
-
-// insertDeliveries stores deliveries, together with what else the transaction writes.
-func insertDeliveries(tx database.Tx, list []newDelivery) {
-	if len(list) == 0 {
-		return
-	}
-	var ids, messages, to []uuid.UUID
-	var channels []string
-	var due []time.Time
-	for _, d := range list {
-		ids, messages, to = append(ids, d.id), append(messages, d.messageID), append(to, d.recipientID)
-		channels, due = append(channels, string(d.channel)), append(due, d.due)
-	}
-	tx.Later(database.Write{
-		What: "storing deliveries", Rows: database.AnyRows, SQL: `
-		insert into delivery
-		       (id, message_id, recipient_id, channel, state, attempts, due_at, lease_id, via, fault, closed_at)
-		select u.id, u.message_id, u.recipient_id, u.channel, 'PENDING', 0, u.due_at, null, '', '', null
-		  from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])
-		       as u (id, message_id, recipient_id, channel, due_at)`,
-		Args: []any{ids, messages, to, channels, due},
-	})
-}
-
-// claimed is a delivery that this process may make until its lease ends.
-type claimed struct {
-	ID          uuid.UUID
-	MessageID   uuid.UUID
-	RecipientID uuid.UUID
-	Channel     Channel
-	Attempts    int
-	Sealed      string
-	// Contact is how to reach the recipient, sealed; "" if nobody has told yet.
-	Contact string
-}
-
-// claimDeliveries leases deliveries that are due, the longest due first.
-// Others skip them until leaseEnd.
-func claimDeliveries(
-	ctx context.Context, tx database.Tx, lease uuid.UUID, now, leaseEnd time.Time, limit int,
-) ([]claimed, error) {
-	rows, err := tx.Query(ctx, `
-		select id from delivery where state = 'PENDING' and due_at <= $1
-		 order by due_at, id limit $2 for update skip locked`, now, limit)
-	if err != nil {
-		return nil, fmt.Errorf("finding due deliveries: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil || len(ids) == 0 {
-		return nil, err
-	}
-	// Those are locked, and PENDING. To ask for that again would lead to the index of
-	// all that are.
-	_, err = tx.Exec(ctx, `
-		update delivery set lease_id = $2, due_at = $3, attempts = attempts + 1
-		 where id = any($1::uuid[])`, database.PlanAnew, ids, lease, leaseEnd)
-	if err != nil {
-		return nil, fmt.Errorf("claiming deliveries: %w", err)
-	}
-	rows, err = tx.Query(ctx, `
-		select d.id, d.message_id, d.recipient_id, d.channel, d.attempts, m.sealed_content,
-		       coalesce(c.sealed_contact, '')
-		  from delivery as d
-		  join message as m on m.id = d.message_id
-		  left join contact as c on c.customer_id = d.recipient_id
-		 where d.id = any($1::uuid[]) order by d.id limit $2`, database.PlanAnew, ids, limit)
-	if err != nil {
-		return nil, fmt.Errorf("reading claimed deliveries: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[claimed])
-	if err != nil {
-		return nil, fmt.Errorf("reading claimed deliveries: %w", err)
-	}
-	return list, nil
-}
-
-// attempted is how one attempt to deliver went.
-type attempted struct {
-	ID    uuid.UUID
-	State State
-	Via   string
-	Fault string
-	// DueAt is when to try again while State is Pending.
-	DueAt time.Time
-	// ClosedAt is nil while State is Pending.
-	ClosedAt *time.Time
-}
-
-// recordAttempts stores the results, but of those whose lease was lost to
-// another process: a delivery that is not PENDING has none. It returns how many
-// it stored.
-func recordAttempts(ctx context.Context, tx database.Tx, lease uuid.UUID, list []attempted) (int, error) {
-	var ids []uuid.UUID
-	var states, via, faults []string
-	var due []time.Time
-	var closed []*time.Time
-	for _, r := range list {
-		ids, states, via = append(ids, r.ID), append(states, string(r.State)), append(via, r.Via)
-		faults, due, closed = append(faults, r.Fault), append(due, r.DueAt), append(closed, r.ClosedAt)
-	}
-	tag, err := tx.Exec(ctx, `
-		update delivery
-		   set state = u.state, via = u.via, fault = u.fault, due_at = u.due_at, closed_at = u.closed_at, lease_id = null
-		  from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
-		       as u (id, state, via, fault, due_at, closed_at)
-		 where delivery.id = u.id and delivery.lease_id = $1`,
-		database.PlanAnew, lease, ids, states, via, faults, due, closed)
-	if err != nil {
-		return 0, fmt.Errorf("recording deliveries: %w", err)
-	}
-	return int(tag.RowsAffected()), nil
-}
-
-// listDeliveries returns the deliveries of messages, by channel.
-func listDeliveries(
-	ctx context.Context, tx database.Tx, messageIDs []uuid.UUID,
-) (map[uuid.UUID][]Delivery, error) {
-	rows, err := tx.Query(ctx, `
-		select message_id, channel, state, attempts, via, fault, due_at, closed_at
-		  from delivery where message_id = any($1::uuid[]) order by message_id, channel limit $2`,
-		messageIDs, len(messageIDs)*len(Channels))
-	if err != nil {
-		return nil, fmt.Errorf("reading deliveries: %w", err)
-	}
-	defer rows.Close()
-	lists := make(map[uuid.UUID][]Delivery)
-	for rows.Next() {
-		var messageID uuid.UUID
-		var d Delivery
-		err := rows.Scan(&messageID, &d.Channel, &d.State, &d.Attempts, &d.Via, &d.Fault, &d.DueAt, &d.ClosedAt)
-		if err != nil {
-			return nil, fmt.Errorf("reading deliveries: %w", err)
-		}
-		lists[messageID] = append(lists[messageID], d)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading deliveries: %w", err)
-	}
-	return lists, nil
 }

@@ -1,14 +1,11 @@
 package notification
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"text/template"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/event"
 )
@@ -37,11 +34,11 @@ var rules = []rule{
 		"We paid out {{.Amount}} with value date {{.ValueDate}}. Bank reference: {{.BankReference}}."),
 	tell[event.DisbursementFailed]("We could not pay out your loan",
 		"The payout of {{.Amount}} did not reach your account. The loan is cancelled and you owe nothing."),
-	tell[event.PaymentReceived]("We received your payment",
-		"Your payment of {{.Amount}} with value date {{.ValueDate}} has been received."),
+	tellDeclared(),
 	tell[event.PaymentVerified]("Your payment is booked",
-		"Of your payment of {{.Amount}}, {{.Principal}} repaid principal, {{.Interest}} interest, {{.Fees}} fees and "+
-			"{{.Penalties}} penalties{{if .Overpaid.IsPositive}}; {{.Overpaid}} is overpaid{{end}}."),
+		"We received and booked your payment of {{.Amount}} with value date {{.ValueDate}}: {{.Principal}} repaid "+
+			"principal, {{.Interest}} interest, {{.Fees}} fees and {{.Penalties}} penalties"+
+			"{{if .Overpaid.IsPositive}}; {{.Overpaid}} is overpaid{{end}}."),
 	tell[event.PaymentRejected]("Your payment was not found",
 		"We could not find the payment of {{.Amount}} that you declared. Please check it and declare it again."),
 	tell[event.PaymentOverdue]("A payment is overdue",
@@ -78,6 +75,21 @@ func tellStage() rule {
 			return skipEmpty(outcomeTexts[change.Outcome]), nil
 		}
 		return skipEmpty(stageTexts[change.To]), nil
+	}
+	return r
+}
+
+// tellDeclared says nothing of a payment that is booked at once: of that, the
+// booking tells. One payment is worth one message.
+func tellDeclared() rule {
+	r := tell[event.PaymentReceived]("We received your payment",
+		"Your payment of {{.Amount}} with value date {{.ValueDate}} has been received. It waits to be verified; then we "+
+			"tell you again.")
+	r.data = func(_ *Service, e any) (any, error) {
+		if received, _ := e.(event.PaymentReceived); received.Status == "POSTED" {
+			return nil, nil
+		}
+		return e, nil
 	}
 	return r
 }
@@ -121,18 +133,18 @@ type rule struct {
 	// data gives what the templates show, or nil when this event says nothing.
 	data func(*Service, any) (any, error)
 	// event is one of the type, and decode reads another from its envelope.
-	event  event.Event
-	decode func(event.Envelope) (event.Event, error)
+	event  event.Personal
+	decode func(event.Envelope) (event.Personal, error)
 }
 
 // tell makes the rule of one type of event. Malformed templates are a fault of
 // the program, found at start.
-func tell[E event.Event](title, body string) rule {
+func tell[E event.Personal](title, body string) rule {
 	var zero E
 	return rule{
 		typ: zero.Type(), title: parse(title), body: parse(body),
 		data:  func(_ *Service, e any) (any, error) { return e, nil },
-		event: zero, decode: func(env event.Envelope) (event.Event, error) { return event.Decode[E](env) },
+		event: zero, decode: func(env event.Envelope) (event.Personal, error) { return event.Decode[E](env) },
 	}
 }
 
@@ -187,25 +199,6 @@ var ruleOf = func() map[string]*rule {
 	}
 	return found
 }()
-
-// recipient returns whom an event is about: its customer, or its user, whose id
-// is the customer's for borrowers.
-func recipient(env *event.Envelope) (uuid.UUID, error) {
-	var who struct {
-		CustomerID uuid.UUID `json:"customer_id"`
-		UserID     uuid.UUID `json:"user_id"`
-	}
-	if err := json.Unmarshal(env.Data, &who); err != nil {
-		return uuid.Nil, fmt.Errorf("%w: %s: %w", event.ErrMalformed, env.Type, err)
-	}
-	if who.CustomerID == uuid.Nil {
-		who.CustomerID = who.UserID
-	}
-	if who.CustomerID == uuid.Nil {
-		return uuid.Nil, fmt.Errorf("%w: %s names nobody", event.ErrMalformed, env.Type)
-	}
-	return who.CustomerID, nil
-}
 
 // now is the clock as precise as the database stores it.
 func (s *Service) now() time.Time { return s.env.Now().UTC().Truncate(time.Microsecond) }

@@ -7,10 +7,13 @@ import (
 	"github.com/tenor-lending/tenor/internal/money"
 )
 
-// PaymentReceived says that a payment was posted or declared.
+// PaymentReceived says that a payment was posted or declared. Status is POSTED
+// where it is booked with this event, and a PaymentVerified says how; DECLARED
+// where it waits for proof.
 type PaymentReceived struct {
 	OnLoan
 	PaymentID uuid.UUID    `json:"payment_id"`
+	Status    string       `json:"status"`
 	Amount    money.Amount `json:"amount"`
 	ValueDate civil.Date   `json:"value_date"`
 	Channel   string       `json:"channel"`

@@ -140,7 +140,8 @@ func (p *Payment) order() servicing.Payment {
 
 func received(l *servicing.Loan, p *Payment) event.PaymentReceived {
 	return event.PaymentReceived{
-		OnLoan: loandb.OnLoan(l), PaymentID: p.ID, Amount: p.Amount, ValueDate: p.ValueDate, Channel: p.Channel,
+		OnLoan: loandb.OnLoan(l), PaymentID: p.ID, Status: string(p.Status), Amount: p.Amount, ValueDate: p.ValueDate,
+		Channel: p.Channel,
 	}
 }
 
