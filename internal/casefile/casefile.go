@@ -87,30 +87,63 @@ func Visible(
 
 // Subscriptions keep the projection.
 func Subscriptions() []stream.Subscription {
-	return []stream.Subscription{
-		stream.On(func(_ context.Context, tx database.Tx, env event.Envelope, e event.ApplicationCreated) error {
-			put(tx, env.Version, Case{
-				ApplicationID: e.ApplicationID, CustomerID: e.CustomerID, Stage: event.StageInput,
-			})
-			return nil
-		}),
-		stream.On(func(_ context.Context, tx database.Tx, env event.Envelope, e event.ApplicationStageChanged) error {
-			put(tx, env.Version, Case{
-				ApplicationID: e.ApplicationID, CustomerID: e.CustomerID, Stage: e.To, Outcome: e.Outcome,
-			})
-			return nil
-		}),
-	}
+	return stream.Together(keep, event.ApplicationCreated{}, event.ApplicationStageChanged{})
 }
 
-// put keeps what the event of that version says, unless a later one is known.
-func put(tx database.Tx, version int64, c Case) {
+// keep writes what events say, of each application the last.
+func keep(_ context.Context, tx database.Tx, envs []event.Envelope) error {
+	last := make(map[uuid.UUID]noted, len(envs))
+	for i := range envs {
+		n, err := read(envs[i])
+		if err != nil {
+			return err
+		}
+		if n.version >= last[n.ApplicationID].version {
+			last[n.ApplicationID] = n
+		}
+	}
+	put(tx, last)
+	return nil
+}
+
+// noted is what the event of that version says.
+type noted struct {
+	Case
+	version int64
+}
+
+func read(env event.Envelope) (noted, error) {
+	if env.Type == (event.ApplicationCreated{}).Type() {
+		e, err := event.Decode[event.ApplicationCreated](env)
+		return noted{
+			Case{ApplicationID: e.ApplicationID, CustomerID: e.CustomerID, Stage: event.StageInput}, env.Version,
+		}, err
+	}
+	e, err := event.Decode[event.ApplicationStageChanged](env)
+	return noted{
+		Case{ApplicationID: e.ApplicationID, CustomerID: e.CustomerID, Stage: e.To, Outcome: e.Outcome}, env.Version,
+	}, err
+}
+
+// put keeps what is noted of applications, unless something later is known.
+func put(tx database.Tx, list map[uuid.UUID]noted) {
+	var ids, customers []uuid.UUID
+	var stages, outcomes []string
+	var versions []int64
+	for id, n := range list {
+		ids, customers, versions = append(ids, id), append(customers, n.CustomerID), append(versions, n.version)
+		stages, outcomes = append(stages, string(n.Stage)), append(outcomes, string(n.Outcome))
+	}
 	tx.Later(database.Write{
-		What: "writing casefile", Rows: database.AnyRows, SQL: `
-		insert into casefile (application_id, customer_id, stage, outcome, version) values ($1, $2, $3, $4, $5)
+		What: "writing casefiles", Rows: database.AnyRows, SQL: `
+		insert into casefile (application_id, customer_id, stage, outcome, version)
+		select u.application_id, u.customer_id, u.stage, u.outcome, u.version
+		  from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[])
+		       as u (application_id, customer_id, stage, outcome, version)
+		 order by u.application_id
 		on conflict (application_id) do update
 		   set stage = excluded.stage, outcome = excluded.outcome, version = excluded.version
 		 where casefile.version <= excluded.version`,
-		Args: []any{c.ApplicationID, c.CustomerID, c.Stage, c.Outcome, version},
+		Args: []any{ids, customers, stages, outcomes, versions},
 	})
 }

@@ -102,3 +102,41 @@ func TestLateEventDoesNotPutACaseBack(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestEventsTogether keeps the last of what several events of a case say.
+func TestEventsTogether(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "shared")
+	stages := []event.Stage{event.StageKYC, event.StageRisk, event.StageDiscussion}
+	var events []event.Event
+	var ids []uuid.UUID
+	for _, stage := range stages {
+		on := event.OnApplication{ApplicationID: uuid.New(), CustomerID: uuid.New()}
+		ids = append(ids, on.ApplicationID)
+		events = append(events, event.ApplicationCreated{
+			OnApplication: on, Amount: money.New(100, money.MustCurrency("INR")),
+		})
+		for _, next := range stages {
+			events = append(events, event.ApplicationStageChanged{OnApplication: on, To: next})
+			if next == stage {
+				break
+			}
+		}
+	}
+	streamtest.DeliverTogether(t, db, "test", casefile.Subscriptions(), events...)
+	err := database.InReadTx(t.Context(), db, func(tx database.Tx) error {
+		for i, id := range ids {
+			found, err := casefile.Find(t.Context(), tx, id)
+			if err != nil {
+				return err
+			}
+			if found.Stage != stages[i] {
+				t.Errorf("case %d is at %s, want %s", i, found.Stage, stages[i])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/access"
+	"github.com/tenor-lending/tenor/internal/command"
 	"github.com/tenor-lending/tenor/internal/event"
 	"github.com/tenor-lending/tenor/internal/money"
 )
@@ -57,9 +58,11 @@ type fact struct {
 
 // change collects what happens to an application in one transaction.
 type change struct {
+	before  Application
 	app     Application
 	entries []Entry
 	events  []event.Event
+	audit   []command.Command
 	now     time.Time
 }
 

@@ -3,6 +3,7 @@ package application
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,38 +19,64 @@ import (
 // told is what an event of an application or its loan says, and who did it.
 type told struct {
 	application uuid.UUID
-	role        access.Role
-	sentence    string
+	fact
 	// loan and principal are set by events of loans.
 	loan      uuid.UUID
 	principal money.Amount
 }
 
-// on subscribes to an event that is told on the timeline and may move the stage.
-func on[E event.Event](s *Service, tell func(E) told) stream.Subscription {
-	return stream.On(func(ctx context.Context, tx database.Tx, env event.Envelope, e E) error {
-		t := tell(e)
-		if t.application == uuid.Nil {
-			return nil // a loan that did not begin with an application
+// teller says what events of one type tell, on the timeline of an application
+// whose stage they may move.
+type teller struct {
+	event event.Event
+	tell  func(event.Envelope) (told, error)
+}
+
+func on[E event.Event](tell func(E) told) teller {
+	var zero E
+	return teller{event: zero, tell: func(env event.Envelope) (told, error) {
+		e, err := event.Decode[E](env)
+		if err != nil {
+			return told{}, err
 		}
-		return s.follow(ctx, tx, t.application, func(c *change) error {
-			c.joinLoan(t.loan, t.principal)
-			c.note(fact{at: env.Time, event: env.Type, role: t.role, sentence: t.sentence})
-			return nil
-		})
-	})
+		return tell(e), nil
+	}}
+}
+
+// told makes the subscriptions of tellers: what comes together is told together.
+func (s *Service) told(tellers ...teller) []stream.Subscription {
+	types, tell := make([]event.Event, len(tellers)), make(map[string]func(event.Envelope) (told, error), len(tellers))
+	for i, t := range tellers {
+		types[i], tell[t.event.Type()] = t.event, t.tell
+	}
+	return stream.Together(func(ctx context.Context, tx database.Tx, envs []event.Envelope) error {
+		list := make([]told, 0, len(envs))
+		for _, env := range envs {
+			t, err := tell[env.Type](env)
+			if err != nil {
+				return err
+			}
+			if t.application == uuid.Nil {
+				continue // a loan that did not begin with an application
+			}
+			t.at, t.event = env.Time, env.Type
+			list = append(list, t)
+		}
+		return s.followAll(ctx, tx, list)
+	}, types...)
 }
 
 // say tells of an event about an application.
 func say(on event.OnApplication, role access.Role, format string, args ...any) told {
-	return told{application: on.ApplicationID, role: role, sentence: fmt.Sprintf(format, args...)}
+	return told{application: on.ApplicationID, fact: fact{role: role, sentence: fmt.Sprintf(format, args...)}}
 }
 
 // sayLoan tells of an event about the loan that an application became; those
 // come from the platform itself.
 func sayLoan(on event.OnLoan, format string, args ...any) told {
 	return told{
-		application: on.ApplicationID, loan: on.LoanID, role: access.System, sentence: fmt.Sprintf(format, args...),
+		application: on.ApplicationID, loan: on.LoanID,
+		fact: fact{role: access.System, sentence: fmt.Sprintf(format, args...)},
 	}
 }
 
@@ -65,9 +92,7 @@ func (s *Service) subscriptions() []stream.Subscription {
 			return s.documentChanged(ctx, tx, documentRow{e.DocumentID, e.ApplicationID, e.Kind, true}, env.Type, env.Time)
 		}),
 	}
-	subs = append(subs, s.reviews()...)
-	subs = append(subs, s.offers()...)
-	return append(subs, s.loans()...)
+	return append(subs, s.told(slices.Concat(reviews(), offers(), loans())...)...)
 }
 
 // documentChanged keeps the list of documents; the last one that was missing
@@ -91,27 +116,27 @@ func (s *Service) documentChanged(
 	})
 }
 
-func (s *Service) reviews() []stream.Subscription {
-	return []stream.Subscription{
-		on(s, func(e event.KYCAssigned) told {
+func reviews() []teller {
+	return []teller{
+		on(func(e event.KYCAssigned) told {
 			return say(e.OnApplication, access.Manager, "A manager gave the identity review to an officer.")
 		}),
-		on(s, func(e event.KYCVerified) told {
+		on(func(e event.KYCVerified) told {
 			return say(e.OnApplication, access.Officer, "An officer checked the evidence of identity.")
 		}),
-		on(s, func(e event.KYCApproved) told {
+		on(func(e event.KYCApproved) told {
 			return say(e.OnApplication, access.Manager, "A manager approved the identity review.")
 		}),
-		on(s, func(e event.KYCRejected) told {
+		on(func(e event.KYCRejected) told {
 			return say(e.OnApplication, access.Manager, "The identity review was not passed; the application is closed.")
 		}),
-		on(s, func(e event.RiskAssessed) told {
+		on(func(e event.RiskAssessed) told {
 			return say(e.OnApplication, access.System, "The risk was assessed: band %s.", e.Band)
 		}),
-		on(s, func(e event.RiskApproved) told {
+		on(func(e event.RiskApproved) told {
 			return say(e.OnApplication, riskRole(e.DecidedBy), "The risk is accepted for up to %s.", e.MaxAmount)
 		}),
-		on(s, func(e event.RiskRejected) told {
+		on(func(e event.RiskRejected) told {
 			return say(e.OnApplication, riskRole(e.DecidedBy), "The risk is not accepted; the application is closed.")
 		}),
 	}
@@ -125,38 +150,38 @@ func riskRole(decidedBy uuid.UUID) access.Role {
 	return access.RiskMgr
 }
 
-func (s *Service) offers() []stream.Subscription {
-	return []stream.Subscription{
-		on(s, func(e event.OfferMade) told {
+func offers() []teller {
+	return []teller{
+		on(func(e event.OfferMade) told {
 			return say(e.OnApplication, access.Officer, "An officer offered %s with instalments of %s at an APR of %s %%.",
 				e.Principal, e.Instalment, e.APRPercent)
 		}),
-		on(s, func(e event.OfferAccepted) told {
+		on(func(e event.OfferAccepted) told {
 			return say(e.OnApplication, access.Customer, "The borrower accepted the offer.")
 		}),
-		on(s, func(e event.OfferDeclined) told {
+		on(func(e event.OfferDeclined) told {
 			return say(e.OnApplication, access.Customer, "The borrower declined the offer; the application is closed.")
 		}),
-		on(s, func(e event.OfferExpired) told {
+		on(func(e event.OfferExpired) told {
 			return say(e.OnApplication, access.System, "The offer expired without an answer; the application is closed.")
 		}),
-		on(s, func(e event.ApprovalRecorded) told {
+		on(func(e event.ApprovalRecorded) told {
 			return say(e.OnApplication, approvalRole(e.Level), "The offer was approved at level %s.", strings.ToLower(e.Level))
 		}),
-		on(s, func(e event.ApprovalGranted) told {
+		on(func(e event.ApprovalGranted) told {
 			return say(e.OnApplication, access.CreditHead, "The offer is approved at every level.")
 		}),
-		on(s, func(e event.ApprovalRejected) told {
+		on(func(e event.ApprovalRejected) told {
 			return say(e.OnApplication, approvalRole(e.Level), "The offer was rejected at level %s; the application is closed.",
 				strings.ToLower(e.Level))
 		}),
-		on(s, func(e event.AgreementGenerated) told {
+		on(func(e event.AgreementGenerated) told {
 			return say(e.OnApplication, access.System, "The agreement is ready to be signed.")
 		}),
-		on(s, func(e event.AgreementUploaded) told {
+		on(func(e event.AgreementUploaded) told {
 			return say(e.OnApplication, access.Customer, "A copy of the agreement signed by hand waits for review.")
 		}),
-		on(s, func(e event.AgreementSigned) told {
+		on(func(e event.AgreementSigned) told {
 			role := access.Customer
 			if e.Method == "UPLOAD" { // signed by hand: in force once an officer has reviewed the copy
 				role = access.Officer
@@ -177,27 +202,27 @@ func approvalRole(level string) access.Role {
 	return access.Internal
 }
 
-func (s *Service) loans() []stream.Subscription {
-	return []stream.Subscription{
-		on(s, func(e event.LoanActivated) told {
+func loans() []teller {
+	return []teller{
+		on(func(e event.LoanActivated) told {
 			t := sayLoan(e.OnLoan, "The loan account over %s was opened.", e.Principal)
 			t.principal = e.Principal
 			return t
 		}),
-		on(s, func(e event.DisbursementCompleted) told {
+		on(func(e event.DisbursementCompleted) told {
 			return sayLoan(e.OnLoan, "%s was paid out to the borrower.", e.Amount)
 		}),
-		on(s, func(e event.DisbursementFailed) told {
+		on(func(e event.DisbursementFailed) told {
 			return sayLoan(e.OnLoan, "%s could not be paid out; the application is closed.", e.Amount)
 		}),
-		on(s, func(e event.PaymentOverdue) told {
+		on(func(e event.PaymentOverdue) told {
 			return sayLoan(e.OnLoan, "Instalment %d, due on %s, is overdue with %s.", e.Instalment, e.DueDate,
 				e.AmountOverdue)
 		}),
-		on(s, func(e event.LoanFullyRepaid) told {
+		on(func(e event.LoanFullyRepaid) told {
 			return sayLoan(e.OnLoan, "The loan is fully repaid.")
 		}),
-		on(s, func(e event.LoanCompleted) told {
+		on(func(e event.LoanCompleted) told {
 			return sayLoan(e.OnLoan, "The loan account is closed.")
 		}),
 	}

@@ -90,9 +90,7 @@ func (s *Service) Create(
 		if err := insertApplication(ctx, tx, made.app); err != nil {
 			return Created{}, err
 		}
-		if err := insertEntries(ctx, tx, id, made.entries); err != nil {
-			return Created{}, err
-		}
+		insertEntries(tx, &made)
 		created := Created{ID: id, Stage: made.app.Stage, Missing: missing(identity, nil), CreatedAt: now}
 		return created, s.outbox.Append(ctx, tx, now, made.events...)
 	})
@@ -194,36 +192,92 @@ func (s *Service) Timeline(
 
 // follow lets an event take its effect on the application that it is about.
 func (s *Service) follow(ctx context.Context, tx database.Tx, id uuid.UUID, apply func(*change) error) error {
-	found, err := lockApplication(ctx, tx, id)
+	changes, err := s.begin(ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	c := change{app: found, now: s.now().UTC().Truncate(time.Microsecond)}
-	if err := apply(&c); err != nil {
+	if err := changes[id].follow(apply); err != nil {
 		return err
 	}
-	return s.save(ctx, tx, found, c)
+	return s.save(ctx, tx, changes)
 }
 
-// save writes what a change collected, with its audit row and its events.
-func (s *Service) save(ctx context.Context, tx database.Tx, before Application, c change) error {
-	if len(c.entries) == 0 {
+// follow applies an event, and notes that for the audit trail.
+func (c *change) follow(apply func(*change) error) error {
+	from, entries := c.app.Stage, len(c.entries)
+	if err := apply(c); err != nil || len(c.entries) == entries {
+		return err
+	}
+	c.audit = append(c.audit, command.Command{
+		Name: "application.follow", Actor: access.Platform("application"), Subject: c.app.ID,
+		Detail: map[string]any{"event": c.entries[entries].Event, "from": from, "to": c.app.Stage},
+	})
+	return nil
+}
+
+// followAll lets events take their effect, in their order.
+func (s *Service) followAll(ctx context.Context, tx database.Tx, list []told) error {
+	ids := make([]uuid.UUID, len(list))
+	for i := range list {
+		ids[i] = list[i].application
+	}
+	changes, err := s.begin(ctx, tx, ids...)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		err := changes[list[i].application].follow(func(c *change) error {
+			c.joinLoan(list[i].loan, list[i].principal)
+			c.note(list[i].fact)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.save(ctx, tx, changes)
+}
+
+// begin locks applications, to be changed.
+func (s *Service) begin(ctx context.Context, tx database.Tx, ids ...uuid.UUID) (map[uuid.UUID]*change, error) {
+	found, err := lockApplications(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now().UTC().Truncate(time.Microsecond)
+	changes := make(map[uuid.UUID]*change, len(found))
+	for i := range found {
+		changes[found[i].ID] = &change{before: found[i], app: found[i], now: now}
+	}
+	for _, id := range ids {
+		if changes[id] == nil {
+			return nil, fmt.Errorf("%w: %s", ErrNotFound, id)
+		}
+	}
+	return changes, nil
+}
+
+// save writes what changes collected, with their audit rows and their events.
+func (s *Service) save(ctx context.Context, tx database.Tx, changes map[uuid.UUID]*change) error {
+	var list []*change
+	var audit []command.Command
+	var events []event.Event
+	for _, c := range changes {
+		if len(c.entries) == 0 {
+			continue
+		}
+		list, events, audit = append(list, c), append(events, c.events...), append(audit, c.audit...)
+	}
+	if len(list) == 0 {
 		return nil
 	}
-	if err := updateApplication(ctx, tx, c.app, before.entries); err != nil {
+	now := list[0].now
+	updateApplications(tx, list...)
+	insertEntries(tx, list...)
+	if err := command.AuditAll(ctx, tx, now, audit...); err != nil {
 		return err
 	}
-	if err := insertEntries(ctx, tx, c.app.ID, c.entries); err != nil {
-		return err
-	}
-	audit := command.Command{
-		Name: "application.follow", Actor: access.Platform("application"), Subject: c.app.ID,
-		Detail: map[string]any{"event": c.entries[0].Event, "from": before.Stage, "to": c.app.Stage},
-	}
-	if err := command.Audit(ctx, tx, audit, c.now); err != nil {
-		return err
-	}
-	return s.outbox.Append(ctx, tx, c.now, c.events...)
+	return s.outbox.Append(ctx, tx, now, events...)
 }
 
 // identitySubmitted notes that a customer's identity data are complete and

@@ -45,13 +45,21 @@ func findApplication(ctx context.Context, tx database.Tx, id uuid.UUID) (Applica
 	return oneApplication(id, rows, err)
 }
 
-// lockApplication is findApplication for whoever is going to change it.
-func lockApplication(ctx context.Context, tx database.Tx, id uuid.UUID) (Application, error) {
+// lockApplications reads those applications that there are, for whoever is going
+// to change them.
+func lockApplications(ctx context.Context, tx database.Tx, ids []uuid.UUID) ([]Application, error) {
 	rows, err := tx.Query(ctx, `
 		select id, customer_id, product, currency, amount_minor, instalments, purpose, income_minor, obligations_minor,
 		       stage, outcome, loan_id, principal_minor, entries, created_at, changed_at
-		  from application where id = $1 for update`, id)
-	return oneApplication(id, rows, err)
+		  from application where id = any($1::uuid[]) order by id for update`, database.PlanAnew, ids)
+	if err != nil {
+		return nil, fmt.Errorf("locking applications: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanApplication)
+	if err != nil {
+		return nil, fmt.Errorf("locking applications: %w", err)
+	}
+	return list, nil
 }
 
 func oneApplication(id uuid.UUID, rows pgx.Rows, err error) (Application, error) {
@@ -85,34 +93,60 @@ func insertApplication(ctx context.Context, tx database.Tx, a Application) error
 // transaction; it is said rather than assumed.
 var errOvertaken = errors.New("application was changed meanwhile")
 
-// updateApplication writes what can change, if nobody else has since entries was read.
-func updateApplication(ctx context.Context, tx database.Tx, a Application, entries int64) error {
-	tag, err := tx.Exec(ctx, `
+// updateApplications writes what can change, if nobody else has since they were read.
+func updateApplications(tx database.Tx, changes ...*change) {
+	var ids []uuid.UUID
+	var loans []*uuid.UUID
+	var stages, outcomes []string
+	var before, principals, entries []int64
+	var changed []time.Time
+	for _, c := range changes {
+		a := &c.app
+		ids, loans, before = append(ids, a.ID), append(loans, a.LoanID), append(before, c.before.entries)
+		stages, outcomes = append(stages, string(a.Stage)), append(outcomes, string(a.Outcome))
+		principals, entries = append(principals, a.Principal.Minor()), append(entries, a.entries)
+		changed = append(changed, a.ChangedAt)
+	}
+	tx.Later(database.Write{
+		What: "updating applications", Rows: int64(len(changes)), Otherwise: errOvertaken, SQL: `
 		update application
-		   set stage = $3, outcome = $4, loan_id = $5, principal_minor = $6, entries = $7, changed_at = $8
-		 where id = $1 and entries = $2`,
-		a.ID, entries, a.Stage, a.Outcome, a.LoanID, a.Principal.Minor(), a.entries, a.ChangedAt)
-	if err != nil {
-		return fmt.Errorf("updating application %s: %w", a.ID, err)
-	}
-	if tag.RowsAffected() != 1 {
-		return fmt.Errorf("updating application %s: %w", a.ID, errOvertaken)
-	}
-	return nil
+		   set stage = u.stage, outcome = u.outcome, loan_id = u.loan_id, principal_minor = u.principal_minor,
+		       entries = u.entries, changed_at = u.changed_at
+		  from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[],
+		              $8::timestamptz[])
+		       as u (id, before, stage, outcome, loan_id, principal_minor, entries, changed_at)
+		 where application.id = u.id and application.entries = u.before`,
+		Args: []any{ids, before, stages, outcomes, loans, principals, entries, changed},
+	})
 }
 
-func insertEntries(ctx context.Context, tx database.Tx, id uuid.UUID, entries []Entry) error {
-	for _, e := range entries { // one or two
-		_, err := tx.Exec(ctx, `
-			insert into timeline (application_id, seq, at, recorded_at, event, actor_role, sentence, left_stage, entered,
-			                      outcome)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			id, e.Seq, e.At, e.RecordedAt, e.Event, e.Role, e.Sentence, e.Left, e.Entered, e.Outcome)
-		if err != nil {
-			return fmt.Errorf("inserting entry %d of application %s: %w", e.Seq, id, err)
+// insertEntries continues the timelines of applications.
+func insertEntries(tx database.Tx, changes ...*change) {
+	var ids []uuid.UUID
+	var seqs []int64
+	var at, recorded []time.Time
+	var events, roles, sentences, left, entered, outcomes []string
+	for _, c := range changes {
+		for i := range c.entries {
+			e := &c.entries[i]
+			ids, seqs = append(ids, c.app.ID), append(seqs, e.Seq)
+			at, recorded = append(at, e.At), append(recorded, e.RecordedAt)
+			events, roles, sentences = append(events, e.Event), append(roles, string(e.Role)), append(sentences, e.Sentence)
+			left, entered = append(left, string(e.Left)), append(entered, string(e.Entered))
+			outcomes = append(outcomes, string(e.Outcome))
 		}
 	}
-	return nil
+	tx.Later(database.Write{
+		What: "continuing timelines", Rows: database.AnyRows, SQL: `
+		insert into timeline (application_id, seq, at, recorded_at, event, actor_role, sentence, left_stage, entered,
+		                      outcome)
+		select u.application_id, u.seq, u.at, u.recorded_at, u.event, u.actor_role, u.sentence, u.left_stage, u.entered,
+		       u.outcome
+		  from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[],
+		              $7::text[], $8::text[], $9::text[], $10::text[])
+		       as u (application_id, seq, at, recorded_at, event, actor_role, sentence, left_stage, entered, outcome)`,
+		Args: []any{ids, seqs, at, recorded, events, roles, sentences, left, entered, outcomes},
+	})
 }
 
 func scanEntry(row pgx.CollectableRow) (Entry, error) {

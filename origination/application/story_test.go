@@ -198,6 +198,72 @@ func TestTimeline(t *testing.T) {
 	}
 }
 
+// TestEventsTogether delivers the lives of two applications in one transaction,
+// mixed: each is told as when its events come one by one.
+func TestEventsTogether(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.now = func() time.Time { return instant(0) }
+	var alone timelineTold
+	var ids []uuid.UUID
+	var together []event.Event
+	for i := range 3 {
+		customer := uuid.New()
+		id := b.apply(customer)
+		origination, servicing := wholeLife(id, customer, uuid.New())
+		life := slices.Concat([]event.Event{identified(customer)}, origination, servicing)
+		switch i {
+		case 0:
+			b.deliver(life...)
+			alone = b.timeline(id, "200")
+		case 1:
+			together = life
+		case 2:
+			for k, e := range life {
+				together = slices.Insert(together, 2*k+1, e)
+			}
+		}
+		ids = append(ids, id)
+	}
+	streamtest.DeliverTogether(t, b.db, "application", b.component.Subscriptions, together...)
+	for _, id := range ids[1:] {
+		line := b.timeline(id, "200")
+		for i := range line.Events {
+			line.Events[i].At = alone.Events[i].At
+		}
+		if diff := cmp.Diff(alone.Events, line.Events); diff != "" {
+			t.Errorf("events (-alone +together):\n%s", diff)
+		}
+		if line.Stage != "CLOSED" || line.Outcome != "REPAID" || line.LoanID == nil {
+			t.Errorf("ends at %s %s with loan %v", line.Stage, line.Outcome, line.LoanID)
+		}
+		if got, want := b.audited(id), b.audited(ids[0]); got != want {
+			t.Errorf("%d audit rows, %d when alone", got, want)
+		}
+	}
+	moves := map[uuid.UUID][]string{}
+	for _, env := range streamtest.Announced(t, b.db) {
+		moves[env.Subject] = append(moves[env.Subject], env.Type+" "+moveOf(t, env))
+	}
+	for _, id := range ids[1:] {
+		if diff := cmp.Diff(moves[ids[0]], moves[id]); diff != "" {
+			t.Errorf("announced (-alone +together):\n%s", diff)
+		}
+	}
+}
+
+func moveOf(t *testing.T, env event.Envelope) string {
+	t.Helper()
+	if env.Type != (event.ApplicationStageChanged{}).Type() {
+		return ""
+	}
+	e, err := event.Decode[event.ApplicationStageChanged](env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(e.From) + " to " + string(e.To)
+}
+
 // TestLateNewsTakesItsPlace delivers the loan before the signature.
 func TestLateNewsTakesItsPlace(t *testing.T) {
 	t.Parallel()
