@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tenor-lending/tenor/bench/faults/fleet"
 	"github.com/tenor-lending/tenor/internal/database/pgfault"
 	"github.com/tenor-lending/tenor/internal/event"
 	"github.com/tenor-lending/tenor/internal/stream/streamfault"
@@ -40,8 +41,7 @@ const (
 	deathsAnHour = 150
 	armedInTime  = 20
 	armedBehind  = 95
-	coreHitsMax  = 20
-	eventHitsMax = 6
+	hundred      = 100
 )
 
 // chaos decides what fails, when. The same seed makes the same decisions; what
@@ -60,7 +60,7 @@ type chaos struct {
 
 func newChaos(d *drill) *chaos {
 	source := func(n uint64) *rand.Rand {
-		return rand.New(rand.NewPCG(d.work.seed, n)) //nolint:gosec // repeatable, not secret
+		return rand.New(rand.NewPCG(d.bench.Seed, n)) //nolint:gosec // repeatable, not secret
 	}
 	const plans, arms, dice = 1_000_001, 1_000_002, 1_000_003
 	return &chaos{d: d, plans: source(plans), arms: source(arms), dice: source(dice), start: time.Now()}
@@ -129,18 +129,18 @@ type blow struct {
 }
 
 var blows = []blow{
-	{"F1 kill -9 core-a", 12, true, killing(coreA)},
-	{"F1 kill -9 core-b", 12, true, killing(coreB)},
-	{"F1 kill -9 notification", 6, false, killing(notify)},
-	{"F1 kill -9 consumer of effects", 8, false, killing(effects)},
-	{"F1 kill -9 identity", 1, false, killing(identity)},
+	{"F1 kill -9 core-a", 12, true, killing(fleet.CoreA)},
+	{"F1 kill -9 core-b", 12, true, killing(fleet.CoreB)},
+	{"F1 kill -9 notification", 6, false, killing(fleet.Notify)},
+	{"F1 kill -9 consumer of effects", 8, false, killing(fleet.Effects)},
+	{"F1 kill -9 identity", 1, false, killing(fleet.Identity)},
 	{"F2 kill -9 database", 3, true, crashing(syscall.SIGKILL)},
 	{"F2 immediate stop of database", 2, true, crashing(syscall.SIGQUIT)},
-	{"F3 kill -9 broker", 8, false, killing(broker)},
-	{"F4 partition", 8, true, spoiling("", partition)},
-	{"F4 partition, answers only", 4, true, spoiling("database/", deaf)},
-	{"F4 partition, requests only", 4, true, spoiling("database/", mute)},
-	{"F5 slow, narrow or resetting path", 12, true, spoiling("", severals...)},
+	{"F3 kill -9 broker", 8, false, killing(fleet.Broker)},
+	{"F4 partition", 8, true, spoiling("", fleet.Partition)},
+	{"F4 partition, answers only", 4, true, spoiling("database/", fleet.Deaf)},
+	{"F4 partition, requests only", 4, true, spoiling("database/", fleet.Mute)},
+	{"F5 slow, narrow or resetting path", 12, true, spoiling("", fleet.Slow, fleet.Narrow, fleet.Lingers, fleet.Resets)},
 	{"F9 events that nobody can handle", 4, false, poisoning},
 }
 
@@ -150,13 +150,7 @@ func (c *chaos) run(ctx context.Context) {
 	for _, b := range blows {
 		total += b.weight
 	}
-	for {
-		pause := time.Duration(c.dice.ExpFloat64() * float64(faultPause))
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
+	for paused(ctx, time.Duration(c.dice.ExpFloat64()*float64(faultPause))) {
 		at := c.dice.IntN(total)
 		i := slices.IndexFunc(blows, func(b blow) bool { at -= b.weight; return at < 0 })
 		c.strike(ctx, &blows[i])
@@ -173,11 +167,11 @@ func (c *chaos) strike(ctx context.Context, b *blow) {
 	// What was begun is finished, so that nothing stays broken.
 	switch err := b.strike(context.WithoutCancel(ctx), c); {
 	case errors.Is(err, errDown):
-		c.d.fleet.count("blows at a process that was down")
+		c.d.fleet.Count("blows at a process that was down")
 	case err != nil:
-		c.d.fleet.blame("drill", "%s: %v", b.name, err)
+		c.d.fleet.Blame("drill", "%s: %v", b.name, err)
 	default:
-		c.d.fleet.count(b.name)
+		c.d.fleet.Count(b.name)
 	}
 }
 
@@ -186,39 +180,38 @@ var errDown = errors.New("it is down already")
 
 func killing(name string) func(context.Context, *chaos) error {
 	return func(_ context.Context, c *chaos) error {
-		p := c.d.fleet.processes[name]
+		p := c.d.fleet.Process(name)
 		begun := time.Now()
-		if !p.kill() {
+		if !p.Kill() {
 			return errDown
 		}
-		if name != broker {
+		if name != fleet.Broker {
 			return nil
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), readyLimit)
+		ctx, cancel := context.WithTimeout(context.Background(), fleet.ReadyLimit)
 		defer cancel()
-		if err := c.d.fleet.brokerAnswers(ctx); err != nil {
+		if err := c.d.fleet.BrokerAnswers(ctx); err != nil {
 			return err
 		}
-		c.d.fleet.recovered(broker, time.Since(begun))
+		c.d.fleet.Recovered(fleet.Broker, time.Since(begun))
 		return nil
 	}
 }
 
 func crashing(signal syscall.Signal) func(context.Context, *chaos) error {
-	return func(ctx context.Context, c *chaos) error { return c.d.fleet.crash(ctx, signal) }
+	return func(ctx context.Context, c *chaos) error { return c.d.fleet.Crash(ctx, signal) }
 }
 
 // spoiling spoils one path with the prefix for a moment.
-func spoiling(prefix string, ways ...[]toxic) func(context.Context, *chaos) error {
+func spoiling(prefix string, ways ...[]fleet.Toxic) func(context.Context, *chaos) error {
 	return func(ctx context.Context, c *chaos) error {
-		names := c.d.fleet.network.names(prefix)
-		slices.Sort(names)
+		names := c.d.fleet.Network.Names(prefix)
 		name, way := names[c.dice.IntN(len(names))], ways[c.dice.IntN(len(ways))]
-		if err := c.d.fleet.network.spoil(name, way); err != nil {
+		if err := c.d.fleet.Network.Spoil(name, way); err != nil {
 			return err
 		}
 		time.Sleep(disturbedMin + time.Duration(c.dice.Int64N(int64(disturbedMax-disturbedMin))))
-		c.d.fleet.network.heal(ctx, name)
+		c.d.fleet.Network.Heal(ctx, name)
 		return nil
 	}
 }
@@ -234,5 +227,5 @@ func poisoning(ctx context.Context, c *chaos) error {
 			Topic: event.TopicServicing, Key: uuid.NewString(), Value: p.Value, Once: true,
 		})
 	}
-	return streamfault.Send(ctx, c.d.fleet.seeds, messages...)
+	return streamfault.Send(ctx, c.d.fleet.Seeds, messages...)
 }

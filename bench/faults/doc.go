@@ -2,12 +2,14 @@
 // fail while it takes payments, and then holds the books against what the
 // client knows: nothing acknowledged is lost, nothing happens twice.
 //
-// The ground truth is a journal that the client keeps on disk. What the platform
-// should have made of it is predicted by a small model of its own. Both meet in
-// the invariants I1 to I10 (see verdict.go). The platform is driven through its
-// public HTTP API and its events only, as real processes.
+// It owns the course of a drill and everything that is decided in it: which fault
+// strikes when, the sweep, the frozen leaders, how the platform comes to rest, where
+// the evidence is gathered, and the report. What is struck belongs to the package
+// fleet, the client that pays to payer, and the journal, the model and the
+// invariants I1 to I10 to verdict.
 //
-// It must not know how any service does its work.
+// The platform is driven through its public HTTP API and its events only, as real
+// processes. It must not know how any service does its work.
 package faults
 
 import (
@@ -15,6 +17,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tenor-lending/tenor/bench/faults/verdict"
 	"github.com/tenor-lending/tenor/bench/harness"
 )
 
@@ -30,10 +33,8 @@ func Scenarios() []harness.Scenario {
 const (
 	// rate is payments due a second, unless --rate says otherwise.
 	rate = 75
-	// loans at scale 1.
-	loansMade = 400
-	// inFlightMax bounds the payments that are under way at once.
-	inFlightMax = 512
+	// loansMade are the first loans at scale 1.
+	loansMade   = 400
 	settleLimit = 8 * time.Minute
 )
 
@@ -50,14 +51,14 @@ func run(ctx context.Context, b *harness.Bench) (err error) {
 	}
 	begun := time.Now()
 	if err := d.prepare(ctx); err != nil {
-		return d.broke(ctx, b, "before any fault", err)
+		return d.broke(ctx, "before any fault", err)
 	}
 	b.Progress("ready after %s; sweeping", harness.Short(time.Since(begun)))
 	if err := d.sweep(ctx); err != nil {
-		return d.broke(ctx, b, "in the sweep", err)
+		return d.broke(ctx, "in the sweep", err)
 	}
-	if b.Mutant != "" && len(d.seen()) > 0 {
-		return d.reportInvariants(b, newVerdict().with(d.seen())) // it is caught already
+	if b.Mutant != "" && len(d.fleet.Tally().Blamed) > 0 {
+		return d.reportInvariants(verdict.New()) // it is caught already
 	}
 	b.Progress("faults for %s", b.Duration)
 	stats, err := d.fight(ctx)
@@ -66,28 +67,30 @@ func run(ctx context.Context, b *harness.Bench) (err error) {
 	}
 	settled, cancel := context.WithTimeout(ctx, settleLimit+b.Duration/2)
 	defer cancel()
-	e, v := &evidence{}, newVerdict()
+	e, v := &verdict.Evidence{}, verdict.New()
 	if err := d.settle(settled); err != nil {
-		v.add(notWorking("after the last fault", err))
+		v.Add(notWorking("after the last fault", err))
 	} else if e, err = d.gather(settled); err != nil {
-		e = &evidence{}
-		v.add(notWorking("when it was read", err))
+		e = &verdict.Evidence{}
+		v.Add(notWorking("when it was read", err))
 	} else {
-		v = judge(e)
+		v = verdict.Judge(e)
 	}
-	return d.report(b, stats, e, v.with(d.seen()))
+	return d.report(stats, e, v)
 }
 
 // broke ends a drill in which the platform did not do what every step relies on.
-func (d *drill) broke(ctx context.Context, b *harness.Bench, when string, err error) error {
+func (d *drill) broke(ctx context.Context, when string, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	v := newVerdict().with(d.seen())
-	v.add(notWorking(when, err))
-	return d.reportInvariants(b, v)
+	v := verdict.New()
+	v.Add(notWorking(when, err))
+	return d.reportInvariants(v)
 }
 
-func notWorking(when string, err error) violation {
-	return violation{"I9", fmt.Sprintf("%s the platform did not work: %v", when, err)}
+func notWorking(when string, err error) verdict.Violation {
+	return verdict.Violation{
+		Invariant: "I9", Text: fmt.Sprintf("%s the platform did not work: %v", when, err),
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenor-lending/tenor/bench/faults/verdict"
 	"github.com/tenor-lending/tenor/bench/harness"
 	"github.com/tenor-lending/tenor/bench/result"
 	"github.com/tenor-lending/tenor/internal/mutant"
@@ -100,9 +101,9 @@ func drillMutant(ctx context.Context, o harness.Options, m mutant.Mutant, dir st
 // itself stumbled over is no proof.
 func brokenIn(done result.Run) []string {
 	broken := map[string]bool{}
-	for _, i := range invariants {
-		if times, ok := done.Metric("broken_" + i.name); ok && times > 0 && i.name != "drill" {
-			broken[i.name] = true
+	for _, i := range verdict.Invariants {
+		if times, ok := done.Metric("broken_" + i.Name); ok && times > 0 && i.Name != verdict.Drill {
+			broken[i.Name] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(broken))

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenor-lending/tenor/bench/faults/fleet"
+	"github.com/tenor-lending/tenor/bench/faults/payer"
+	"github.com/tenor-lending/tenor/bench/faults/verdict"
 	"github.com/tenor-lending/tenor/bench/harness"
 	"github.com/tenor-lending/tenor/bench/result"
 	"github.com/tenor-lending/tenor/internal/database/pgfault"
@@ -20,21 +23,22 @@ var injected = []pgfault.Fault{
 }
 
 // report tells what was done and found; an invariant that is broken fails the run.
-func (d *drill) report(b *harness.Bench, stats harness.Stats, e *evidence, v *verdict) error {
+func (d *drill) report(stats harness.Stats, e *verdict.Evidence, v *verdict.Verdict) error {
+	b := d.bench
 	b.OverTime("payments under faults", []string{"payments"}, []harness.Stats{stats})
 	b.Measured("payments", stats)
-	d.reportFaults(b)
-	acked, refused := d.work.acked.Load(), d.work.refused.Load()
-	if len(e.intents) > 0 { // what is on the disk, and was learnt in the end
-		acked, refused = e.outcomes()
+	d.reportFaults()
+	acked, refused := d.work.Acked.Load(), d.work.Refused.Load()
+	if len(e.Intents) > 0 { // what is on the disk, and was learnt in the end
+		acked, refused = e.Outcomes()
 	}
-	gaveUp := d.work.open.Load()
+	gaveUp := d.work.Open.Load()
 	for name, value := range map[string]int64{
-		"acknowledged": acked, "refused": refused, "outcome_unknown_to_client": gaveUp, "lost": v.lost,
-		"duplicated": v.duplicated, "replays_by_key": d.work.replays.Load(), "double_submits": d.work.twins.Load(),
-		"keys_reused": d.work.reused.Load(), "answers_not_read": d.work.lost.Load(),
-		"unclassified_answers": d.work.unclassified.Load(), "trial_balances_read": d.trialReads.Load(),
-		"events": e.events, "events_delivered_again": e.again, "dead_letters_of_good_events": int64(len(e.wrongly)),
+		"acknowledged": acked, "refused": refused, "outcome_unknown_to_client": gaveUp, "lost": v.Lost,
+		"duplicated": v.Duplicated, "replays_by_key": d.work.Replays.Load(), "double_submits": d.work.Twins.Load(),
+		"keys_reused": d.work.Reused.Load(), "answers_not_read": d.work.Lost.Load(),
+		"unclassified_answers": d.work.Unclassified.Load(), "trial_balances_read": d.trialReads.Load(),
+		"events": e.Events, "events_delivered_again": e.Again, "dead_letters_of_good_events": int64(len(e.Wrongly)),
 	} {
 		b.Metric(name, float64(value), "1")
 	}
@@ -42,12 +46,12 @@ func (d *drill) report(b *harness.Bench, stats harness.Stats, e *evidence, v *ve
 		Title:  "payments",
 		Header: []string{"acknowledged", "refused", "unknown to the client", "lost", "duplicated", "found by their key"},
 		Rows: [][]string{{
-			count(acked), count(refused), count(gaveUp), count(v.lost), count(v.duplicated), count(d.work.replays.Load()),
+			count(acked), count(refused), count(gaveUp), count(v.Lost), count(v.Duplicated), count(d.work.Replays.Load()),
 		}},
 	})
-	d.reportTimes(b, e)
-	broken := d.reportInvariants(b, v)
-	for text, times := range d.work.odd {
+	d.reportTimes(e)
+	broken := d.reportInvariants(v)
+	for text, times := range d.work.Odd() {
 		b.Note("%d answers that no client should see: %s", times, text)
 	}
 	if err := stats.Err(); err != nil {
@@ -56,52 +60,38 @@ func (d *drill) report(b *harness.Bench, stats harness.Stats, e *evidence, v *ve
 	return broken
 }
 
-// outcomes counts the payments that were acknowledged and those that were refused.
-func (e *evidence) outcomes() (acked, refused int64) {
-	for _, i := range e.intents {
-		if i.acked() {
-			acked++
-		} else if i.Refused {
-			refused++
-		}
-	}
-	return acked, refused
-}
-
 func count(n int64) string { return harness.Count(float64(n)) }
 
 // struck counts the processes that were killed, by others and at crash points,
-// and the COMMITs whose answers were lost. The caller holds the lock.
-func (f *fleet) struck() (kills, commits int64) {
-	for name, times := range f.counts {
+// and the COMMITs whose answers were lost.
+func (d *drill) struck(t fleet.Tally) (kills, commits int64) {
+	for name, times := range t.Counts {
 		if slices.ContainsFunc([]string{"F1 ", "F2 ", "F3 "}, func(s string) bool { return strings.HasPrefix(name, s) }) {
 			kills += times
 		}
 	}
-	for _, point := range failpoint.Points {
-		kills += f.hits[point]
+	for _, times := range t.Deaths {
+		kills += times
 	}
 	for _, fault := range []pgfault.Fault{pgfault.CutBefore, pgfault.CutAfter} {
-		_, atCommit := f.proxy.Injected(fault)
+		_, atCommit := d.fleet.Proxy.Injected(fault)
 		commits += atCommit
 	}
 	return kills, commits
 }
 
 // reportFaults tells what was injected, by kind.
-func (d *drill) reportFaults(b *harness.Bench) {
-	f := d.fleet
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (d *drill) reportFaults() {
+	b, tally := d.bench, d.fleet.Tally()
 	t := result.Table{Title: "faults", Header: []string{"fault", "times"}}
-	kills, commits := f.struck()
+	kills, commits := d.struck(tally)
 	row := func(name string, times int64) { t.Rows = append(t.Rows, []string{name, count(times)}) }
-	for _, name := range slices.Sorted(maps.Keys(f.counts)) {
-		row(name, f.counts[name])
-		b.Metric("fault "+name, float64(f.counts[name]), "1")
+	for _, name := range slices.Sorted(maps.Keys(tally.Counts)) {
+		row(name, tally.Counts[name])
+		b.Metric("fault "+name, float64(tally.Counts[name]), "1")
 	}
 	for _, fault := range injected {
-		all, atCommit := f.proxy.Injected(fault)
+		all, atCommit := d.fleet.Proxy.Injected(fault)
 		row("F6/F7 "+fault.String(), all)
 		b.Metric("fault "+fault.String(), float64(all), "1")
 		if fault == pgfault.CutBefore || fault == pgfault.CutAfter {
@@ -109,8 +99,8 @@ func (d *drill) reportFaults(b *harness.Bench) {
 		}
 	}
 	for _, point := range failpoint.Points {
-		row("F8 died at "+point, f.hits[point])
-		b.Metric("died at "+point, float64(f.hits[point]), "1")
+		row("F8 died at "+point, tally.Deaths[point])
+		b.Metric("died at "+point, float64(tally.Deaths[point]), "1")
 	}
 	row("F9 events sent again", d.replayer.Sent())
 	b.Metric("events sent again", float64(d.replayer.Sent()), "1")
@@ -129,12 +119,11 @@ func (d *drill) reportFaults(b *harness.Bench) {
 }
 
 // reportTimes tells how long things took to come back.
-func (d *drill) reportTimes(b *harness.Bench, e *evidence) {
-	d.fleet.mu.Lock()
-	defer d.fleet.mu.Unlock()
+func (d *drill) reportTimes(e *verdict.Evidence) {
+	b := d.bench
 	t := result.Table{Title: "recovery", Header: []string{"of", "times", "p50", "p99", "max"}}
-	all := maps.Clone(d.fleet.recoveries)
-	all["event from fact to broker"] = e.lags
+	all := d.fleet.Tally().Recoveries
+	all["event from fact to broker"] = e.Lags
 	for _, what := range slices.Sorted(maps.Keys(all)) {
 		times := slices.Sorted(slices.Values(all[what]))
 		p50, p99, most := percentile(times, 50), percentile(times, 99), percentile(times, hundred)
@@ -150,10 +139,10 @@ func (d *drill) reportTimes(b *harness.Bench, e *evidence) {
 	b.Metric("outbox_drained_after", d.drainTook.Seconds(), "s")
 	b.Metric("oldest_unpublished_event", time.Duration(d.lateness.Load()).Seconds(), "s")
 	attempts := result.Table{Title: "attempts until an answer", Header: []string{"attempts", "payments"}}
-	for n := range d.work.attempts {
-		if times := d.work.attempts[n].Load(); times > 0 {
+	for n := range d.work.Attempts {
+		if times := d.work.Attempts[n].Load(); times > 0 {
 			name := fmt.Sprint(n)
-			if n == attemptsKept {
+			if n == payer.AttemptsKept {
 				name += " or more"
 			}
 			attempts.Rows = append(attempts.Rows, []string{name, count(times)})
@@ -171,29 +160,32 @@ func percentile(times []time.Duration, p int) time.Duration {
 	return times[max(0, (len(times)*p+hundred-1)/hundred-1)]
 }
 
-// reportInvariants tells how often each was held, and fails if one was broken.
-func (d *drill) reportInvariants(b *harness.Bench, v *verdict) error {
+// reportInvariants adds what was blamed while the drill ran, tells how often each
+// invariant was held, and fails if one was broken.
+func (d *drill) reportInvariants(v *verdict.Verdict) error {
+	b := d.bench
+	v.Add(d.fleet.Tally().Blamed...)
 	t := result.Table{Title: "invariants", Header: []string{"invariant", "says", "checks", "broken"}}
-	v.checks["I1"] += d.trialReads.Load()
-	v.checks["I9"]++
+	v.Checks["I1"] += d.trialReads.Load()
+	v.Checks["I9"]++
 	for _, points := range d.swept {
-		v.checks["F6"] += int64(points)
+		v.Checks["F6"] += int64(points)
 	}
 	total := int64(0)
-	for _, i := range invariants {
-		t.Rows = append(t.Rows, []string{i.name, i.says, count(v.checks[i.name]), count(v.broken[i.name])})
-		b.Metric("checks_"+i.name, float64(v.checks[i.name]), "1")
-		b.Metric("broken_"+i.name, float64(v.broken[i.name]), "1")
-		total += v.broken[i.name]
+	for _, i := range verdict.Invariants {
+		t.Rows = append(t.Rows, []string{i.Name, i.Says, count(v.Checks[i.Name]), count(v.Broken[i.Name])})
+		b.Metric("checks_"+i.Name, float64(v.Checks[i.Name]), "1")
+		b.Metric("broken_"+i.Name, float64(v.Broken[i.Name]), "1")
+		total += v.Broken[i.Name]
 	}
 	b.Table(t)
 	b.Metric("invariants_broken", float64(total), "1")
 	var errs []error
-	for _, x := range v.details {
+	for _, x := range v.Details {
 		errs = append(errs, fmt.Errorf("%w: %s: %s", harness.ErrWrong, x.Invariant, x.Text))
 	}
-	if v.whole() {
-		return b.Check(true, "no invariant is broken; lost %d, duplicated %d", v.lost, v.duplicated)
+	if v.Whole() {
+		return b.Check(true, "no invariant is broken; lost %d, duplicated %d", v.Lost, v.Duplicated)
 	}
 	return errors.Join(errs...)
 }

@@ -2,14 +2,17 @@ package faults
 
 import (
 	"context"
-	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/tenor-lending/tenor/internal/database/pgfault"
+	"github.com/tenor-lending/tenor/bench/faults/fleet"
+	"github.com/tenor-lending/tenor/bench/faults/payer"
+	"github.com/tenor-lending/tenor/bench/faults/verdict"
+	"github.com/tenor-lending/tenor/internal/client"
 )
 
 const (
@@ -25,24 +28,22 @@ const (
 
 // settle ends the faults and waits until the platform has come to rest.
 func (d *drill) settle(ctx context.Context) error {
-	d.gate.limit = quietLimit
-	d.fleet.setArming(false)
-	d.fleet.proxy.SetPlan(func(pgfault.Point) pgfault.Fault { return pgfault.None })
-	d.fleet.network.healAll(ctx)
+	d.gate.Quiet()
+	d.fleet.Arm(nil)
+	d.fleet.Proxy.SetPlan(noFault)
+	d.fleet.Network.HealAll(ctx)
 	// What is armed would die later. The broker is the last to go, and forgets its
 	// groups: the embedded one never expires a member that died while it waited to
 	// join, and such a member would keep its share of the partitions for ever.
-	for _, name := range []string{coreA, coreB, notify, effects, broker} {
-		d.fleet.processes[name].kill()
+	for _, name := range []string{fleet.CoreA, fleet.CoreB, fleet.Notify, fleet.Effects, fleet.Broker} {
+		d.fleet.Process(name).Kill()
 	}
-	if err := d.fleet.brokerAnswers(ctx); err != nil {
+	if err := d.fleet.BrokerAnswers(ctx); err != nil {
 		return err
 	}
 	last := time.Now()
-	for _, name := range []string{identity, coreA, coreB, notify} {
-		if err := d.fleet.processes[name].waitServing(ctx); err != nil {
-			return err
-		}
+	if err := d.fleet.WaitServing(ctx); err != nil {
+		return err
 	}
 	if err := d.drained(ctx, last); err != nil {
 		return err
@@ -53,7 +54,7 @@ func (d *drill) settle(ctx context.Context) error {
 	if err := d.drained(ctx, time.Now()); err != nil { // of what the close of day announced, too
 		return err
 	}
-	if err := d.work.journal.close(); err != nil {
+	if err := d.journal.Close(); err != nil {
 		return err
 	}
 	return d.resolve(ctx)
@@ -62,57 +63,49 @@ func (d *drill) settle(ctx context.Context) error {
 // drained holds I9: what waited in the outbox at the instant is out in time,
 // whatever a close of day that is still at work adds to it.
 func (d *drill) drained(ctx context.Context, since time.Time) error {
-	for {
+	return client.Poll(ctx, "the outbox", lookPause, func() (bool, error) {
 		count, oldest, err := waitingEvents(ctx, d.database)
 		took := time.Since(since)
-		if err == nil && (count == 0 || oldest.After(since)) {
-			d.drainTook = max(d.drainTook, took)
-			return nil
+		empty := err == nil && (count == 0 || oldest.After(since))
+		if !empty && took <= drainLimit {
+			return false, nil
 		}
-		if took > drainLimit {
-			d.drainTook = took
-			d.fleet.blame("I9", "%d events wait in the outbox, the oldest since %s, and nothing failed for %s (%v)", count,
+		d.drainTook = max(d.drainTook, took)
+		if !empty {
+			d.fleet.Blame("I9", "%d events wait in the outbox, the oldest since %s, and nothing failed for %s (%v)", count,
 				oldest.Format(time.TimeOnly), drainLimit, err)
-			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(lookPause):
-		}
-	}
+		return true, nil
+	})
 }
 
 // resolve sends once more, with its key, each payment whose outcome the client
 // does not know, and some of those that it does: the key must tell.
 func (d *drill) resolve(ctx context.Context) error {
-	intents, err := readJournal(d.journalPath())
+	intents, err := verdict.ReadJournal(filepath.Join(d.dir, journalName))
 	if err != nil {
 		return err
 	}
-	known, err := newJournal(d.journalPath() + ".resolved")
+	known, err := verdict.NewJournal(filepath.Join(d.dir, resolvedName))
 	if err != nil {
 		return err
 	}
-	asker := &workload{gate: d.gate, journal: known, seed: d.work.seed}
+	asker := payer.NewWorkload(d.gate, known, d.bench.Seed)
 	byID := d.loansByID()
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(settleWorkers)
 	asked := 0
 	for _, n := range slices.Sorted(maps.Keys(intents)) {
 		i := intents[n]
-		open := !i.acked() && !i.Refused
-		if !open && (!i.acked() || asked >= replaysAsked) {
-			continue
-		}
-		if !open {
+		if i.Acked() {
 			asked++
 		}
-		l := byID[i.Loan]
-		p := payment{n: n, loan: l, minor: i.Minor, key: i.Key, body: paymentBody(l.id, i.Minor, reference(n))}
+		if !i.Open() && (!i.Acked() || asked > replaysAsked) {
+			continue
+		}
 		group.Go(func() error {
-			if err := asker.pay(groupCtx, p); err != nil {
-				d.fleet.blame("I9", "payment %d: its key does not tell the outcome: %v", n, err)
+			if err := asker.PayAgain(groupCtx, byID[i.Loan], i); err != nil {
+				d.fleet.Blame("I9", "payment %d: its key does not tell the outcome: %v", n, err)
 			}
 			return nil
 		})
@@ -120,18 +113,14 @@ func (d *drill) resolve(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	d.resolvedNow = asker.acked.Load() + asker.refused.Load() - int64(asked)
-	return known.close()
+	return known.Close()
 }
 
-func (d *drill) journalPath() string { return d.dir + "/" + journalName }
-
-func (d *drill) loansByID() map[string]*loan {
-	d.work.mu.RLock()
-	defer d.work.mu.RUnlock()
-	byID := make(map[string]*loan, len(d.work.loans))
-	for _, l := range d.work.loans {
-		byID[l.id.String()] = l
+// loansByID are the loans that the client knows, by their ids as the API writes them.
+func (d *drill) loansByID() map[string]*payer.Loan {
+	byID := map[string]*payer.Loan{}
+	for _, l := range d.work.Loans() {
+		byID[l.ID.String()] = l
 	}
 	return byID
 }
@@ -140,23 +129,19 @@ func (d *drill) loansByID() map[string]*loan {
 // events, and no more come.
 func (d *drill) caughtUp(ctx context.Context, events int64) error {
 	begun := time.Now()
-	for {
+	err := client.Poll(ctx, "consumers", lookPause, func() (bool, error) {
 		count, err := countEffects(ctx, d.effectsDB)
-		if err != nil {
-			return err
-		}
-		if count >= events {
-			break
+		if err != nil || count >= events {
+			return true, err
 		}
 		if time.Since(begun) > caughtUpLimit {
-			d.fleet.blame("I9", "a consumer has handled %d of %d events after %s", count, events, caughtUpLimit)
-			break
+			d.fleet.Blame("I9", "a consumer has handled %d of %d events after %s", count, events, caughtUpLimit)
+			return true, nil
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for consumers: %w", context.Cause(ctx))
-		case <-time.After(lookPause):
-		}
+		return false, nil
+	})
+	if err != nil {
+		return err
 	}
 	time.Sleep(effectsQuietly) // duplicates that are under way arrive
 	return nil

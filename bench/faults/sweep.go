@@ -8,10 +8,12 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/tenor-lending/tenor/bench/faults/fleet"
+	"github.com/tenor-lending/tenor/bench/faults/payer"
+	"github.com/tenor-lending/tenor/bench/faults/verdict"
 	"github.com/tenor-lending/tenor/internal/database/pgfault"
 	"github.com/tenor-lending/tenor/ledger"
 )
@@ -35,7 +37,7 @@ var sweepFaults = []pgfault.Fault{
 
 // attempt sends a request once. It returns the answer, and what settles the
 // matter afterwards.
-type attempt func(ctx context.Context) (answer, func(context.Context) error, error)
+type attempt func(ctx context.Context) (payer.Answer, func(context.Context) error, error)
 
 // useCase is a request whose transaction is swept.
 type useCase struct {
@@ -59,9 +61,12 @@ func (d *drill) sweep(ctx context.Context) error {
 			d.swept[c.name+", "+fault.String()] = points
 		}
 	}
-	d.fleet.proxy.SetPlan(func(pgfault.Point) pgfault.Fault { return pgfault.None })
+	d.fleet.Proxy.SetPlan(noFault)
 	return nil
 }
+
+// noFault is the plan of a proxy that lets everything pass.
+func noFault(pgfault.Point) pgfault.Fault { return pgfault.None }
 
 // sweepOne returns how many statements met the fault.
 func (d *drill) sweepOne(ctx context.Context, c useCase, fault pgfault.Fault) (points int, err error) {
@@ -73,22 +78,22 @@ func (d *drill) sweepOne(ctx context.Context, c useCase, fault pgfault.Fault) (p
 			}
 			shot := d.aim(at, fault)
 			a, settle, err := c.once(ctx)
-			d.fleet.proxy.SetPlan(func(pgfault.Point) pgfault.Fault { return pgfault.None })
+			d.fleet.Proxy.SetPlan(noFault)
 			statement := shot()
 			if settle == nil {
 				return points, err
 			}
 			definite := fault == pgfault.Serialization || fault == pgfault.Deadlock
 			switch {
-			case statement != "" && definite && (err != nil || a.later()):
-				d.fleet.blame("F6", "%s: %s at statement %d (%.60s) was answered %d %s", c.name, fault, at, statement,
-					a.status, a.kind)
-			case err == nil && a.later() && a.status != http.StatusServiceUnavailable:
-				d.fleet.blame("F6", "%s: %s at statement %d (%.60s) was answered %d %s, want 503", c.name, fault, at,
-					statement, a.status, a.kind)
+			case statement != "" && definite && (err != nil || a.Later()):
+				d.fleet.Blame("F6", "%s: %s at statement %d (%.60s) was answered %d %s", c.name, fault, at, statement,
+					a.Status, a.Kind)
+			case err == nil && a.Later() && a.Status != http.StatusServiceUnavailable:
+				d.fleet.Blame("F6", "%s: %s at statement %d (%.60s) was answered %d %s, want 503", c.name, fault, at,
+					statement, a.Status, a.Kind)
 			}
-			if err := settle(ctx); errors.Is(err, errGaveUp) && ctx.Err() == nil {
-				d.fleet.blame("I3", "%s: after %s at statement %d its key does not tell the outcome: %v", c.name, fault, at, err)
+			if err := settle(ctx); errors.Is(err, payer.ErrGaveUp) && ctx.Err() == nil {
+				d.fleet.Blame("I3", "%s: after %s at statement %d its key does not tell the outcome: %v", c.name, fault, at, err)
 				return points, err
 			} else if err != nil {
 				return points, err
@@ -111,8 +116,8 @@ func (d *drill) sweepOne(ctx context.Context, c useCase, fault pgfault.Fault) (p
 func (d *drill) aim(at int64, fault pgfault.Fault) func() string {
 	var mu sync.Mutex
 	var statement string
-	d.fleet.proxy.SetPlan(func(p pgfault.Point) pgfault.Fault {
-		if p.Connect || p.Statement != at || p.Database != coreName {
+	d.fleet.Proxy.SetPlan(func(p pgfault.Point) pgfault.Fault {
+		if p.Connect || p.Statement != at || p.Database != fleet.CoreDatabase {
 			return pgfault.None
 		}
 		mu.Lock()
@@ -127,16 +132,10 @@ func (d *drill) aim(at int64, fault pgfault.Fault) func() string {
 }
 
 func (d *drill) useCases() []useCase {
-	dice := rand.New(rand.NewPCG(d.work.seed, 2_000_001)) //nolint:gosec // repeatable, not secret
+	dice := rand.New(rand.NewPCG(d.bench.Seed, 2_000_001)) //nolint:gosec // repeatable, not secret
 	return []useCase{
-		{"a payment", func(ctx context.Context) (answer, func(context.Context) error, error) {
-			p := d.work.newPayment(d.work.next.Add(1), dice)
-			if err := d.work.intend(p); err != nil {
-				return answer{}, nil, err
-			}
-			a, err := d.work.post(ctx, 0, p)
-			p.told = a.booked().ID
-			return a, func(ctx context.Context) error { return d.work.insist(ctx, p) }, err
+		{"a payment", func(ctx context.Context) (payer.Answer, func(context.Context) error, error) {
+			return d.work.PayOnce(ctx, dice)
 		}},
 		{"a journal entry", d.entryCase("/api/v1/ledger/entries", func() any { return entryBody(dice) })},
 		{"a batch of entries", d.entryCase("/api/v1/ledger/entries/batch", func() any {
@@ -146,10 +145,12 @@ func (d *drill) useCases() []useCase {
 			}
 			return map[string]any{"entries": batch}
 		})},
-		{"a read", func(ctx context.Context) (answer, func(context.Context) error, error) {
-			l := d.work.loans[dice.IntN(len(d.work.loans))]
-			path := "/api/v1/payments/" + l.id.String() + "/outstanding"
-			a, err := d.gate.send(ctx, 0, request{who: asSystem, method: http.MethodGet, path: path, port: portRepayment})
+		{"a read", func(ctx context.Context) (payer.Answer, func(context.Context) error, error) {
+			loans := d.work.Loans()
+			a, err := d.gate.Send(ctx, payer.Request{
+				Who: payer.AsSystem, Method: http.MethodGet, Port: fleet.PortRepayment,
+				Path: "/api/v1/payments/" + loans[dice.IntN(len(loans))].ID.String() + "/outstanding",
+			})
 			return a, func(context.Context) error { return nil }, err
 		}},
 	}
@@ -157,74 +158,55 @@ func (d *drill) useCases() []useCase {
 
 // entryCase posts to the ledger, and insists with the same key afterwards.
 func (d *drill) entryCase(path string, body func() any) attempt {
-	return func(ctx context.Context) (answer, func(context.Context) error, error) {
+	return func(ctx context.Context) (payer.Answer, func(context.Context) error, error) {
 		data, err := json.Marshal(body())
 		if err != nil {
-			return answer{}, nil, err
+			return payer.Answer{}, nil, err
 		}
-		r := request{
-			who: asFinance, method: http.MethodPost, path: path, key: uuid.NewString(), port: portLedger, body: data,
-		}
-		a, err := d.gate.send(ctx, 0, r)
-		return a, func(ctx context.Context) error { return d.gate.insist(ctx, r) }, err
+		r := toLedger(path, data)
+		a, err := d.gate.Send(ctx, r)
+		return a, func(ctx context.Context) error { return d.gate.Insist(ctx, r, nil) }, err
 	}
 }
 
-// insist sends a request with its key until it succeeds.
-func (g *gate) insist(ctx context.Context, r request) error {
-	ctx, cancel := context.WithTimeout(ctx, payLimit)
-	defer cancel()
-	for n := int64(0); ; n++ {
-		a, err := g.send(ctx, n, r)
-		if err == nil && a.status < http.StatusMultipleChoices {
-			return nil
-		}
-		if err == nil && !a.later() {
-			return fmt.Errorf("%s %s: %d %s: %s", r.method, r.path, a.status, a.kind, a.detail)
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s %s: %w: %w", r.method, r.path, errGaveUp, errors.Join(err, context.Cause(ctx)))
-		case <-time.After(pauseFirst):
-		}
+// toLedger is a request with a key of its own.
+func toLedger(path string, body []byte) payer.Request {
+	return payer.Request{
+		Who: payer.AsFinance, Method: http.MethodPost, Path: path, Port: fleet.PortLedger, Key: uuid.NewString(), Body: body,
 	}
 }
 
 // entryAccounts are the two accounts on which the drill books by itself. No loan
 // has such, so that the tie-out of the loans and the ledger stays true.
-func entryAccounts() (debit, credit string) {
+func entryAccounts() (debit, credit ledger.Account) {
 	own := uuid.MustParse(entryLoan)
-	return ledger.LoanAccount(ledger.TransfersSuspense, own, currency).Code,
-		ledger.LoanAccount(ledger.Capital, own, currency).Code
+	return ledger.LoanAccount(ledger.TransfersSuspense, own, verdict.Currency),
+		ledger.LoanAccount(ledger.Capital, own, verdict.Currency)
 }
 
 func entryBody(dice *rand.Rand) map[string]any {
 	debit, credit := entryAccounts()
-	amount := money{Amount: fmt.Sprintf("%d.%02d", dice.IntN(1000), 1+dice.IntN(99)), Currency: currency.Code()}
+	amount := verdict.MoneyOf(int64(hundred*dice.IntN(1000) + 1 + dice.IntN(99)))
 	return map[string]any{
 		"kind": "DRILL", "effective_date": "2026-01-02", "reference": entryName, "description": uuid.NewString(),
 		"metadata": map[string]string{},
 		"lines": []map[string]any{
-			{"account": debit, "side": "DEBIT", "amount": amount}, {"account": credit, "side": "CREDIT", "amount": amount},
+			{"account": debit.Code, "side": "DEBIT", "amount": amount},
+			{"account": credit.Code, "side": "CREDIT", "amount": amount},
 		},
 	}
 }
 
 func (d *drill) openEntryAccounts(ctx context.Context) error {
 	debit, credit := entryAccounts()
-	for _, code := range []string{debit, credit} {
-		gl := glOf(code)
+	for _, a := range []ledger.Account{debit, credit} {
 		body, err := json.Marshal(map[string]any{
-			"code": code, "name": "Drill " + gl, "gl_code": gl, "currency": currency.Code(),
+			"code": a.Code, "name": "Drill " + a.GLCode, "gl_code": a.GLCode, "currency": a.Currency.Code(),
 		})
 		if err != nil {
 			return err
 		}
-		err = d.gate.insist(ctx, request{
-			who: asFinance, method: http.MethodPost, path: "/api/v1/ledger/accounts", key: uuid.NewString(), port: portLedger,
-			body: body,
-		})
-		if err != nil {
+		if err := d.gate.Insist(ctx, toLedger("/api/v1/ledger/accounts", body), nil); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,9 @@ import (
 	"cloud.google.com/go/civil"
 	"github.com/google/uuid"
 
+	"github.com/tenor-lending/tenor/bench/faults/fleet"
+	"github.com/tenor-lending/tenor/bench/faults/payer"
+	"github.com/tenor-lending/tenor/bench/faults/verdict"
 	"github.com/tenor-lending/tenor/bench/harness"
 )
 
@@ -35,6 +38,8 @@ const (
 	dayDoneLimit = 5 * time.Minute
 )
 
+const runsPath = "/api/v1/close-of-day/runs"
+
 const frozenLeader = "F13 frozen worker that woke with an old share"
 
 // dayRun is a run of the close of day as its API shows it.
@@ -56,13 +61,7 @@ var errNotThisTime = errors.New("the round proved nothing")
 // taken over its share, and wakes in the belief that it still has it. Nothing may
 // happen twice by that: see I10.
 func (c *chaos) freezeLeaders(ctx context.Context) {
-	wait := freezeFirst
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
+	for wait := freezeFirst; paused(ctx, wait); {
 		wait = freezeEvery
 		c.d.core.Lock()
 		// A round that has begun goes to its end, so that nobody stays frozen.
@@ -70,13 +69,13 @@ func (c *chaos) freezeLeaders(ctx context.Context) {
 		c.d.core.Unlock()
 		switch {
 		case errors.Is(err, errNotThisTime):
-			c.d.fleet.count("F13 rounds that proved nothing")
-			c.d.say("F13: %v", err)
+			c.d.fleet.Count("F13 rounds that proved nothing")
+			c.d.bench.Progress("F13: %v", err)
 			wait = freezeAgain
 		case err != nil:
-			c.d.fleet.blame("drill", "F13: %v", err)
+			c.d.fleet.Blame(verdict.Drill, "F13: %v", err)
 		default:
-			c.d.fleet.count(frozenLeader)
+			c.d.fleet.Count(frozenLeader)
 		}
 	}
 }
@@ -84,29 +83,29 @@ func (c *chaos) freezeLeaders(ctx context.Context) {
 // freezeLeader is one round.
 func (c *chaos) freezeLeader(ctx context.Context) error {
 	d := c.d
-	leader, other := d.fleet.processes[coreA], d.fleet.processes[coreB]
-	d.fleet.setCalm(true, coreA, coreB)
-	defer d.fleet.setCalm(false, coreA, coreB)
-	for _, p := range []*process{leader, other} { // those that are armed could die by themselves
-		p.kill()
+	leader, other := d.fleet.Process(fleet.CoreA), d.fleet.Process(fleet.CoreB)
+	d.fleet.Calm(true, fleet.CoreA, fleet.CoreB)
+	defer d.fleet.Calm(false, fleet.CoreA, fleet.CoreB)
+	for _, p := range []*fleet.Process{leader, other} { // those that are armed could die by themselves
+		p.Kill()
 	}
-	ready, cancel := context.WithTimeout(ctx, readyLimit)
+	ready, cancel := context.WithTimeout(ctx, fleet.ReadyLimit)
 	defer cancel()
-	for _, p := range []*process{leader, other} {
-		if err := p.waitServing(ready); err != nil {
+	for _, p := range []*fleet.Process{leader, other} {
+		if err := p.WaitServing(ready); err != nil {
 			return err
 		}
 	}
-	if err := other.freeze(); err != nil { // so that the leader is the one that we know
+	if err := other.Freeze(); err != nil { // so that the leader is the one that we know
 		return err
 	}
 	run, err := d.openDays(ctx, 0)
 	if err == nil {
 		run, err = d.untilMoved(ctx, 0, run, begunLimit)
 	}
-	frozen := leader.freeze()
-	thawed := other.thaw()
-	defer func() { _ = leader.thaw() }() // whatever happens; twice is harmless
+	frozen := leader.Freeze()
+	thawed := other.Thaw()
+	defer func() { _ = leader.Thaw() }() // whatever happens; twice is harmless
 	if err := errors.Join(frozen, thawed); err != nil {
 		return err
 	}
@@ -123,19 +122,18 @@ func (c *chaos) freezeLeader(ctx context.Context) error {
 	}
 	begun := time.Now()
 	if run, err = d.untilClosed(ctx, 1, run, takeOverLimit); err != nil {
-		d.fleet.blame("I9", "nobody took over from a frozen worker within %s: %v", takeOverLimit, err)
+		d.fleet.Blame("I9", "nobody took over from a frozen worker within %s: %v", takeOverLimit, err)
 		return nil
 	}
-	d.fleet.recovered("close of day", time.Since(begun))
-	d.say("F13: another took over after %s, with %d days closed", harness.Short(time.Since(begun)), run.ClosedDays)
+	d.fleet.Recovered("close of day", time.Since(begun))
+	d.bench.Progress("F13: another took over after %s, with %d days closed", harness.Short(time.Since(begun)),
+		run.ClosedDays)
 	return nil // it wakes now, and thinks that it is still at work
 }
 
 // daysWanted is how many days a round orders.
 func (d *drill) daysWanted() int {
-	d.work.mu.RLock()
-	defer d.work.mu.RUnlock()
-	return max(daysMin, min(daysMax, loanDaysWant/len(d.work.loans)))
+	return max(daysMin, min(daysMax, loanDaysWant/len(d.work.Loans())))
 }
 
 // daysDone holds that every close of day that was ordered comes to its end once
@@ -147,15 +145,15 @@ func (d *drill) daysDone(ctx context.Context) error {
 		for n := int64(0); ; n++ {
 			now, err := d.dayRun(ctx, n, id)
 			if err != nil {
-				d.fleet.blame("I9", "the close of day was not done in time: %v", err)
+				d.fleet.Blame("I9", "the close of day was not done in time: %v", err)
 				return nil
 			}
 			if now.Status == "FAILED" {
-				d.fleet.blame("I9", "the close of day failed: %s", now.Reason)
+				d.fleet.Blame("I9", "the close of day failed: %s", now.Reason)
 			}
 			if now.over() {
 				if now.TiedOut == "DIFFERS" {
-					d.fleet.blame("I4", "the ledger and the loans did not agree when days were closed: %+v", now)
+					d.fleet.Blame("I4", "the ledger and the loans did not agree when days were closed: %+v", now)
 				}
 				break
 			}
@@ -181,60 +179,31 @@ func (d *drill) openDays(ctx context.Context, replica int64) (dayRun, error) {
 }
 
 // orderDays orders a number of days to be closed, through one replica.
-func (d *drill) orderDays(ctx context.Context, replica int64, days int) (dayRun, error) {
-	var run dayRun
-	a, err := d.ask(ctx, replica, request{
-		who: asSystem, method: http.MethodGet, path: "/api/v1/close-of-day/book", port: portDay,
-	})
-	if err != nil {
+func (d *drill) orderDays(ctx context.Context, replica int64, days int) (run dayRun, err error) {
+	var book payer.Book
+	if err := d.gate.Insist(ctx, toDays(replica, http.MethodGet, payer.BookPath), &book); err != nil {
 		return run, err
 	}
-	var book bookState
-	if err := json.Unmarshal(a.body, &book); err != nil {
+	r := toDays(replica, http.MethodPost, runsPath)
+	r.Key = uuid.NewString()
+	if r.Body, err = json.Marshal(map[string]civil.Date{"through": book.BusinessDate.AddDays(days)}); err != nil {
 		return run, err
 	}
-	body, err := json.Marshal(map[string]civil.Date{"through": book.BusinessDate.AddDays(days)})
-	if err != nil {
-		return run, err
-	}
-	a, err = d.ask(ctx, replica, request{
-		who: asSystem, method: http.MethodPost, path: "/api/v1/close-of-day/runs", port: portDay, key: uuid.NewString(),
-		body: body,
-	})
-	if err != nil {
-		return run, err
-	}
-	return run, json.Unmarshal(a.body, &run)
+	err = d.gate.Insist(ctx, r, &run)
+	return run, err
 }
 
-func (d *drill) dayRun(ctx context.Context, replica int64, id string) (dayRun, error) {
-	var run dayRun
-	a, err := d.ask(ctx, replica, request{
-		who: asSystem, method: http.MethodGet, path: "/api/v1/close-of-day/runs/" + id, port: portDay,
-	})
-	if err != nil {
-		return run, err
-	}
-	return run, json.Unmarshal(a.body, &run)
+// dayRun asks one replica how far a run has come.
+func (d *drill) dayRun(ctx context.Context, replica int64, id string) (run dayRun, err error) {
+	err = d.gate.Insist(ctx, toDays(replica, http.MethodGet, runsPath+"/"+id), &run)
+	return run, err
 }
 
-// ask sends a request to one replica until it succeeds.
-func (d *drill) ask(ctx context.Context, replica int64, r request) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, payLimit)
-	defer cancel()
-	for {
-		a, err := d.gate.send(ctx, replica, r)
-		if err == nil && a.status < http.StatusMultipleChoices {
-			return a, nil
-		}
-		if err == nil && !a.later() {
-			return a, fmt.Errorf("%s %s: %d %s: %s", r.method, r.path, a.status, a.kind, a.detail)
-		}
-		select {
-		case <-ctx.Done():
-			return a, fmt.Errorf("%s %s: %w: %w", r.method, r.path, errGaveUp, errors.Join(err, context.Cause(ctx)))
-		case <-time.After(pauseFirst):
-		}
+// toDays is a request to the close of day of one replica and no other, for the other
+// may be frozen.
+func toDays(replica int64, method, path string) payer.Request {
+	return payer.Request{
+		Who: payer.AsSystem, Method: method, Path: path, Port: fleet.PortCloseOfDay, Replica: replica, Pinned: true,
 	}
 }
 

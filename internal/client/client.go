@@ -206,6 +206,11 @@ func problemOf(what string, response *http.Response, data []byte) error {
 // hear of each other by events, so what was just said is known elsewhere a few
 // milliseconds later.
 func Until(ctx context.Context, what string, try func() (bool, error)) error {
+	return Poll(ctx, what, pollPause, try)
+}
+
+// Poll is Until with a pause of the caller's between two tries.
+func Poll(ctx context.Context, what string, pause time.Duration, try func() (bool, error)) error {
 	for {
 		done, err := try()
 		if err != nil || done {
@@ -214,7 +219,7 @@ func Until(ctx context.Context, what string, try func() (bool, error)) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for %s: %w", what, context.Cause(ctx))
-		case <-time.After(pollPause):
+		case <-time.After(pause):
 		}
 	}
 }

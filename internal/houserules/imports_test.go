@@ -126,6 +126,15 @@ var layers = map[string][]string{
 		"ledger/reconciledb", "internal/client", "internal/database/pgfault", "internal/devstack", "internal/failpoint",
 		"internal/journey", "internal/stream/streamfault",
 	}, stage...),
+	"bench/faults/verdict": {"amortization", "internal/event", "internal/money"}, // it judges, and asks nobody
+	"bench/faults/fleet": {
+		"bench/", "internal/client", "internal/database/pgfault", "internal/devstack", "internal/failpoint",
+		"internal/mutant", "internal/privacy",
+	},
+	"bench/faults/payer": {
+		"bench/faults/", "amortization", "internal/client", "internal/event", "internal/journey",
+		"internal/stream/streamfault",
+	},
 	"cmd/tenor": append([]string{
 		"amortization/", "servicing/", "ledger/", "origination/", "notification", "identity", "gateway", "internal/client",
 		"internal/eventdoc", "internal/journey", "internal/openapidoc", "internal/devstack",
@@ -212,6 +221,8 @@ func TestImports(t *testing.T) {
 		{"cmd/tenor/main.go", imports("servicing/repayment"), false},
 		{"amortization/legacy/x.go", imports("amortization"), false},
 		{"amortization/legacy/x.go", imports("ledger"), true},
+		{"bench/faults/verdict/x.go", imports("bench/faults/fleet"), true},
+		{"bench/faults/payer/x.go", imports("bench/faults/fleet"), false},
 		{"common/x.go", "package common\n", true},
 	})
 }
@@ -256,7 +267,8 @@ var edges = []edge{
 	},
 	{
 		library: "net/http", files: "api",
-		trees: []string{}, only: []string{"origination", "servicing", "ledger", "amortization", "internal/event"},
+		trees: []string{},
+		only:  []string{"origination", "servicing", "ledger", "amortization", "internal/event", "bench/faults/verdict"},
 	},
 	{
 		library: "github.com/jackc/pgx",

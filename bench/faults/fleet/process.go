@@ -1,4 +1,4 @@
-package faults
+package fleet
 
 import (
 	"context"
@@ -12,31 +12,31 @@ import (
 	"time"
 
 	"github.com/tenor-lending/tenor/bench/harness"
+	"github.com/tenor-lending/tenor/internal/client"
 	"github.com/tenor-lending/tenor/internal/failpoint"
 )
 
+// ReadyLimit is how long a process or the broker may take to serve.
+const ReadyLimit = 90 * time.Second
+
 const (
-	restartPause    = 50 * time.Millisecond
-	failedPause     = 500 * time.Millisecond
-	readyLook       = 25 * time.Millisecond
-	readyLimit      = 90 * time.Second
-	logTail         = 1500
-	killedExit      = -1
-	recoveriesKept  = 100_000
-	startTimesTried = 400
+	restartPause = 50 * time.Millisecond
+	failedPause  = 500 * time.Millisecond
+	readyLook    = 25 * time.Millisecond
+	stopLimit    = 30 * time.Second
+	logTail      = 1500 // bytes
 )
 
-// process is a program that is killed again and again, and started again by
+// Process is a program that is killed again and again, and started again by
 // itself, as an orchestrator would.
-type process struct {
+type Process struct {
 	name, path string
 	args, env  []string
 	// ready answers 200 once the process serves; empty: there is no telling.
-	ready string
-	// points are the crash points that it can meet.
-	points []string
+	ready  string
+	points crashPoints
 	log    string
-	fleet  *fleet
+	fleet  *Fleet
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -46,11 +46,10 @@ type process struct {
 	downAt time.Time
 	ending bool
 	exited chan struct{}
-	arming func() (point string, nth int64)
 }
 
 // start runs the program once; its exit starts it again until end.
-func (p *process) start() error {
+func (p *Process) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ending {
@@ -63,12 +62,9 @@ func (p *process) start() error {
 	defer func() { _ = out.Close() }()     // the child has its own
 	cmd := exec.Command(p.path, p.args...) //nolint:gosec,noctx // ends by a signal
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, p.env...)
-	p.armed = ""
-	if p.arming != nil {
-		if point, nth := p.arming(); point != "" {
-			p.armed = point
-			cmd.Env = append(cmd.Env, failpoint.Env+"="+failpoint.Setting(point, nth))
-		}
+	point, nth := p.fleet.arm(p)
+	if p.armed = point; point != "" {
+		cmd.Env = append(cmd.Env, failpoint.Env+"="+failpoint.Setting(point, nth))
 	}
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = out, out, harness.EndWithParent()
 	if err := cmd.Start(); err != nil {
@@ -83,7 +79,7 @@ func (p *process) start() error {
 }
 
 // watch waits for the exit, says why it was, and starts again.
-func (p *process) watch(cmd *exec.Cmd, exited chan struct{}) {
+func (p *Process) watch(cmd *exec.Cmd, exited chan struct{}) {
 	err := cmd.Wait()
 	close(exited)
 	p.mu.Lock()
@@ -101,43 +97,37 @@ func (p *process) watch(cmd *exec.Cmd, exited chan struct{}) {
 	switch {
 	case killed:
 	case status.Signaled() && status.Signal() == syscall.SIGKILL && armed != "":
-		p.fleet.hit(armed)
+		p.fleet.died(armed)
 	case !served: // the database or the broker was away: as an orchestrator, try again
-		p.fleet.count("starts that failed for want of database or broker")
+		p.fleet.Count("starts that failed for want of database or broker")
 		pause = failedPause
 	default:
-		p.fleet.blame("I9", "%s ended by itself (%v): %s", p.name, err, tailOf(p.log))
+		p.fleet.Blame("I9", "%s ended by itself (%v): %s", p.name, err, tailOf(p.log))
 	}
 	time.Sleep(pause)
 	if err := p.start(); err != nil {
-		p.fleet.blame("I9", "%s cannot be started: %v", p.name, err)
+		p.fleet.Blame("I9", "%s cannot be started: %v", p.name, err)
 	}
 }
 
 // awaitReady notes how long it took since the process went down.
-func (p *process) awaitReady(cmd *exec.Cmd) {
-	ctx, cancel := context.WithTimeout(context.Background(), readyLimit)
+func (p *Process) awaitReady(cmd *exec.Cmd) {
+	ctx, cancel := context.WithTimeout(context.Background(), ReadyLimit)
 	defer cancel()
-	for ctx.Err() == nil {
+	_ = client.Poll(ctx, p.name, readyLook, func() (bool, error) { // whoever needs it waits for it
+		ready := answers(ctx, p.ready)
 		p.mu.Lock()
-		gone := p.cmd != cmd
-		p.mu.Unlock()
-		if gone {
-			return
+		defer p.mu.Unlock()
+		if p.cmd != cmd || !ready {
+			return p.cmd != cmd, nil // the next one has somebody of its own to wait for it
 		}
-		if answers(ctx, p.ready) {
-			p.mu.Lock()
-			p.served = true
-			down := p.downAt
+		p.served = true
+		if !p.downAt.IsZero() {
+			p.fleet.Recovered("service", time.Since(p.downAt))
 			p.downAt = time.Time{}
-			p.mu.Unlock()
-			if !down.IsZero() {
-				p.fleet.recovered("service", time.Since(down))
-			}
-			return
 		}
-		time.Sleep(readyLook)
-	}
+		return true, nil
+	})
 }
 
 func answers(ctx context.Context, address string) bool {
@@ -156,9 +146,9 @@ func answers(ctx context.Context, address string) bool {
 // probe asks for readiness and nothing else.
 var probe = &http.Client{Timeout: 2 * time.Second}
 
-// kill ends the process the hard way and returns when it is gone; false if it was
-// not running.
-func (p *process) kill() bool {
+// Kill ends the process the hard way (SIGKILL) and returns when it is gone; false if
+// it was not running. It starts again by itself.
+func (p *Process) Kill() bool {
 	p.mu.Lock()
 	if p.cmd == nil || p.killed || p.ending || p.gone() {
 		p.mu.Unlock()
@@ -174,7 +164,7 @@ func (p *process) kill() bool {
 	return sent
 }
 
-func (p *process) gone() bool {
+func (p *Process) gone() bool {
 	select {
 	case <-p.exited:
 		return true
@@ -183,11 +173,15 @@ func (p *process) gone() bool {
 	}
 }
 
-// freeze stops the process where it is; thaw lets it go on.
-func (p *process) freeze() error { return p.signal(syscall.SIGSTOP) }
-func (p *process) thaw() error   { return p.signal(syscall.SIGCONT) }
+// Freeze stops the process where it is, until Thaw. It is an error if it does not
+// run.
+func (p *Process) Freeze() error { return p.signal(syscall.SIGSTOP) }
 
-func (p *process) signal(s syscall.Signal) error {
+// Thaw lets a process go on; one that was not frozen does not notice. It is an error
+// if it does not run.
+func (p *Process) Thaw() error { return p.signal(syscall.SIGCONT) }
+
+func (p *Process) signal(s syscall.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cmd == nil || p.gone() {
@@ -196,25 +190,22 @@ func (p *process) signal(s syscall.Signal) error {
 	return p.cmd.Process.Signal(s)
 }
 
-// waitServing returns once the process serves.
-func (p *process) waitServing(ctx context.Context) error {
-	for {
+// WaitServing returns once the process serves, or when ctx ends with the last lines
+// of its log as the error.
+func (p *Process) WaitServing(ctx context.Context) error {
+	err := client.Poll(ctx, p.name, readyLook, func() (bool, error) {
 		p.mu.Lock()
-		served := p.served
-		p.mu.Unlock()
-		if served {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready: %w: %s", p.name, context.Cause(ctx), tailOf(p.log))
-		case <-time.After(readyLook):
-		}
+		defer p.mu.Unlock()
+		return p.served, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, tailOf(p.log))
 	}
+	return nil
 }
 
 // end stops the process for good, in order if it can.
-func (p *process) end() error {
+func (p *Process) end() error {
 	p.mu.Lock()
 	p.ending = true
 	cmd, exited := p.cmd, p.exited
@@ -232,8 +223,7 @@ func (p *process) end() error {
 	}
 }
 
-const stopLimit = 30 * time.Second
-
+// tailOf is the end of a log.
 func tailOf(path string) string {
 	data, err := os.ReadFile(path) //nolint:gosec // our own log
 	if err != nil {

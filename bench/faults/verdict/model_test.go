@@ -1,4 +1,4 @@
-package faults
+package verdict
 
 import (
 	"math/rand/v2"
@@ -12,14 +12,14 @@ import (
 func TestLatePaymentsTakeTheirPlace(t *testing.T) {
 	t.Parallel()
 	day := civil.Date{Year: 2026, Month: 1, Day: 15}
-	l, err := newLoan(rand.New(rand.NewPCG(3, 4)), day)
+	plan, err := DrawSchedule(rand.New(rand.NewPCG(3, 4)), day)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const minor, other = 30_000, 70_000
-	inTime := newLoanModel(l.schedule)
+	inTime := newLoanModel(plan)
 	first, second := inTime.pay(minor), inTime.pay(other)
-	inOrder := newLoanModel(l.schedule)
+	inOrder := newLoanModel(plan)
 	alone, last := inOrder.pay(other), inOrder.pay(minor)
 	if first == last {
 		t.Fatal("the amounts show no difference: choose others")
@@ -28,7 +28,7 @@ func TestLatePaymentsTakeTheirPlace(t *testing.T) {
 		split split
 		wrong int
 	}{"in its place": {first, 0}, "as the last": {last, 0}, "as another": {second, 1}} {
-		m := newLoanModel(l.schedule)
+		m := newLoanModel(plan)
 		faults := m.replay("l", []booked{
 			{id: "b", minor: other, split: alone, on: day.AddDays(1)}, {id: "a", minor: minor, split: c.split, on: day},
 		})

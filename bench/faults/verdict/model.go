@@ -1,15 +1,39 @@
-package faults
+package verdict
 
 import (
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
 	"cloud.google.com/go/civil"
 
 	"github.com/tenor-lending/tenor/amortization"
+	"github.com/tenor-lending/tenor/internal/money"
 )
+
+// Currency is that of every amount of a drill.
+var Currency = money.MustCurrency("INR")
+
+// DrawSchedule draws the terms of a loan that the model understands: equal
+// instalments, one fee, nothing that accrues with time. The business date is that
+// of the disbursement; the first instalment is due within a month of it. The same
+// dice draw the same loan. No terms that it draws are refused: an error is a
+// fault of this function.
+func DrawSchedule(dice *rand.Rand, business civil.Date) (*amortization.Schedule, error) {
+	principal := 300_000 + dice.Int64N(9_000_000)
+	due := business.AddDays(1 + dice.IntN(28))
+	s, err := amortization.New(amortization.Terms{
+		Principal: money.New(principal, Currency), AnnualRatePercent: amortization.MustDecimal("15"),
+		Instalments: 12 + dice.IntN(13), DisbursementDate: business, FirstDueDate: due,
+		Fees: []amortization.Fee{{Name: "processing", Percent: amortization.MustDecimal("1")}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("drawing a loan: %w", err)
+	}
+	return s, nil
+}
 
 // split is how a payment is divided, in minor units.
 type split struct{ Principal, Interest, Fees, Overpaid int64 }

@@ -1,4 +1,4 @@
-package faults
+package verdict
 
 import (
 	"fmt"
@@ -15,35 +15,35 @@ import (
 func TestJournalTellsWhatHappened(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "j")
-	j, err := newJournal(path)
+	j, err := NewJournal(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newJournal(path); err == nil {
+	if _, err := NewJournal(path); err == nil {
 		t.Error("an older journal was written over")
 	}
 	at := time.Unix(1, 0).UTC()
 	var group sync.WaitGroup
 	for n := range int64(200) {
 		group.Go(func() {
-			lines := []line{{Kind: lineIntent, N: n, At: at, Loan: "l", Minor: n, Key: fmt.Sprint(n)}}
+			lines := []Line{{Kind: LineIntent, N: n, At: at, Loan: "l", Minor: n, Key: fmt.Sprint(n)}}
 			switch n % 4 {
 			case 0:
-				lines = append(lines, line{Kind: lineAcked, N: n, Payment: "p"}, line{Kind: lineAcked, N: n, Payment: "q"})
+				lines = append(lines, Line{Kind: LineAcked, N: n, Payment: "p"}, Line{Kind: LineAcked, N: n, Payment: "q"})
 			case 1:
-				lines = append(lines, line{Kind: lineRefused, N: n, Status: 409})
+				lines = append(lines, Line{Kind: LineRefused, N: n, Status: 409})
 			case 2:
-				lines = append(lines, line{Kind: lineOpen, N: n})
+				lines = append(lines, Line{Kind: LineOpen, N: n})
 			}
 			for _, l := range lines {
-				if err := j.note(l); err != nil {
+				if err := j.Note(l); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	group.Wait()
-	if err := j.close(); err != nil {
+	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
 	// A crash of the client tears the last line: nobody has counted on it.
@@ -55,22 +55,24 @@ func TestJournalTellsWhatHappened(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = file.Close()
-	intents, err := readJournal(path)
+	intents, err := ReadJournal(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(intents) != 200 {
 		t.Fatalf("%d intents, want 200", len(intents))
 	}
-	for n, want := range map[int64]intent{
-		0: {Acks: []string{"p", "q"}}, 1: {Refused: true, Status: 409}, 2: {Open: true}, 3: {},
+	for n, want := range map[int64]Intent{
+		0: {Acks: []string{"p", "q"}}, 1: {Line: Line{Status: 409}, Refused: true}, 2: {}, 3: {},
 	} {
-		want.line = line{Kind: lineIntent, N: n, At: at, Loan: "l", Minor: n, Key: fmt.Sprint(n)}
-		if diff := cmp.Diff(want, *intents[n], cmp.AllowUnexported(intent{})); diff != "" {
+		want.Line = Line{
+			Kind: LineIntent, N: n, At: at, Loan: "l", Minor: n, Key: fmt.Sprint(n), Status: want.Status,
+		}
+		if diff := cmp.Diff(want, *intents[n]); diff != "" {
 			t.Errorf("payment %d:\n%s", n, diff)
 		}
-		if intents[n].acked() != (n == 0) {
-			t.Errorf("payment %d: acked %t", n, intents[n].acked())
+		if intents[n].Acked() != (n == 0) || intents[n].Open() != (n >= 2) {
+			t.Errorf("payment %d: acked %t, open %t", n, intents[n].Acked(), intents[n].Open())
 		}
 	}
 }
@@ -84,11 +86,14 @@ func TestJournalThatMakesNoSense(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := readJournal(path); err == nil {
+		if _, err := ReadJournal(path); err == nil {
 			t.Errorf("%s was read", name)
 		}
 	}
-	if _, err := readJournal(filepath.Join(t.TempDir(), "absent")); err == nil {
+	if _, err := ReadJournal(filepath.Join(t.TempDir(), "absent")); err == nil {
 		t.Error("an absent journal was read")
+	}
+	if _, err := ReadJournal(t.TempDir()); err == nil {
+		t.Error("a folder was read as a journal")
 	}
 }
