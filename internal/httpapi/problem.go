@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -154,7 +155,7 @@ func (a *API) ProblemOf(ctx context.Context, operation string, err error) *huma.
 			problem.Detail = row.Title + "." // the words of a dependency are for the log
 			a.log.WarnContext(ctx, "request not completed", "operation", operation, "error", err)
 		}
-		problem.Errors = fieldDetails(err)
+		problem.Errors = fieldDetails(err, a.placesOf(operation))
 		return problem
 	}
 	if database.IsUnavailable(err) || errors.Is(err, context.Canceled) {
@@ -185,19 +186,70 @@ type FieldError interface {
 	FieldName() string
 }
 
+// places says where clients write the fields of an operation.
+type places struct {
+	// parameters are the locations of what is written in the path or the query, by name.
+	parameters map[string]string
+	// bodiless operations take no body.
+	bodiless bool
+}
+
+// placesOf reads the places from the description of an operation. A name that
+// the body has as well means the member of the body.
+func (a *API) placesOf(operation string) places {
+	op := a.find(operation)
+	if op == nil {
+		return places{}
+	}
+	p := places{parameters: map[string]string{}, bodiless: op.RequestBody == nil}
+	for _, parameter := range op.Parameters {
+		p.parameters[parameter.Name] = parameter.In + "." + parameter.Name
+	}
+	if p.bodiless {
+		return p
+	}
+	for _, media := range op.RequestBody.Content {
+		schema := media.Schema
+		if schema != nil && schema.Ref != "" {
+			schema = a.huma.OpenAPI().Components.Schemas.SchemaFromRef(schema.Ref)
+		}
+		if schema == nil {
+			continue
+		}
+		for name := range schema.Properties {
+			delete(p.parameters, name)
+		}
+	}
+	return p
+}
+
+// locate returns the location of a field, in the notation of the refusals of a
+// schema: "query.from", "body.lines[3].amount". A field that the client could not
+// have written, such as a value of something stored, has its name alone.
+func (p places) locate(field string) string {
+	whole, _, _ := strings.Cut(field, ".") // a parameter has no parts: of amount.currency it is the amount
+	if parameter, ok := p.parameters[whole]; ok {
+		return parameter
+	}
+	if p.bodiless {
+		return field
+	}
+	return "body." + field
+}
+
 // fieldDetails collects every FieldError in the tree of err.
-func fieldDetails(err error) []*huma.ErrorDetail {
+func fieldDetails(err error, where places) []*huma.ErrorDetail {
 	if field, ok := err.(FieldError); ok { //nolint:errorlint // walking the tree node by node
-		return []*huma.ErrorDetail{{Location: "body." + field.FieldName(), Message: field.Error()}}
+		return []*huma.ErrorDetail{{Location: where.locate(field.FieldName()), Message: field.Error()}}
 	}
 	var details []*huma.ErrorDetail
 	switch node := err.(type) { //nolint:errorlint // walking the tree node by node
 	case interface{ Unwrap() []error }:
 		for _, child := range node.Unwrap() {
-			details = append(details, fieldDetails(child)...)
+			details = append(details, fieldDetails(child, where)...)
 		}
 	case interface{ Unwrap() error }:
-		details = fieldDetails(node.Unwrap())
+		details = fieldDetails(node.Unwrap(), where)
 	}
 	return details
 }

@@ -125,7 +125,7 @@ func TestEntriesAreFoundByEverythingTheyHave(t *testing.T) {
 	} {
 		d.finance.Get(base+"/entries?"+query).WantProblem(422, "validation").WantField(t, field)
 	}
-	d.finance.Get(base+"/entries?snapshot=99").WantProblem(422, "rejected").WantField(t, "body.snapshot")
+	d.finance.Get(base+"/entries?snapshot=99").WantProblem(422, "rejected").WantField(t, "query.snapshot")
 }
 
 // TestACursorHoldsTheWholeQuery sends cursors alone, with the same query and

@@ -396,7 +396,7 @@ func TestRefusedFiles(t *testing.T) {
 		"balance": {
 			"&opening_balance=x&closing_balance=3",
 			header + "2026-03-02,,,1.00\n",
-			"bank-file", "body.opening_balance",
+			"bank-file", "query.opening_balance",
 		},
 		"empty":  {"", "", "bank-file", "body.file"},
 		"format": {"&format=PDF", header, "validation", "query.format"},

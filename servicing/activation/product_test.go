@@ -141,7 +141,8 @@ func TestARefusedVersionChangesNothing(t *testing.T) {
 	settings := object{"currency": "INR", "reason": "r", "settings": object{}}
 	finance.Post(pathProducts+"/GOLD_LOAN/versions", settings).WantProblem(http.StatusNotFound, "loan-product-not-found")
 	finance.Get(pathProducts+"/GOLD_LOAN?currency=INR").WantProblem(http.StatusNotFound, "loan-product-not-found")
-	finance.Get(pathProducts+"/MICRO_LOAN?currency=XQX").WantProblem(http.StatusUnprocessableEntity, "invalid-value")
+	finance.Get(pathProducts+"/MICRO_LOAN?currency=XQX").WantProblem(http.StatusUnprocessableEntity, "invalid-value").
+		WantField(t, "query.currency")
 	settings["effective_from"] = "2026-01-14"
 	finance.Post(path, settings).WantProblem(http.StatusUnprocessableEntity, "invalid-value")
 	settings["currency"], settings["effective_from"] = "XQX", "2026-01-15"

@@ -115,6 +115,6 @@ func TestPrepaymentsThatAreNotQuoted(t *testing.T) {
 	f.owner.Get(path+"?amount=1.001").WantProblem(http.StatusUnprocessableEntity, "invalid-value")
 	f.owner.Get(path+"?amount=0").WantProblem(http.StatusUnprocessableEntity, "invalid-value")
 	f.owner.Get(path+"?amount=1&date=2028-01-01").WantProblem(http.StatusUnprocessableEntity, "invalid-value").
-		WantField(t, "body.date")
+		WantField(t, "query.date")
 	f.http.As(uuid.New(), access.Customer).Get(path+"?amount=1").WantProblem(http.StatusNotFound, "loan-not-found")
 }

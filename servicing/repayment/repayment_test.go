@@ -414,10 +414,17 @@ func TestWhoMayReadAboutALoan(t *testing.T) {
 		}
 	}
 	path := "/api/v1/payments/" + f.loan.String() + "/payoff?date="
-	f.owner.Get(path+"2026-01-14").WantProblem(http.StatusUnprocessableEntity, "invalid-value")
-	f.owner.Get(path+"2027-01-17").WantProblem(http.StatusUnprocessableEntity, "invalid-value")
+	for _, day := range []string{"2026-01-14", "2027-01-17"} {
+		f.owner.Get(path+day).WantProblem(http.StatusUnprocessableEntity, "invalid-value").WantField(t, "query.date")
+	}
 	f.owner.Get(path + "2027-01-16").Want(http.StatusOK)
-	f.owner.Get(path + "2027-13-16").Want(http.StatusUnprocessableEntity)
+	f.owner.Get(path+"2027-13-16").WantProblem(http.StatusUnprocessableEntity, "validation").WantField(t, "query.date")
+	quote := "/api/v1/payments/" + f.loan.String() + "/prepayment?amount="
+	for _, amount := range []string{"0.00", "0.001", "99999999999999999"} {
+		f.owner.Get(quote+amount).WantProblem(http.StatusUnprocessableEntity, "invalid-value").WantField(t, "query.amount")
+	}
+	f.owner.Get("/api/v1/payments/x/outstanding").WantProblem(http.StatusUnprocessableEntity, "validation").
+		WantField(t, "path.loanId")
 	for _, role := range access.Roles {
 		if role != access.System {
 			f.http.As(f.customer, role).Post("/api/v1/loans/"+f.loan.String()+"/close", nil).
