@@ -251,6 +251,13 @@ func TestMessages(t *testing.T) {
 			event.PaymentOverdue{OnLoan: loan, Instalment: 3, DueDate: date(1), AmountOverdue: rupees(969_73), DaysPastDue: 1},
 			"Instalment 3 was due on 2026-12-01. 969.73 INR is overdue by 1 day.",
 		},
+		{
+			event.LateFeeCharged{
+				OnLoan: loan, Instalment: 3, DueDate: date(1), Amount: rupees(50_00), ValueDate: date(5), DaysPastDue: 4,
+			},
+			"Instalment 3, due on 2026-12-01, is 4 days past due. A late fee of 50.00 INR was charged with value date " +
+				"2026-12-05.",
+		},
 		{event.LoanFullyRepaid{OnLoan: loan, ValueDate: date(1)}, "Since 2026-12-01 you owe nothing on this loan."},
 		{
 			event.LoanCompleted{OnLoan: loan, BusinessDate: date(1)},

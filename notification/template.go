@@ -44,6 +44,9 @@ var rules = []rule{
 	tell[event.PaymentOverdue]("A payment is overdue",
 		"Instalment {{.Instalment}} was due on {{.DueDate}}. {{.AmountOverdue}} is overdue by {{.DaysPastDue}} "+
 			"day{{if ne .DaysPastDue 1}}s{{end}}."),
+	tell[event.LateFeeCharged]("A late fee was charged",
+		"Instalment {{.Instalment}}, due on {{.DueDate}}, is {{.DaysPastDue}} day{{if ne .DaysPastDue 1}}s{{end}} past due. "+
+			"A late fee of {{.Amount}} was charged with value date {{.ValueDate}}."),
 	tell[event.LoanFullyRepaid]("Your loan is repaid", "Since {{.ValueDate}} you owe nothing on this loan."),
 	tell[event.LoanCompleted]("Your loan is closed", "Your loan account was closed on {{.BusinessDate}}. Thank you."),
 	tellSessionEnded(),

@@ -110,6 +110,30 @@ func planDisbursement(id uuid.UUID, s *amortization.Schedule) (Disbursement, err
 	return d, nil
 }
 
+// PaidOut returns the sums of the payouts that were ordered and not refused: of
+// a loan in tranches those so far. Gross is what of the principal is lent.
+func (l *Loan) PaidOut() (Disbursement, error) {
+	zero := money.Zero(l.Currency())
+	switch {
+	case l.Tranches == 0:
+		return Disbursement{Gross: zero, Net: zero, LenderFees: zero, ThirdPartyFees: zero, UpfrontInterest: zero}, nil
+	case l.Tranches == 1 && !l.PayoutFailed:
+		return l.Disbursement, nil
+	}
+	signed, err := amortization.New(l.Terms)
+	if err != nil {
+		return Disbursement{}, fmt.Errorf("%w: terms of loan %s: %w", ErrCorrupt, l.ID, err)
+	}
+	sum, err := planDisbursement(uuid.Nil, signed)
+	if err != nil {
+		return Disbursement{}, err
+	}
+	for _, later := range l.Terms.Tranches[:l.Tranches-1] {
+		sum.Gross, sum.Net = shift(sum.Gross, later.Amount.Minor()), shift(sum.Net, later.Amount.Minor())
+	}
+	return sum, nil
+}
+
 func (f Activated) position() Position { return Position{On: f.On, Rank: rankActivation, ID: f.LoanID} }
 
 func (f Activated) apply(e *engine) (Fact, error) {

@@ -302,6 +302,9 @@ func (e *engine) lateFees(on civil.Date) error {
 		row.LateFees++
 		row.LateCharged = shift(row.LateCharged, fee.Minor())
 		row.Charged.Penalties = shift(row.Charged.Penalties, fee.Minor())
+		e.add(LateFeeCharged{
+			On: on, Number: row.Number, Due: row.Due, Count: row.LateFees, Amount: fee, DaysPastDue: on.DaysSince(row.Due),
+		})
 		charged = true
 	}
 	if charged {
@@ -363,6 +366,10 @@ func (e *engine) suspend(on civil.Date, suspended bool) {
 	}
 	e.book(on, posting.Suspension, taken, 0)
 }
+
+// StageNumber returns the stage of impairment (IFRS 9) that the loan is in; 0 if
+// none was found yet, or none any more.
+func (l *Loan) StageNumber() int { return l.stageNumber(l.Stage) }
 
 // SuspendedInterest returns the interest that is due and not income yet,
 // because income is suspended: the memorandum of non-accrual.

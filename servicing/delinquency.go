@@ -46,6 +46,36 @@ func (l *Loan) DaysPastDue(on civil.Date) int {
 	return days
 }
 
+// Bucket is a range of days past due, by which lenders report what is late. The
+// ranges are those in which the Reserve Bank of India classifies special mention
+// accounts (SMA-0, SMA-1, SMA-2) and non-performing assets.
+type Bucket string
+
+// The buckets.
+const (
+	BucketCurrent Bucket = "CURRENT"
+	Bucket30      Bucket = "DPD_1_30"
+	Bucket60      Bucket = "DPD_31_60"
+	Bucket90      Bucket = "DPD_61_90"
+	BucketOver90  Bucket = "DPD_OVER_90"
+)
+
+// BucketOf returns the bucket of days past due.
+func BucketOf(days int) Bucket {
+	const month = 30
+	switch {
+	case days <= 0:
+		return BucketCurrent
+	case days <= month:
+		return Bucket30
+	case days <= 2*month:
+		return Bucket60
+	case days <= 3*month:
+		return Bucket90
+	}
+	return BucketOver90
+}
+
 // DaysPastDueAsOf returns the days past due at the start of a day, from the
 // facts of a loan: what came in late counts as if it had come in time. The
 // error is ErrCorrupt.

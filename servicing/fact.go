@@ -51,6 +51,7 @@ const (
 	KindBooked       FactKind = "BOOKED"
 	KindAdjusted     FactKind = "ADJUSTED"
 	KindWentOverdue  FactKind = "WENT_OVERDUE"
+	KindLateFee      FactKind = "LATE_FEE_CHARGED"
 	KindStageChanged FactKind = "STAGE_CHANGED"
 	KindSuspended    FactKind = "SUSPENDED"
 	KindFullyRepaid  FactKind = "FULLY_REPAID"
@@ -230,6 +231,18 @@ type WentOverdue struct {
 	Due         civil.Date   `json:"due"`
 	Open        money.Amount `json:"open"`
 	DaysPastDue int          `json:"days_past_due"`
+}
+
+// LateFeeCharged says that a late fee was charged on an instalment: it is the
+// Count-th one on it. What it moves in the books is Booked beside it.
+type LateFeeCharged struct {
+	On     civil.Date   `json:"on"`
+	Number int          `json:"number"`
+	Due    civil.Date   `json:"due"`
+	Count  int          `json:"count"`
+	Amount money.Amount `json:"amount"`
+	// DaysPastDue are those of the instalment, paused days included.
+	DaysPastDue int `json:"days_past_due"`
 }
 
 // StageChanged says that the loan moved to another stage of impairment (IFRS 9).

@@ -65,6 +65,9 @@ func (Adjusted) Kind() FactKind { return KindAdjusted }
 func (WentOverdue) Kind() FactKind { return KindWentOverdue }
 
 // Kind implements Fact.
+func (LateFeeCharged) Kind() FactKind { return KindLateFee }
+
+// Kind implements Fact.
 func (StageChanged) Kind() FactKind { return KindStageChanged }
 
 // Kind implements Fact.
@@ -137,6 +140,9 @@ func (f Adjusted) Date() civil.Date { return f.On }
 func (f WentOverdue) Date() civil.Date { return f.On }
 
 // Date implements Fact.
+func (f LateFeeCharged) Date() civil.Date { return f.On }
+
+// Date implements Fact.
 func (f StageChanged) Date() civil.Date { return f.On }
 
 // Date implements Fact.
@@ -171,6 +177,7 @@ var decoders = map[FactKind]func([]byte) (Fact, error){
 	KindBooked:                decodeAs[Booked],
 	KindAdjusted:              decodeAs[Adjusted],
 	KindWentOverdue:           decodeAs[WentOverdue],
+	KindLateFee:               decodeAs[LateFeeCharged],
 	KindStageChanged:          decodeAs[StageChanged],
 	KindSuspended:             decodeAs[Suspended],
 	KindFullyRepaid:           decodeAs[FullyRepaid],

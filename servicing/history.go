@@ -254,20 +254,23 @@ type headline struct {
 	kind   FactKind
 	on     civil.Date
 	number int
+	count  int
 }
 
 func headlineOf(f Fact) (headline, bool) {
 	switch f := f.(type) {
 	case WentOverdue:
-		return headline{f.Kind(), f.Due, f.Number}, true
+		return headline{kind: f.Kind(), on: f.Due, number: f.Number}, true
+	case LateFeeCharged:
+		return headline{kind: f.Kind(), on: f.Due, number: f.Number, count: f.Count}, true
 	case StageChanged:
-		return headline{f.Kind(), f.On, f.To}, true
+		return headline{kind: f.Kind(), on: f.On, number: f.To}, true
 	case Suspended:
 		number := 0
 		if f.Suspended {
 			number = 1
 		}
-		return headline{f.Kind(), f.On, number}, true
+		return headline{kind: f.Kind(), on: f.On, number: number}, true
 	}
 	return headline{}, false
 }

@@ -235,6 +235,15 @@ func TestLateFees(t *testing.T) {
 		if err != nil || change.Loan.Outstanding().Penalties != inr(want) {
 			t.Errorf("%s: %s, %v, want %d", day, change.Loan.Outstanding().Penalties, err, want)
 		}
+		told := int64(0)
+		for _, fact := range change.Facts {
+			if fee, ok := fact.(servicing.LateFeeCharged); ok {
+				told += fee.Amount.Minor()
+			}
+		}
+		if told != want {
+			t.Errorf("%s: late fees of %d were told, want %d", day, told, want)
+		}
 	}
 	flat := serviced(t, servicing.Product{LateFee: servicing.LateFee{Amount: inr(5_000)}}, shortTerms(t))
 	flat.take(flat.loan.StartDay(date(t, "2026-02-16")))
@@ -390,7 +399,14 @@ func TestTranches(t *testing.T) {
 	terms := shortTerms(t)
 	terms.Tranches = []amortization.Tranche{{Date: date(t, "2026-02-01"), Amount: inr(200_000)}}
 	b := serviced(t, servicing.Product{}, terms)
+	paidOut := func(want int64) {
+		t.Helper()
+		if got, err := b.loan.PaidOut(); err != nil || got.Gross != inr(want) || got.Net != inr(want) {
+			t.Errorf("paid out %+v, %v, want %d", got, err, want)
+		}
+	}
 	on := date(t, "2026-02-01")
+	paidOut(400_000)
 	if got := b.loan.Outstanding().Principal; got != inr(400_000) || b.loan.Disbursement.Gross != inr(400_000) {
 		t.Fatalf("lent %s", got)
 	}
@@ -399,6 +415,7 @@ func TestTranches(t *testing.T) {
 	if b.loan.Status != servicing.Active || b.loan.Outstanding().Principal != inr(400_000) {
 		t.Fatalf("after the failure: %s, %s", b.loan.Status, b.loan.Outstanding().Principal)
 	}
+	paidOut(400_000)
 	again, err := b.loan.FailDisbursement(newID(1), "", on, b.facts...)
 	if err != nil || !again.Empty() {
 		t.Errorf("the failure again: %+v, %v", again.Facts, err)
@@ -411,6 +428,7 @@ func TestTranches(t *testing.T) {
 	if got := b.loan.Outstanding().Principal; got != inr(600_000) || b.control(ledger.FundSource) != -600_000 {
 		t.Errorf("lent %s, cash %d", got, b.control(ledger.FundSource))
 	}
+	paidOut(600_000)
 	_, err = b.loan.Do(servicing.Disburse{ID: newID(3), On: on}, on, b.facts...)
 	if !errors.Is(err, servicing.ErrWrongState) {
 		t.Errorf("a third payout: %v", err)

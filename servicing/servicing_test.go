@@ -353,3 +353,15 @@ func TestAccountsOpenWhenTheyAreFirstTouched(t *testing.T) {
 }
 
 func sameCurrency(a, b money.Currency) bool { return a == b }
+
+func TestBucketsOfDaysPastDue(t *testing.T) {
+	t.Parallel()
+	for days, want := range map[int]servicing.Bucket{
+		-1: "CURRENT", 0: "CURRENT", 1: "DPD_1_30", 30: "DPD_1_30", 31: "DPD_31_60", 60: "DPD_31_60", 61: "DPD_61_90",
+		90: "DPD_61_90", 91: "DPD_OVER_90", 4_000: "DPD_OVER_90",
+	} {
+		if got := servicing.BucketOf(days); got != want {
+			t.Errorf("%d days: %s, want %s", days, got, want)
+		}
+	}
+}

@@ -30,7 +30,7 @@ var Catalogue = map[string][]Event{
 		LoanFullyRepaid{},
 		LoanCompleted{},
 	},
-	"closeofday":   {PaymentOverdue{}, LoanStageChanged{}, BusinessDayClosed{}},
+	"closeofday":   {PaymentOverdue{}, LateFeeCharged{}, LoanStageChanged{}, BusinessDayClosed{}},
 	"ledger":       {ReconciliationCompleted{}},
 	"notification": {NotificationRead{}, NotificationPreferencesChanged{}},
 	"identity":     {SessionStarted{}, SessionEnded{}},

@@ -20,6 +20,22 @@ type PaymentOverdue struct {
 // Type implements Event.
 func (PaymentOverdue) Type() string { return "payment.overdue.v1" }
 
+// LateFeeCharged says that a late fee was charged on an instalment that is
+// overdue, from a value date. It is announced once per fee. Like every announcement it
+// says what was done then: a payment that comes in late with an earlier value
+// date takes the fee back in the books.
+type LateFeeCharged struct {
+	OnLoan
+	Instalment  int          `json:"instalment"`
+	DueDate     civil.Date   `json:"due_date"`
+	Amount      money.Amount `json:"amount"`
+	ValueDate   civil.Date   `json:"value_date"`
+	DaysPastDue int          `json:"days_past_due"`
+}
+
+// Type implements Event.
+func (LateFeeCharged) Type() string { return "late_fee.charged.v1" }
+
 // LoanStageChanged says that a loan moved to another stage of impairment
 // (IFRS 9), by its days past due. From is zero for the first stage that was found.
 type LoanStageChanged struct {

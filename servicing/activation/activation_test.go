@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -206,10 +207,13 @@ func TestTermsThatWereNotSignedActivateNothing(t *testing.T) {
 	other.ScheduleHash = "ff" + other.ScheduleHash[2:]
 	broken := f.signed()
 	broken.Terms = json.RawMessage(`{"instalments": 0}`)
-	for name, e := range map[string]event.AgreementSigned{"hash": other, "terms": broken} {
+	for says, e := range map[string]event.AgreementSigned{
+		"schedule differs": other, "signed terms are not valid": broken,
+		"terms.grace.capitalise: must be false": f.capitalising(),
+	} {
 		err := streamtest.TryDeliver(t, f.db, "activation", f.component.Subscriptions, streamtest.Envelope(t, e))
-		if err == nil {
-			t.Errorf("%s was accepted", name)
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("refused with %v, which does not say %q", err, says)
 		}
 		f.system.Post("/api/v1/activation/"+e.ApplicationID.String()+"/trigger", nil).
 			WantProblem(http.StatusNotFound, "application-not-found")

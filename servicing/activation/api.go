@@ -59,7 +59,10 @@ func (s *Service) routes(api *httpapi.API) {
 	}, s.postDisburse)
 	httpapi.Register(api, httpapi.Op{
 		ID: "get-loan-account", Method: http.MethodGet, Path: "/api/v1/activation/{loanId}/account",
-		Summary: "Read a loan account", Description: "Borrowers see their own loans only.",
+		Summary: "Read a loan account",
+		Description: "What was agreed and paid out, what is owed, and how late it is. Staff and finance also see `risk`: " +
+			"the stage of impairment, what is set aside for a loss, and whether income is suspended. " +
+			"Borrowers see their own loans only.",
 		Tag: tag, Access: httpapi.Bearer(), Errors: []int{http.StatusNotFound},
 	}, s.getAccount)
 	httpapi.Register(api, httpapi.Op{
@@ -71,6 +74,7 @@ func (s *Service) routes(api *httpapi.API) {
 	}, s.getSchedule)
 	s.trancheRoutes(api)
 	s.productRoutes(api)
+	api.Document(examplesJSON)
 }
 
 type applicationInput struct {
@@ -105,14 +109,41 @@ type disbursementBody struct {
 	Reason         string        `json:"reason,omitempty" doc:"Why the last attempt was refused"`
 }
 
+type riskBody struct {
+	Bucket            string        `json:"bucket" enum:"CURRENT,DPD_1_30,DPD_31_60,DPD_61_90,DPD_OVER_90" doc:"Of the days past due"`
+	Stage             int           `json:"stage,omitempty" doc:"Stage of impairment (IFRS 9); none before the first day that was closed, and of a loan that has ended"`
+	Provision         httpapi.Money `json:"provision" doc:"Expected loss in the books"`
+	ProvisionedOn     *civil.Date   `json:"provisioned_on,omitempty" format:"date" doc:"When it was measured last"`
+	IncomeSuspended   bool          `json:"income_suspended" doc:"Interest is no income until it is paid"`
+	SuspendedInterest httpapi.Money `json:"suspended_interest" doc:"Due, and not income yet for that reason"`
+	ChargedOffOn      *civil.Date   `json:"charged_off_on,omitempty" format:"date"`
+	WrittenOffOn      *civil.Date   `json:"written_off_on,omitempty" format:"date"`
+	WrittenOff        partsBody     `json:"written_off"`
+	Recovered         partsBody     `json:"recovered" doc:"What came in of what was written off"`
+}
+
+func riskBodyOf(r *Risk) *riskBody {
+	if r == nil {
+		return nil
+	}
+	return &riskBody{
+		Bucket: string(r.Bucket), Stage: r.Stage, Provision: httpapi.MoneyOf(r.Provision), ProvisionedOn: r.ProvisionedOn,
+		IncomeSuspended: r.IncomeSuspended, SuspendedInterest: httpapi.MoneyOf(r.SuspendedInterest),
+		ChargedOffOn: r.ChargedOffOn, WrittenOffOn: r.WrittenOffOn, WrittenOff: partsOf(r.WrittenOff),
+		Recovered: partsOf(r.Recovered),
+	}
+}
+
 type accountOutput struct {
 	Body struct {
 		LoanID         uuid.UUID        `json:"loan_id" format:"uuid"`
 		ApplicationID  uuid.UUID        `json:"application_id" format:"uuid"`
 		CustomerID     uuid.UUID        `json:"customer_id" format:"uuid"`
 		Status         string           `json:"status" enum:"PENDING,ACTIVE,REPAID,CLOSED,CANCELLED,WRITTEN_OFF"`
-		Principal      httpapi.Money    `json:"principal"`
-		NetDisbursed   httpapi.Money    `json:"net_disbursed" doc:"The principal less the charges deducted"`
+		Principal      httpapi.Money    `json:"principal" doc:"As agreed, all tranches together"`
+		Disbursed      httpapi.Money    `json:"disbursed" doc:"What of it is lent, a payout on its way included"`
+		Undisbursed    httpapi.Money    `json:"undisbursed" doc:"What of it is still to be lent, by later tranches"`
+		NetDisbursed   httpapi.Money    `json:"net_disbursed" doc:"What is lent less the charges deducted"`
 		LenderFees     httpapi.Money    `json:"lender_fees" doc:"Charges deducted, kept by the lender"`
 		ThirdPartyFees httpapi.Money    `json:"third_party_fees" doc:"Charges deducted, passed on to others"`
 		Outstanding    partsBody        `json:"outstanding" doc:"All that is open by the schedule, due or not"`
@@ -125,7 +156,9 @@ type accountOutput struct {
 		RepaidOn       *civil.Date      `json:"repaid_on,omitempty" format:"date"`
 		ClosedOn       *civil.Date      `json:"closed_on,omitempty" format:"date"`
 		DaysPastDue    int              `json:"days_past_due" doc:"Days since the oldest open instalment was due"`
-		Disbursement   disbursementBody `json:"disbursement"`
+		PastDueSince   *civil.Date      `json:"past_due_since,omitempty" format:"date" doc:"Due date of the oldest instalment that is open and past due"`
+		Disbursement   disbursementBody `json:"disbursement" doc:"The payout that was ordered last"`
+		Risk           *riskBody        `json:"risk,omitempty" doc:"For staff, finance and the platform"`
 	}
 }
 
@@ -133,7 +166,8 @@ func accountOf(a Account) *accountOutput {
 	out := &accountOutput{}
 	b := &out.Body
 	b.LoanID, b.ApplicationID, b.CustomerID, b.Status = a.LoanID, a.ApplicationID, a.CustomerID, string(a.Status)
-	b.Principal, b.NetDisbursed = httpapi.MoneyOf(a.Principal), httpapi.MoneyOf(a.NetDisbursed)
+	b.Principal, b.Disbursed = httpapi.MoneyOf(a.Principal), httpapi.MoneyOf(a.Disbursed)
+	b.Undisbursed, b.NetDisbursed = httpapi.MoneyOf(a.Undisbursed), httpapi.MoneyOf(a.NetDisbursed)
 	b.LenderFees, b.ThirdPartyFees = httpapi.MoneyOf(a.LenderFees), httpapi.MoneyOf(a.ThirdPartyFees)
 	b.Outstanding, b.Overpaid = partsOf(a.Outstanding), httpapi.MoneyOf(a.Overpaid)
 	b.ScheduleHash, b.BusinessDate, b.ActivatedOn = a.ScheduleHash, a.BusinessDate, a.ActivatedOn
@@ -141,6 +175,7 @@ func accountOf(a Account) *accountOutput {
 		b.Product = &productBody{Code: a.Product, Version: a.ProductVersion}
 	}
 	b.DisbursedOn, b.RepaidOn, b.ClosedOn, b.DaysPastDue = a.DisbursedOn, a.RepaidOn, a.ClosedOn, a.DaysPastDue
+	b.PastDueSince, b.Risk = a.PastDueSince, riskBodyOf(a.Risk)
 	b.Disbursement = disbursementBody{
 		DisbursementID: a.Disbursement.ID, Status: string(a.Disbursement.Status),
 		Amount: httpapi.MoneyOf(a.Disbursement.Amount), Attempts: a.Disbursement.Attempts,

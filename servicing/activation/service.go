@@ -218,6 +218,9 @@ func (s *Service) Account(ctx context.Context, actor access.Actor, loanID uuid.U
 		account, err = s.account(ctx, tx, loan)
 		return err
 	})
+	if !actor.Has(readers...) {
+		account.Risk = nil
+	}
 	return account, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -36,6 +37,24 @@ func (f *fixture) inTranches() event.AgreementSigned {
 	return signed
 }
 
+// capitalising is an agreement of which the interest of the first months becomes
+// principal: no offer can ask for it.
+func (f *fixture) capitalising() event.AgreementSigned {
+	f.t.Helper()
+	signed := f.signed()
+	terms := loandbtest.RBITerms(loandbtest.Date(f.t, "2026-01-15"))
+	terms.Grace = amortization.Grace{InterestPayment: 3, Capitalise: true}
+	schedule, err := amortization.New(terms)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if signed.Terms, err = json.Marshal(terms); err != nil {
+		f.t.Fatal(err)
+	}
+	signed.ScheduleHash = schedule.Hash()
+	return signed
+}
+
 func TestASecondTrancheIsPaidOut(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -44,6 +63,7 @@ func TestASecondTrancheIsPaidOut(t *testing.T) {
 	loanID := f.trigger(signed.ApplicationID).LoanID
 	manager := f.http.As(uuid.New(), access.Manager)
 	path := "/api/v1/activation/" + loanID.String() + "/tranches"
+	f.wantPrincipal(loanID, "20000.00", "15000.00", "5000.00", "14600.00")
 	manager.Post(path, nil).WantProblem(http.StatusConflict, "loan-not-active") // the first is not out yet
 	f.payOut()
 	loandbtest.InTx(t, f.db, func(ctx context.Context, tx database.Tx) error {
@@ -65,6 +85,7 @@ func TestASecondTrancheIsPaidOut(t *testing.T) {
 		t.Fatalf("after the refusals: %s, failed %t, not lent %s", loan.Status, loan.PayoutFailed, loan.Undisbursed)
 	}
 	loandbtest.TieOut(t, f.db, loanID)
+	f.wantPrincipal(loanID, "20000.00", "15000.00", "5000.00", "14600.00")
 	f.channel.say = nil
 	keyed := manager.WithKey("second tranche")
 	var first, again accountBody
@@ -84,8 +105,27 @@ func TestASecondTrancheIsPaidOut(t *testing.T) {
 	if paid := streamtest.Last[event.DisbursementCompleted](t, f.db); paid.Amount != loandbtest.INR(500_000) {
 		t.Errorf("event %+v", paid)
 	}
+	f.wantPrincipal(loanID, "20000.00", "20000.00", "0.00", "19600.00")
 	manager.Post(path, nil).WantProblem(http.StatusConflict, "wrong-state") // none is left
 	manager.Post("/api/v1/activation/"+uuid.NewString()+"/tranches", nil).
 		WantProblem(http.StatusNotFound, "loan-not-found")
 	loandbtest.TieOut(t, f.db, loanID)
+}
+
+// wantPrincipal compares what the account says was agreed, is lent, is still to
+// be lent, and was paid out after charges of 400.
+func (f *fixture) wantPrincipal(loan uuid.UUID, principal, disbursed, undisbursed, net string) {
+	f.t.Helper()
+	var got struct {
+		Principal, Disbursed, Undisbursed struct{ Amount string }
+		NetDisbursed                      struct{ Amount string } `json:"net_disbursed"`
+		LenderFees                        struct{ Amount string } `json:"lender_fees"`
+		ThirdPartyFees                    struct{ Amount string } `json:"third_party_fees"`
+	}
+	f.system.Get("/api/v1/activation/" + loan.String() + "/account").Want(http.StatusOK).Into(&got)
+	said := []string{got.Principal.Amount, got.Disbursed.Amount, got.Undisbursed.Amount, got.NetDisbursed.Amount}
+	if !slices.Equal(said, []string{principal, disbursed, undisbursed, net}) ||
+		got.LenderFees.Amount != "240.00" || got.ThirdPartyFees.Amount != "160.00" {
+		f.t.Errorf("the account says %+v", got)
+	}
 }

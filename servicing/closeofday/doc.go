@@ -5,7 +5,7 @@
 //
 // It owns the tables close_of_day_run, close_of_day_share, close_of_day_parked
 // and tie_out. It publishes PaymentOverdue, once per instalment,
-// LoanStageChanged and BusinessDayClosed. It consumes nothing.
+// LateFeeCharged, LoanStageChanged and BusinessDayClosed. It consumes nothing.
 //
 // # How a day is closed
 //

@@ -196,6 +196,15 @@ func TestALoanIsServicedByItsProduct(t *testing.T) {
 		t.Errorf("provision %s", provision)
 	}
 	l.onTheBalanceSheet(provision.Text())
+	fee := streamtest.Last[event.LateFeeCharged](t, l.db)
+	want := event.LateFeeCharged{
+		OnLoan: fee.OnLoan, Instalment: 1, DueDate: loandbtest.Date(t, "2026-02-15"), Amount: loandbtest.INR(10_000),
+		ValueDate: loandbtest.Date(t, "2026-02-19"), DaysPastDue: 4,
+	}
+	if diff := cmp.Diff(want, fee); diff != "" || fee.LoanID != after || l.told(want.Type()) != 1 {
+		t.Errorf("late fee of %s, told %d times (-want +got):\n%s", fee.LoanID, l.told(want.Type()), diff)
+	}
+	l.atRisk(after, provision.Text())
 	if income := loandbtest.Balance(t, l.db, ledger.IncomeFromPenalties); income != 10_000 {
 		t.Errorf("penalties in the ledger %d", income)
 	}
@@ -215,6 +224,50 @@ func TestALoanIsServicedByItsProduct(t *testing.T) {
 	}
 	if got := l.account(l.lend("MICRO_LOAN")); got.product() != "MICRO_LOAN 2" {
 		t.Errorf("activated in March by %s", got.product())
+	}
+}
+
+// told counts the events of a type.
+func (l *lending) told(typ string) int {
+	l.t.Helper()
+	count := 0
+	for _, announced := range streamtest.Types(l.t, l.db) {
+		if announced == typ {
+			count++
+		}
+	}
+	return count
+}
+
+// atRisk reads what an officer sees of a loan that is 12 days past due, and that
+// its borrower does not see it.
+func (l *lending) atRisk(id uuid.UUID, provision string) {
+	l.t.Helper()
+	type answer struct {
+		CustomerID   uuid.UUID `json:"customer_id"`
+		DaysPastDue  int       `json:"days_past_due"`
+		PastDueSince string    `json:"past_due_since"`
+		Risk         *struct {
+			Bucket          string
+			Stage           int
+			Provision       struct{ Amount string }
+			ProvisionedOn   string `json:"provisioned_on"`
+			IncomeSuspended bool   `json:"income_suspended"`
+		}
+	}
+	path := "/api/v1/activation/" + id.String() + "/account"
+	var seen, own answer
+	l.server.As(uuid.New(), access.Officer).Get(path).Want(http.StatusOK).Into(&seen)
+	if seen.Risk == nil || seen.PastDueSince != "2026-02-15" {
+		l.t.Fatalf("an officer sees %+v", seen)
+	}
+	if r := seen.Risk; r.Bucket != "DPD_1_30" || r.Stage != 2 || r.Provision.Amount != provision || r.IncomeSuspended ||
+		r.ProvisionedOn != "2026-02-25" {
+		l.t.Errorf("an officer sees the risk %+v, want a provision of %s", *r, provision)
+	}
+	l.server.As(seen.CustomerID, access.Customer).Get(path).Want(http.StatusOK).Into(&own)
+	if own.Risk != nil || own.DaysPastDue != 12 || own.PastDueSince != seen.PastDueSince {
+		l.t.Errorf("the borrower sees %+v", own)
 	}
 }
 

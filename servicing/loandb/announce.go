@@ -38,6 +38,11 @@ func Events(c *servicing.Change) []event.Event {
 			events = append(events, event.PaymentOverdue{
 				OnLoan: on, Instalment: f.Number, DueDate: f.Due, AmountOverdue: f.Open, DaysPastDue: f.DaysPastDue,
 			})
+		case servicing.LateFeeCharged:
+			events = append(events, event.LateFeeCharged{
+				OnLoan: on, Instalment: f.Number, DueDate: f.Due, Amount: f.Amount, ValueDate: f.On,
+				DaysPastDue: f.DaysPastDue,
+			})
 		case servicing.Charged:
 			events = append(events, event.LoanCharged{
 				OnLoan: on, ChargeID: f.ID, Component: strings.ToUpper(string(f.Component)), Amount: f.Amount, DueDate: f.Due,
