@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"cloud.google.com/go/civil"
 	"github.com/google/uuid"
@@ -132,6 +133,20 @@ func Do(
 	return loan.Do(command, business, history...)
 }
 
+// KnownAt returns the version that a loan had at an instant: of its facts, until
+// a version, those before the first one that was recorded later. It is 0 if the
+// loan was not known yet.
+func KnownAt(ctx context.Context, tx database.Tx, id uuid.UUID, until int64, at time.Time) (int64, error) {
+	var version int64
+	err := tx.QueryRow(ctx, `
+		select coalesce(min(version) - 1, $2::bigint) from loan_fact where loan_id = $1 and recorded_at > $3`,
+		id, until, at).Scan(&version)
+	if err != nil {
+		return 0, fmt.Errorf("reading what was known of loan %s: %w", id, err)
+	}
+	return version, nil
+}
+
 // History returns all facts of a loan up to a version; ErrStale if there are fewer.
 func History(ctx context.Context, tx database.Tx, id uuid.UUID, until int64) ([]servicing.Fact, error) {
 	facts := make([]servicing.Fact, 0, until)
@@ -145,5 +160,5 @@ func History(ctx context.Context, tx database.Tx, id uuid.UUID, until int64) ([]
 		}
 		facts = append(facts, page...)
 	}
-	return facts, nil
+	return facts[:until], nil // a page goes on behind the version
 }

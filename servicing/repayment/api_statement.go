@@ -3,6 +3,7 @@ package repayment
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"cloud.google.com/go/civil"
 	"github.com/danielgtaylor/huma/v2"
@@ -29,7 +30,9 @@ func (s *Service) statementRoutes(api *httpapi.API) {
 		ID: "get-statement", Method: http.MethodGet, Path: pathStatement, Tag: tag, Access: httpapi.Bearer(),
 		Summary: "Read the statement of account of a loan",
 		Description: "What happened to a loan by value date, with what each line moved and the balance after it, by " +
-			"component: those of the loan's accounts in the ledger on that day. Borrowers see their own loans only.",
+			"component: those of the loan's accounts in the ledger on that day. `known_at` asks for what the statement said " +
+			"at an instant, before what was recorded later, such as a back-dated payment or a reversal. " +
+			"Borrowers see their own loans only.",
 		Errors: []int{http.StatusNotFound},
 	}, s.getStatement)
 	httpapi.Register(api, httpapi.Op{
@@ -61,7 +64,7 @@ func balanceOf(b servicing.Balance) balanceBody {
 type lineBody struct {
 	ValueDate  civil.Date    `json:"value_date" format:"date"`
 	BookedOn   *civil.Date   `json:"booked_on,omitempty" format:"date" doc:"The business date on which it was recorded, if it came late"`
-	Kind       string        `json:"kind" example:"REPAYMENT" doc:"The kind of its journal entry; DUE, CHARGE, RESCHEDULING, CLOSED and REOPENED move nothing"`
+	Kind       string        `json:"kind" example:"REPAYMENT" doc:"The kind of its journal entry; DUE, CHARGE, LATE_FEE, RESCHEDULING, CLOSED and REOPENED move nothing"`
 	Text       string        `json:"text"`
 	PaymentID  *uuid.UUID    `json:"payment_id,omitempty" format:"uuid"`
 	Amount     httpapi.Money `json:"amount" doc:"What the line is about: the payment, the instalment, the charge"`
@@ -76,6 +79,7 @@ type statementOutput struct {
 		Status  string      `json:"status" enum:"PENDING,ACTIVE,REPAID,CLOSED,CANCELLED,WRITTEN_OFF"`
 		From    civil.Date  `json:"from" format:"date"`
 		Through civil.Date  `json:"through" format:"date"`
+		KnownAt *time.Time  `json:"known_at,omitempty" doc:"Given if what was recorded later is left out"`
 		Opening balanceBody `json:"opening" doc:"Before the first line"`
 		Lines   []lineBody  `json:"lines" maxItems:"25000" nullable:"false" doc:"By value date"`
 		Closing balanceBody `json:"closing" doc:"After the last line"`
@@ -88,16 +92,24 @@ type StatementInput struct {
 	LoanID  uuid.UUID  `path:"loanId" format:"uuid" doc:"The loan"`
 	From    civil.Date `query:"from" format:"date" doc:"The first value date; default: that of the loan"`
 	Through civil.Date `query:"through" format:"date" doc:"The last value date; default: the business date, and not after it"`
+	KnownAt time.Time  `query:"known_at" format:"date-time" doc:"Leaves out what was recorded later; not in the future; default: nothing"`
+}
+
+func (in *StatementInput) query() StatementQuery {
+	return StatementQuery{From: in.From, Through: in.Through, KnownAt: in.KnownAt}
 }
 
 func (s *Service) getStatement(ctx context.Context, in *StatementInput) (*statementOutput, error) {
-	st, err := s.Statement(ctx, httpapi.Actor(ctx), in.LoanID, in.From, in.Through)
+	st, err := s.Statement(ctx, httpapi.Actor(ctx), in.LoanID, in.query())
 	if err != nil {
 		return nil, err
 	}
 	out := &statementOutput{}
 	b := &out.Body
 	b.LoanID, b.Status, b.From, b.Through = st.LoanID, string(st.Status), st.From, st.Through
+	if !st.KnownAt.IsZero() {
+		b.KnownAt = &st.KnownAt
+	}
 	b.Opening, b.Closing, b.Lines = balanceOf(st.Opening), balanceOf(st.Closing), make([]lineBody, len(st.Lines))
 	for i := range st.Lines {
 		b.Lines[i] = lineOf(&st.Lines[i])
@@ -125,7 +137,7 @@ type printInput struct {
 }
 
 func (s *Service) printStatement(ctx context.Context, in *printInput) (*huma.StreamResponse, error) {
-	st, err := s.Statement(ctx, httpapi.Actor(ctx), in.LoanID, in.From, in.Through)
+	st, err := s.Statement(ctx, httpapi.Actor(ctx), in.LoanID, in.query())
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package repayment
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"cloud.google.com/go/civil"
 	"github.com/google/uuid"
@@ -14,13 +15,25 @@ import (
 	"github.com/tenor-lending/tenor/servicing/statement"
 )
 
-// Statement returns the statement of account of a loan that the actor may see,
-// from a value date through another: by default from the first day of the loan
-// through the business date. The errors are ErrLoanNotFound,
-// statement.ErrTooLong and servicing.InvalidError.
+// StatementQuery chooses what a statement is about.
+type StatementQuery struct {
+	// From and Through are the first and the last value date: by default the first
+	// day of the loan and the business date.
+	From, Through civil.Date
+	// KnownAt leaves out what was recorded later; zero leaves out nothing.
+	KnownAt time.Time
+}
+
+// Statement returns the statement of account of a loan that the actor may see.
+// One of what was known at an instant says what it said then, about the same
+// days. The errors are ErrLoanNotFound, statement.ErrTooLong and
+// servicing.InvalidError.
 func (s *Service) Statement(
-	ctx context.Context, actor access.Actor, loanID uuid.UUID, from, through civil.Date,
+	ctx context.Context, actor access.Actor, loanID uuid.UUID, q StatementQuery,
 ) (statement.Statement, error) {
+	if q.KnownAt.After(s.env.Now()) {
+		return statement.Statement{}, &servicing.InvalidError{Field: "known_at", Reason: "must not be in the future"}
+	}
 	var loan servicing.Loan
 	var business civil.Date
 	var facts []servicing.Fact
@@ -29,19 +42,37 @@ func (s *Service) Statement(
 		if loan, business, err = s.visible(ctx, tx, actor, loanID); err != nil {
 			return err
 		}
-		facts, err = loandb.History(ctx, tx, loanID, loan.Version)
+		version := loan.Version
+		if !q.KnownAt.IsZero() {
+			if version, err = loandb.KnownAt(ctx, tx, loanID, version, q.KnownAt); err != nil {
+				return err
+			}
+		}
+		facts, err = loandb.History(ctx, tx, loanID, version)
 		return err
 	})
 	if err != nil {
 		return statement.Statement{}, err
 	}
 	switch {
-	case through.IsZero():
-		through = business
-	case through.After(business):
+	case len(facts) == 0:
+		return statement.Statement{}, &servicing.InvalidError{
+			Field: "known_at", Reason: "must not be before the loan was recorded",
+		}
+	case int64(len(facts)) < loan.Version:
+		if loan, err = servicing.Replay(facts); err != nil {
+			return statement.Statement{}, err
+		}
+	}
+	switch {
+	case q.Through.IsZero():
+		q.Through = business
+	case q.Through.After(business):
 		return statement.Statement{}, &servicing.InvalidError{
 			Field: "through", Reason: fmt.Sprintf("must not be after the business date %s", business),
 		}
 	}
-	return statement.New(&loan, facts, from, through)
+	st, err := statement.New(&loan, facts, q.From, q.Through)
+	st.KnownAt = q.KnownAt
+	return st, err
 }

@@ -1,8 +1,10 @@
 package repayment
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"net/http"
 	"os"
 	"os/exec"
@@ -10,14 +12,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"cloud.google.com/go/civil"
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/internal/access"
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/ledger/ledgerdb"
+	"github.com/tenor-lending/tenor/servicing/loandb"
 	"github.com/tenor-lending/tenor/servicing/loandb/loandbtest"
 )
 
@@ -174,8 +179,110 @@ func TestWhoMayReadAStatement(t *testing.T) {
 		f.http.As(uuid.New(), access.Finance).Get(f.loanPath(what)).Want(http.StatusOK)
 	}
 	f.owner.Get(f.loanPath("statement?from=2026-01-16")).WantProblem(http.StatusUnprocessableEntity, "invalid-value").
-		WantField(t, "body.from")
+		WantField(t, "query.from")
 	f.owner.Get(f.loanPath("statement?through=2026-01-16")).
-		WantProblem(http.StatusUnprocessableEntity, "invalid-value").WantField(t, "body.through")
+		WantProblem(http.StatusUnprocessableEntity, "invalid-value").WantField(t, "query.through")
+	for _, what := range []string{"statement?", "statement/print?", "statement/print?format=csv&"} {
+		f.owner.Get(f.loanPath(what+"known_at=2999-01-01T00:00:00Z")).
+			WantProblem(http.StatusUnprocessableEntity, "invalid-value").WantField(t, "query.known_at")
+		f.owner.Get(f.loanPath(what+"known_at=2026-01-15T08:59:59Z")). // a second before the loan was recorded
+										WantProblem(http.StatusUnprocessableEntity, "invalid-value").WantField(t, "query.known_at")
+		f.owner.Get(f.loanPath(what+"known_at=yesterday")).
+			WantProblem(http.StatusUnprocessableEntity, "validation").WantField(t, "query.known_at")
+	}
 	f.owner.Get(f.loanPath("statement/print?format=docx")).Want(http.StatusUnprocessableEntity)
+}
+
+// What a statement said on an earlier day can be asked for after a payment with
+// an earlier value date and a reversal have changed what it says of the same days.
+func TestAStatementAsItWasKnown(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	now := loandbtest.Now
+	f.env.Now = func() time.Time { return now }
+	type issue struct {
+		at      time.Time
+		through string
+		said    []byte
+	}
+	var issued []issue
+	through := "2026-01-15"
+	ask := func(known string) []byte {
+		return f.owner.Get(f.loanPath("statement?through=" + through + known)).Want(http.StatusOK).Body
+	}
+	happens := func(day string, what func()) {
+		now = now.Add(time.Hour)
+		if day != through {
+			f.startDayAt(day, now)
+			through, now = day, now.Add(time.Hour)
+		}
+		what()
+		issued = append(issued, issue{now, day, ask("")})
+	}
+	late := f.body("969.73")
+	late["value_date"] = "2026-02-15"
+	var bounced paymentAnswer
+	happens("2026-02-15", func() {})
+	happens("2026-02-16", func() {}) // it is overdue
+	happens("2026-03-10", func() { bounced = f.pay(f.partner, late) })
+	happens("2026-03-20", func() {
+		f.officer.Post(f.reversePath(bounced.PaymentID), map[string]any{"reason": "bounced"}).Want(http.StatusOK)
+	})
+	payoff := f.body("25000.00")
+	payoff["kind"] = "PAYOFF"
+	happens("2026-03-20", func() { f.pay(f.partner, payoff) })
+	different := 0
+	for _, i := range issued {
+		through = i.through
+		known := "&known_at=" + i.at.Format(time.RFC3339Nano)
+		var said, again map[string]any
+		for data, to := range map[string]*map[string]any{string(i.said): &said, string(ask(known)): &again} {
+			if err := json.Unmarshal([]byte(data), to); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if again["known_at"] == nil || said["known_at"] != nil {
+			t.Errorf("known at %v and %v", again["known_at"], said["known_at"])
+		}
+		delete(again, "known_at")
+		if diff := cmp.Diff(said, again); diff != "" {
+			t.Errorf("the statement of %s, known at %s (-said +says):\n%s", i.through, i.at, diff)
+		}
+		if !bytes.Equal(i.said, ask("")) {
+			different++
+		}
+	}
+	if different < 3 {
+		t.Errorf("only %d of the statements say something else now", different)
+	}
+	through = "2026-03-10"
+	first := issued[1].at.Format(time.RFC3339Nano)
+	sheet := f.owner.Get(f.loanPath("statement/print?format=csv&known_at=" + first)).Want(http.StatusOK).Body
+	if !strings.Contains(string(sheet), "as known at "+first) || strings.Contains(string(sheet), "REPAYMENT") {
+		t.Errorf("the sheet of %s:\n%s", first, sheet)
+	}
+}
+
+// startDayAt is startDay, recorded at an instant.
+func (f *fixture) startDayAt(text string, now time.Time) {
+	f.t.Helper()
+	day := loandbtest.Date(f.t, text)
+	loandbtest.InTx(f.t, f.db, func(ctx context.Context, tx database.Tx) error {
+		loan, err := loandb.Find(ctx, tx, f.loan)
+		if err != nil {
+			return err
+		}
+		from, err := loandb.BusinessDate(ctx, tx, f.book.ID)
+		if err != nil {
+			return err
+		}
+		if err := loandb.MoveBusinessDate(ctx, tx, f.book.ID, from, day); err != nil {
+			return err
+		}
+		change, err := loan.StartDay(day)
+		if err != nil {
+			return err
+		}
+		return loandb.Save(ctx, tx, now, "test", change)
+	})
 }

@@ -22,7 +22,8 @@ const (
 // CSV returns the statement for a spreadsheet: the opening position, the lines
 // and the closing position. Amounts are in decimal notation; in the columns
 // after the date and kind are what a line is about, how a payment was split,
-// what was moved, and what was there after it.
+// what was moved, and what was there after it. The first and the last row say at
+// which instant it was known, if not now.
 func (s *Statement) CSV() ([]byte, error) {
 	rows := [][]string{{
 		"value_date", "booked_on", "kind", "text", "payment_id", "currency", "amount",
@@ -32,7 +33,7 @@ func (s *Statement) CSV() ([]byte, error) {
 	}}
 	none := servicing.NoBalance(s.Currency)
 	edge := func(kind string, on civil.Date, balance servicing.Balance) {
-		row := []string{on.String(), "", kind, "", "", s.Currency.Code(), "", "", "", "", "", ""}
+		row := []string{on.String(), "", kind, s.known(), "", s.Currency.Code(), "", "", "", "", "", ""}
 		rows = append(rows, append(append(row, cells(none)...), cells(balance)...))
 	}
 	edge(kindOpening, s.From, s.Opening)
@@ -56,6 +57,14 @@ func (s *Statement) CSV() ([]byte, error) {
 		return nil, fmt.Errorf("writing the statement of loan %s: %w", s.LoanID, err)
 	}
 	return out.Bytes(), nil
+}
+
+// known says what is left out; "" if nothing is.
+func (s *Statement) known() string {
+	if s.KnownAt.IsZero() {
+		return ""
+	}
+	return "as known at " + s.KnownAt.UTC().Format(time.RFC3339Nano)
 }
 
 func cells(b servicing.Balance) []string {
@@ -95,6 +104,9 @@ func (s *Statement) PDF(lender string, at time.Time) ([]byte, error) {
 	d.Row("Loan", s.LoanID.String())
 	d.Row("Borrower (customer reference)", s.CustomerID.String())
 	d.Row("Period", s.From.String()+" to "+s.Through.String())
+	if known := s.known(); known != "" {
+		d.Row("What counts", known)
+	}
 	d.Row("Made on", at.UTC().Format(time.DateOnly))
 	d.Heading("Account, amounts in " + s.Currency.Code())
 	rows := make([][]string, 0, len(s.Lines)+1)

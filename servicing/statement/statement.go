@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"cloud.google.com/go/civil"
 	"github.com/google/uuid"
@@ -34,6 +35,7 @@ var ErrTooLong = errors.New("statement is too long")
 const (
 	KindDue          = "DUE"
 	KindCharge       = "CHARGE"
+	KindLateFee      = "LATE_FEE"
 	KindRescheduling = "RESCHEDULING"
 	KindClosed       = "CLOSED"
 	KindReopened     = "REOPENED"
@@ -47,6 +49,9 @@ type Statement struct {
 	Currency   money.Currency
 	// From and Through are the first and the last value date.
 	From, Through civil.Date
+	// KnownAt is the instant after which nothing that was recorded counts; zero if
+	// all that is known does.
+	KnownAt time.Time
 	// Opening is before the first line, and Closing after the last.
 	Opening, Closing servicing.Balance
 	Lines            []Line
@@ -187,6 +192,10 @@ func lineOf(fact servicing.Fact, m *servicing.Movement) (Line, bool) {
 		return line, true
 	case servicing.Charged:
 		line.Kind, line.Amount, line.Text = KindCharge, f.Amount, fmt.Sprintf("Charge, due on %s", f.Due)
+		return line, true
+	case servicing.LateFeeCharged:
+		line.Kind, line.Amount = KindLateFee, f.Amount
+		line.Text = fmt.Sprintf("Late fee on instalment %d, %d days past due", f.Number, f.DaysPastDue)
 		return line, true
 	case servicing.Rescheduled:
 		if line.Kind == "" {
