@@ -103,6 +103,69 @@ func TestALostAnswerCostsAWorkerNoLease(t *testing.T) {
 	loandbtest.TieOut(t, db, a)
 }
 
+// A worker that could not finish a share gives it up: another one goes on at
+// once, not when the lease is over. Here no time passes at all.
+func TestAWorkerThatGivesUpFreesItsShare(t *testing.T) {
+	t.Parallel()
+	dsn := dbtest.DSN(t, "core")
+	db, err := database.Open(t.Context(), database.Config{DSN: dsn, MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	if db.Engine() != database.PostgreSQL {
+		t.Skipf("NOT CHECKED on %s: the proxy speaks to PostgreSQL", db.Engine())
+	}
+	f := fixtureOn(t, db)
+	a := f.loan()
+	f.closeThrough("2026-02-13")
+	r := f.order("2026-02-20")
+	d := f.dying(t, dsn)
+	var commits atomic.Int64
+	d.proxy.SetPlan(func(p pgfault.Point) pgfault.Fault {
+		if p.Commit && p.Wrote && commits.Add(1) == 2 { // the first takes the share, the second brings loans to the day
+			return pgfault.CutBefore
+		}
+		return pgfault.None
+	})
+	if err := d.service.work(t.Context()); err == nil {
+		t.Fatal("the worker heard of no fault")
+	}
+	if got := commits.Load(); got != 3 {
+		t.Errorf("%d transactions, want one to take, one that failed and one to give up", got)
+	}
+	if err := f.service.work(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.run(r.RunID); got.Status != "DONE" {
+		t.Errorf("the other worker left the run at %+v", got)
+	}
+	loandbtest.TieOut(t, db, a)
+}
+
+// A process that stops gives up what it was working on, as well.
+func TestAStoppingWorkerFreesItsShare(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.loan()
+	f.closeThrough("2026-02-13")
+	r := f.order("2026-02-14")
+	leaving := f.another()
+	held, taken, _, err := leaving.take(t.Context(), r.RunID)
+	if err != nil || !taken {
+		t.Fatalf("share: %v, %v", taken, err)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	leaving.release(stopped, &held)
+	if err := f.service.work(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.run(r.RunID); got.Status != "DONE" {
+		t.Errorf("the other worker left the run at %+v", got)
+	}
+}
+
 // A worker dies at each of its statements in turn, some before the database has
 // heard of it and some after. Another goes on when the lease is over, and the
 // outcome is as if nothing had happened.

@@ -25,6 +25,8 @@ const (
 	workPoll  = 500 * time.Millisecond
 	workPause = time.Second // after a fault that may pass
 	reasonMax = 500
+	// releaseTime bounds how long a worker tries to give up a share.
+	releaseTime = 2 * time.Second
 )
 
 // errTooManyParked ends a run whose loans fail one after the other.
@@ -108,11 +110,30 @@ func (s *Service) advance(ctx context.Context, id uuid.UUID) (moved bool, err er
 		if errors.Is(err, errShareLost) {
 			return true, nil // another worker goes on with the part
 		}
+		if err != nil {
+			s.release(ctx, &held)
+		}
 		return err == nil, err
 	case left > 0:
 		return false, nil
 	}
 	return true, s.closeDate(ctx, id)
+}
+
+// release gives up a share with which this worker could not go on, so that
+// another one may take it at once. If that fails as well, the share is free when
+// its lease ends.
+func (s *Service) release(ctx context.Context, held *share) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime) // also when the process is stopping
+	defer cancel()
+	now := s.now()
+	err := database.InTx(ctx, s.env.DB, func(tx database.Tx) error {
+		return held.renew(ctx, tx, now, progress{})
+	})
+	if err != nil && !errors.Is(err, errShareLost) {
+		s.env.Log.WarnContext(ctx, "a share of the close of day stays taken until its lease ends", "run", held.run,
+			"part", held.part, "error", err)
+	}
 }
 
 // take takes a share of the day that is open, and begins a run that is queued.
