@@ -23,6 +23,11 @@ func Scenarios() []harness.Scenario {
 			Name: "close-of-day-accrual", What: "the same with interest that is booked daily, loan by loan",
 			Run: func(ctx context.Context, b *harness.Bench) error { return runCloseOfDay(ctx, b, servicing.Daily) },
 		},
+		{
+			Name: "backdate",
+			What: "a payment three years late on a loan with 2,400 daily accruals: the engine alone, and with its ledger",
+			Run:  runBackdate,
+		},
 		{Name: "origination", What: "whole applications through all stages, by the gateway", Run: runOrigination},
 		{
 			Name: "mixed",
