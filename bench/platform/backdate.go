@@ -99,10 +99,7 @@ func runBackdate(ctx context.Context, b *harness.Bench) error {
 	if err := errors.Join(engine.Err(), whole.Err(), ctx.Err()); err != nil {
 		return err
 	}
-	if err := p.checkPayments(ctx, b, before, posted.Load()); err != nil {
-		return err
-	}
-	return p.checkOld(ctx, b, old, posted.Load())
+	return p.checkOld(ctx, b, old, before, posted.Load())
 }
 
 func latePayment(on civil.Date) servicing.Payment {
@@ -212,9 +209,19 @@ func fewestAccruals(old []oldLoan) int {
 
 // checkOld holds that each loan is the fold of what happened to it by value
 // date, whenever it came, and that the ledger has of it what it says.
-func (p *platform) checkOld(ctx context.Context, b *harness.Bench, old []oldLoan, posted int64) error {
+func (p *platform) checkOld(
+	ctx context.Context, b *harness.Bench, old []oldLoan, before paymentTotals, posted int64,
+) error {
+	after, err := p.payments(ctx)
+	if err != nil {
+		return err
+	}
+	if err := b.Check(after.count-before.count == posted && after.volume-before.volume == posted*paymentMinor,
+		"the %d acknowledged payments are stored", posted); err != nil {
+		return err
+	}
 	folded, agree, late := true, true, int64(0)
-	err := database.InReadTx(ctx, p.core, func(tx database.Tx) error {
+	err = database.InReadTx(ctx, p.core, func(tx database.Tx) error {
 		for i := range old {
 			loan, err := loandb.Find(ctx, tx, old[i].loan.ID)
 			if err != nil {
@@ -252,7 +259,10 @@ func (p *platform) checkOld(ctx context.Context, b *harness.Bench, old []oldLoan
 		posted, late); err != nil {
 		return err
 	}
-	return b.Check(agree, "the ledger has of each loan what the loan says, by component")
+	if err := b.Check(agree, "the ledger has of each loan what the loan says, by component"); err != nil {
+		return err
+	}
+	return p.booksBalance(ctx, b)
 }
 
 func sameState(a, c *servicing.Loan) (bool, error) {
