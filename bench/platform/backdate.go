@@ -57,7 +57,8 @@ func runBackdate(ctx context.Context, b *harness.Bench) error {
 		return err
 	}
 	accruals := fewestAccruals(old)
-	if err := b.Check(accruals >= oldDays-1, "each of %d loans has accrued %d times at least", len(old), accruals); err != nil {
+	err = b.Check(accruals >= oldDays, "each of %d loans has accrued on %d days at least", len(old), accruals)
+	if err != nil {
 		return err
 	}
 	on := book.BusinessDate.AddDays(-lateDays)
@@ -92,7 +93,7 @@ func runBackdate(ctx context.Context, b *harness.Bench) error {
 		return []string{what, harness.Short(s.P50), harness.Short(s.P95), harness.Short(s.P99), harness.Short(s.Max)}
 	}
 	b.Table(result.Table{
-		Title:  fmt.Sprintf("a payment that comes %d days late, over %d daily accruals", lateDays, accruals),
+		Title:  fmt.Sprintf("paid %d days late, over %d daily accruals", lateDays, accruals),
 		Header: []string{"", "p50", "p95", "p99", "max"},
 		Rows:   [][]string{row("engine alone", engine), row("by HTTP, with ledger", whole)},
 	})
@@ -148,7 +149,7 @@ func (o *oldLoan) grow(book loandb.Book) ([]servicing.Change, error) {
 	from := book.BusinessDate.AddDays(-oldDays)
 	t := amortization.Terms{
 		Principal: money.New(oldPrincipal, currency), AnnualRatePercent: amortization.MustDecimal("15"),
-		Instalments: oldMonths, DisbursementDate: from,
+		Instalments: oldMonths, DisbursementDate: from, DayCount: amortization.Actual365Fixed, // no day without interest
 	}
 	schedule, err := amortization.New(t)
 	if err != nil {
