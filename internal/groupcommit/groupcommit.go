@@ -1,6 +1,7 @@
 // Package groupcommit lets many callers share one commit: whatever has queued
 // up while the last commit ran becomes the next one. A caller who is alone
-// waits for nobody.
+// waits for nobody; after a large commit the next one may wait a moment for those
+// who were answered.
 //
 // It owns queueing, the size of batches, and that an item which makes a batch
 // fail does not fail its neighbours. It must not know what an item is, nor how
@@ -28,7 +29,7 @@ var (
 	errBroken = errors.New("commit answered for another number of items")
 )
 
-// Config bounds a group. Every field is required.
+// Config bounds a group. Every field is required but those of lingering.
 type Config struct {
 	// WeightMax is the weight of a batch at most; a single heavier item is a
 	// batch of its own.
@@ -41,6 +42,11 @@ type Config struct {
 	// waits for the disk.
 	Workers    int
 	WeightMore int
+	// Linger is how long a worker waits at most, after a batch of weight LingerFrom
+	// or more, for those whom it has just answered: callers in a loop come back, and
+	// all then share what a commit costs. Zero waits for nobody.
+	Linger     time.Duration
+	LingerFrom int
 	// Timeout bounds one commit.
 	Timeout time.Duration
 }
@@ -64,6 +70,8 @@ type Group[T, R any] struct {
 	queued  int // weight of queue
 	workers int
 	closed  bool
+	awaited int           // weight of the queue that ends the wait of a worker
+	enough  chan struct{} // closed when it is reached; nil when none waits
 }
 
 type waiter[T, R any] struct {
@@ -131,6 +139,9 @@ func (g *Group[T, R]) enqueue(ctx context.Context, items []T) ([]*waiter[T, R], 
 	}
 	g.queue = append(g.queue, waiters...)
 	g.queued += total
+	if g.queued >= g.awaited {
+		g.stopAwaiting()
+	}
 	if g.workers == 0 || (g.workers < g.cfg.Workers && g.queued >= g.cfg.WeightMore) {
 		g.workers++
 		go g.work()
@@ -146,6 +157,53 @@ func (g *Group[T, R]) work() {
 			return
 		}
 		g.settle(batch)
+		g.linger()
+	}
+}
+
+// expect notes how much will be queued when those come back who are now answered.
+func (g *Group[T, R]) expect(batch []*waiter[T, R]) {
+	weight := 0
+	for _, w := range batch {
+		weight += w.weight
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.awaited = 0
+	if weight >= g.cfg.LingerFrom {
+		g.awaited = min(g.queued+weight, g.cfg.WeightMax)
+	}
+}
+
+// linger waits for what is expected.
+func (g *Group[T, R]) linger() {
+	if g.cfg.Linger <= 0 {
+		return
+	}
+	g.mu.Lock()
+	if g.enough != nil || g.closed || g.queued >= g.awaited {
+		g.mu.Unlock()
+		return
+	}
+	enough := make(chan struct{})
+	g.enough = enough
+	g.mu.Unlock()
+	timer := time.NewTimer(g.cfg.Linger)
+	defer timer.Stop()
+	select {
+	case <-enough:
+	case <-timer.C:
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.stopAwaiting()
+	}
+}
+
+// stopAwaiting lets the worker that waits go on, if there is one.
+func (g *Group[T, R]) stopAwaiting() {
+	if g.enough != nil {
+		close(g.enough)
+		g.enough = nil
 	}
 }
 
@@ -196,6 +254,7 @@ func (g *Group[T, R]) settle(batch []*waiter[T, R]) {
 	}
 	switch {
 	case err == nil:
+		g.expect(batch)
 		for i, w := range batch {
 			w.done <- results[i]
 		}
@@ -233,6 +292,7 @@ func (g *Group[T, R]) Close(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed = true
+	g.stopAwaiting()
 	for g.workers > 0 {
 		if ctx.Err() != nil {
 			return fmt.Errorf("closing with %d items waiting: %w", len(g.queue), context.Cause(ctx))

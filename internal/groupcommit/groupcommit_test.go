@@ -278,3 +278,66 @@ func TestManyCallersGetTheirOwnAnswers(t *testing.T) {
 		})
 	}
 }
+
+// lingering makes a group that waits for ever after batches of two and more.
+func lingering(r *recorder) *groupcommit.Group[int, int] {
+	return newGroup(r, func(cfg *groupcommit.Config) { cfg.Linger, cfg.LingerFrom = time.Hour, 2 })
+}
+
+// TestALargeCommitIsFollowedByALargeOne has callers come back one by one: they
+// share a commit as soon as all of them have, and nobody waits longer.
+func TestALargeCommitIsFollowedByALargeOne(t *testing.T) {
+	t.Parallel()
+	r := &recorder{gate: make(chan struct{})}
+	g := lingering(r)
+	wait := queueUp(t, r, g, 1, 2, 3)
+	r.gate <- struct{}{}
+	wait()
+	var callers sync.WaitGroup
+	for _, n := range []int{4, 5, 6} {
+		callers.Go(func() {
+			if _, err := g.Do(context.Background(), n); err != nil {
+				t.Errorf("%d: %v", n, err)
+			}
+		})
+	}
+	r.gate <- struct{}{}
+	callers.Wait()
+	closed(t, g) // ends the wait for a fourth commit
+	sizes := make([]int, 0, 3)
+	for _, batch := range r.seen() {
+		sizes = append(sizes, len(batch))
+	}
+	if diff := cmp.Diff([]int{1, 3, 3}, sizes); diff != "" {
+		t.Errorf("sizes of the batches (-want +got):\n%s", diff)
+	}
+}
+
+// TestWaitingForCallersEnds holds that callers who do not come back hold nobody
+// up for longer than Linger.
+func TestWaitingForCallersEnds(t *testing.T) {
+	t.Parallel()
+	r := &recorder{gate: make(chan struct{})}
+	g := newGroup(r, func(cfg *groupcommit.Config) { cfg.Linger, cfg.LingerFrom = time.Millisecond, 2 })
+	wait := queueUp(t, r, g, 1, 2, 3)
+	r.gate <- struct{}{}
+	wait()
+	go func() { r.gate <- struct{}{} }()
+	if got, err := g.Do(t.Context(), 4); err != nil || got != 8 {
+		t.Errorf("got %d, %v", got, err)
+	}
+	closed(t, g)
+}
+
+// TestASmallCommitWaitsForNobody posts one by one where a wait would never end.
+func TestASmallCommitWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	r := &recorder{}
+	g := lingering(r)
+	for n := range 3 {
+		if _, err := g.Do(t.Context(), n); err != nil {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+	closed(t, g)
+}

@@ -29,6 +29,12 @@ const (
 	// same indexes and undo each other, and payments of a loan would lose their order.
 	postWorkers = 1
 	postTimeout = 30 * time.Second
+	// A transaction costs as much as a dozen of its payments, with what relay and
+	// consumers do for each. Under load those who were answered soon pay again, and
+	// a moment's wait for them makes the next transaction larger. Few payments are
+	// not worth a wait, and one alone never waits.
+	postLinger     = 4 * time.Millisecond
+	postLingerFrom = 8
 )
 
 // posting is a payment on its way into a transaction that it shares.
@@ -56,10 +62,12 @@ func payCommand(actor access.Actor, key command.Key, in *NewPayment) command.Com
 }
 
 // newPostings makes the queue of payments that are posted at once: all that
-// wait while one transaction commits share the next.
+// wait while one transaction commits share the next, and under load those who
+// come back right after it.
 func (s *Service) newPostings() *groupcommit.Group[posting, command.Result[Payment]] {
 	return groupcommit.New(groupcommit.Config{
 		WeightMax: CommitPaymentsMax, QueueMax: QueueMax, Workers: postWorkers, Timeout: postTimeout,
+		Linger: postLinger, LingerFrom: postLingerFrom,
 	}, s.commitPostings, func(posting) int { return 1 }, splits)
 }
 
