@@ -19,9 +19,9 @@ func brokenPipe(err error) bool {
 }
 
 // registerTypes teaches pgx to send a civil.Date as a SQL date and a uuid.UUID as
-// a uuid, alone and in arrays, without a detour by text or reflection: group
-// commits send thousands of them.
+// a uuid, without a detour by text or reflection, and lists in one go.
 func registerTypes(m *pgtype.Map) {
+	registerArrays(m)
 	m.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{wrapEncode}, m.TryWrapEncodePlanFuncs...)
 	m.TryWrapScanPlanFuncs = append([]pgtype.TryWrapScanPlanFunc{wrapScan}, m.TryWrapScanPlanFuncs...)
 	m.RegisterDefaultPgType(civil.Date{}, "date")
@@ -60,52 +60,10 @@ func wrapEncode(value any) (pgtype.WrappedEncodePlanNextSetter, any, bool) {
 	switch v := value.(type) {
 	case civil.Date:
 		return planFor(v, func(d civil.Date) any { return dateOf(d) })
-	case []civil.Date:
-		return planFor(v, func(list []civil.Date) any { return array[civil.Date, pgtype.Date]{list, dateOf} })
-	case []*civil.Date:
-		return planFor(v, func(list []*civil.Date) any { return array[*civil.Date, pgtype.Date]{list, orNull(dateOf)} })
 	case uuid.UUID:
 		return planFor(v, func(id uuid.UUID) any { return uuidOf(id) })
-	case []uuid.UUID:
-		return planFor(v, func(list []uuid.UUID) any { return array[uuid.UUID, pgtype.UUID]{list, uuidOf} })
-	case []*uuid.UUID:
-		return planFor(v, func(list []*uuid.UUID) any { return array[*uuid.UUID, pgtype.UUID]{list, orNull(uuidOf)} })
 	}
 	return nil, nil, false
-}
-
-// orNull makes no pointer the zero V, which is null.
-func orNull[T, V any](convert func(T) V) func(*T) V {
-	return func(value *T) V {
-		if value == nil {
-			var null V
-			return null
-		}
-		return convert(*value)
-	}
-}
-
-// array is a list on its way into a SQL array.
-type array[T, V any] struct {
-	list    []T
-	convert func(T) V
-}
-
-// Dimensions implements pgtype.ArrayGetter; no list is null.
-func (a array[T, V]) Dimensions() []pgtype.ArrayDimension {
-	if a.list == nil {
-		return nil
-	}
-	return []pgtype.ArrayDimension{{Length: int32(len(a.list)), LowerBound: 1}}
-}
-
-// Index implements pgtype.ArrayGetter.
-func (a array[T, V]) Index(i int) any { return a.convert(a.list[i]) }
-
-// IndexType implements pgtype.ArrayGetter.
-func (a array[T, V]) IndexType() any {
-	var v V
-	return v
 }
 
 // uuidScanner reads a uuid as it comes over the wire.

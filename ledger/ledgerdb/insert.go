@@ -12,7 +12,6 @@ import (
 	"cloud.google.com/go/civil"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/ledger"
@@ -70,24 +69,22 @@ func (b *batch) id(items []*item) uuid.UUID {
 	return uuid.NewSHA1(uuid.NameSpaceOID, h.Sum(nil))
 }
 
-// idArray and dateArray are what the driver writes fastest: a batch has
-// thousands of each.
-type (
-	idArray   = pgtype.FlatArray[pgtype.UUID]
-	dateArray = pgtype.FlatArray[pgtype.Date]
-)
-
-func pgID(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
-
-func pgDate(d civil.Date) pgtype.Date { return pgtype.Date{Time: d.In(time.UTC), Valid: true} }
-
 // entryColumns are the rows to insert, as arrays.
 type entryColumns struct {
-	ids, reverses                                       idArray
+	ids                                                 []uuid.UUID
+	reverses                                            []*uuid.UUID
 	keys, kinds, references, descriptions, by, metadata []string
 	hashes                                              [][]byte
-	effective, booking                                  dateArray
+	effective, booking                                  []civil.Date
 	positions                                           []int64
+}
+
+// orNull makes no id null.
+func orNull(id uuid.UUID) *uuid.UUID {
+	if id == uuid.Nil {
+		return nil
+	}
+	return &id
 }
 
 func columnsOf(items []*item) (entryColumns, error) {
@@ -99,17 +96,17 @@ func columnsOf(items []*item) (entryColumns, error) {
 		if err != nil {
 			return entryColumns{}, err
 		}
-		c.ids = append(c.ids, pgID(it.id))
+		c.ids = append(c.ids, it.id)
 		c.keys = append(c.keys, e.Key)
 		c.hashes = append(c.hashes, it.hash[:])
 		c.kinds = append(c.kinds, e.Kind)
-		c.effective = append(c.effective, pgDate(e.EffectiveDate))
-		c.booking = append(c.booking, pgDate(e.BookingDate))
+		c.effective = append(c.effective, e.EffectiveDate)
+		c.booking = append(c.booking, e.BookingDate)
 		c.references = append(c.references, e.Reference)
 		c.descriptions = append(c.descriptions, e.Description)
 		c.by = append(c.by, e.PostedBy)
 		c.metadata = append(c.metadata, metadata)
-		c.reverses = append(c.reverses, pgtype.UUID{Bytes: e.Reverses, Valid: e.Reverses != uuid.Nil})
+		c.reverses = append(c.reverses, orNull(e.Reverses))
 		c.positions = append(c.positions, it.pos)
 	}
 	return c, nil
@@ -127,13 +124,13 @@ func (b *batch) torn(conflicting map[uuid.UUID]*item) bool {
 	})
 }
 
-// insertEntries returns the items that are new.
+// insertEntries returns the items that are new. They nearly always are.
 func (b *batch) insertEntries(ctx context.Context, tx database.Tx, batchID uuid.UUID, items []*item) ([]*item, error) {
 	c, err := columnsOf(items)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := tx.Query(ctx, `
+	tag, err := tx.Exec(ctx, `
 		insert into ledger_entry
 		       (id, key, hash, kind, effective_date, booking_date, recorded_at, reference, description, posted_by,
 		        metadata, reverses, batch_id, batch_pos)
@@ -143,22 +140,38 @@ func (b *batch) insertEntries(ctx context.Context, tx database.Tx, batchID uuid.
 		              $9::text[], $10::text[], $11::uuid[], $14::bigint[])
 		       as u (id, key, hash, kind, effective_date, booking_date, reference, description, posted_by, metadata,
 		             reverses, pos)
-		on conflict (id) do nothing
-		returning id`,
+		on conflict (id) do nothing`,
 		c.ids, c.keys, c.hashes, c.kinds, c.effective, c.booking, c.references, c.descriptions, c.by, c.metadata,
 		c.reverses, b.now, batchID, c.positions)
 	if err != nil {
 		return nil, fmt.Errorf("inserting entries: %w", err)
 	}
-	inserted, err := pgx.CollectRows(rows, pgx.RowTo[pgtype.UUID])
+	inserted := make(map[uuid.UUID]bool, len(items))
+	switch tag.RowsAffected() {
+	case int64(len(items)):
+		for _, id := range c.ids {
+			inserted[id] = true
+		}
+	case 0: // the batch may have been posted before as it is, under the same id
+	default:
+		if inserted, err = entriesOf(ctx, tx, batchID); err != nil {
+			return nil, err
+		}
+	}
+	return b.splitFresh(ctx, tx, items, inserted)
+}
+
+// entriesOf returns the entries of a batch.
+func entriesOf(ctx context.Context, tx database.Tx, batchID uuid.UUID) (map[uuid.UUID]bool, error) {
+	rows, err := tx.Query(ctx, `select id from ledger_entry where batch_id = $1`, batchID)
 	if err != nil {
-		return nil, fmt.Errorf("inserting entries: %w", err)
+		return nil, fmt.Errorf("looking for the entries that are new: %w", err)
 	}
-	fresh := make(map[uuid.UUID]bool, len(inserted))
-	for _, id := range inserted {
-		fresh[id.Bytes] = true
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("looking for the entries that are new: %w", err)
 	}
-	return b.splitFresh(ctx, tx, items, fresh)
+	return setOf(ids), nil
 }
 
 // splitFresh returns the items that were inserted and answers the others from
@@ -252,14 +265,13 @@ func queueLines(statements *pgx.Batch, batchID uuid.UUID, now time.Time, items [
 	for _, it := range items {
 		count += len(it.entry.Lines)
 	}
-	accounts, effective := make(idArray, 0, count), make(dateArray, 0, count)
+	accounts, effective := make([]uuid.UUID, 0, count), make([]civil.Date, 0, count)
 	places, numbers := make([]int64, 0, count), make([]int64, 0, count)
 	debits, credits := make([]int64, 0, count), make([]int64, 0, count)
 	for _, it := range items {
-		valueDate := pgDate(it.entry.EffectiveDate)
 		for i, line := range it.entry.Lines {
 			debit, credit := sidesOf(line)
-			accounts, effective = append(accounts, pgID(line.AccountID)), append(effective, valueDate)
+			accounts, effective = append(accounts, line.AccountID), append(effective, it.entry.EffectiveDate)
 			places, numbers = append(places, it.pos), append(numbers, int64(i))
 			debits, credits = append(debits, debit), append(credits, credit)
 		}

@@ -154,10 +154,10 @@ func insertPending(ctx context.Context, tx database.Tx, now time.Time, p ledger.
 		select $14, a.id, 0, a.row_hash from announced a`,
 		p.ID(), p.Key, hash, p.Kind, p.EffectiveDate, p.BookingDate, now, p.Reference, p.Description, p.PostedBy, metadata,
 		expires, pendingHash(hash, now), pendingRecord)
-	accounts, numbers := make(idArray, len(p.Lines)), make([]int64, len(p.Lines))
+	accounts, numbers := make([]uuid.UUID, len(p.Lines)), make([]int64, len(p.Lines))
 	debits, credits := make([]int64, len(p.Lines)), make([]int64, len(p.Lines))
 	for i, line := range p.Lines {
-		accounts[i], numbers[i] = pgID(line.AccountID), int64(i)
+		accounts[i], numbers[i] = line.AccountID, int64(i)
 		if line.Side == ledger.Debit {
 			debits[i] = line.Amount.Minor()
 		} else {

@@ -262,9 +262,9 @@ func (p priorRejection) answer(it *item) error {
 
 // readControl asks both questions in one round trip.
 func readControl(ctx context.Context, tx database.Tx, items []*item) (control, error) {
-	ids := make(idArray, len(items))
+	ids := make([]uuid.UUID, len(items))
 	for i, it := range items {
-		ids[i] = pgID(it.id)
+		ids[i] = it.id
 	}
 	c := control{rejected: map[uuid.UUID]priorRejection{}}
 	var questions pgx.Batch

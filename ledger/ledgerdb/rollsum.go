@@ -35,8 +35,8 @@ func insertSums(ctx context.Context, tx database.Tx, ref sumRef, s slice) error 
 	if s.broken {
 		return errRange
 	}
-	var owners idArray
-	var dates dateArray
+	var owners []uuid.UUID
+	var dates []civil.Date
 	var debits, credits []int64
 	for _, owner := range slices.SortedFunc(maps.Keys(s.sums), compareIDs) {
 		var running totals
@@ -45,7 +45,7 @@ func insertSums(ctx context.Context, tx database.Tx, ref sumRef, s slice) error 
 			if running, fits = running.add(s.sums[owner][date]); !fits {
 				return errRange
 			}
-			owners, dates = append(owners, pgID(owner)), append(dates, pgDate(date))
+			owners, dates = append(owners, owner), append(dates, date)
 			debits, credits = append(debits, running.debits), append(credits, running.credits)
 		}
 	}

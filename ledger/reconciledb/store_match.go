@@ -13,7 +13,6 @@ import (
 	"cloud.google.com/go/civil"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/money"
@@ -129,33 +128,20 @@ func ownedClaims(matches []newMatch) []ownedClaim {
 	return list
 }
 
-// idArray and dateArray are what the driver writes fastest.
-type (
-	idArray   = pgtype.FlatArray[pgtype.UUID]
-	dateArray = pgtype.FlatArray[pgtype.Date]
-)
-
-func pgID(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
-
-func pgDate(d civil.Date) pgtype.Date { return pgtype.Date{Time: d.In(time.UTC), Valid: true} }
-
 func insertMatchRows(
 	ctx context.Context, tx database.Tx, now time.Time, account uuid.UUID, by string, matches []newMatch,
 ) error {
-	var ids, runs idArray
+	var ids []uuid.UUID
+	var runs []*uuid.UUID
 	var rules, notes, lines []string
 	var differences []int64
 	for i := range matches {
 		m := &matches[i]
-		run := pgtype.UUID{}
-		if m.run != nil {
-			run = pgID(*m.run)
-		}
 		data, err := json.Marshal(m.kept)
 		if err != nil {
 			return fmt.Errorf("encoding a match: %w", err)
 		}
-		ids, runs, rules = append(ids, pgID(m.id)), append(runs, run), append(rules, m.rule)
+		ids, runs, rules = append(ids, m.id), append(runs, m.run), append(rules, m.rule)
 		notes, lines, differences = append(notes, m.note), append(lines, string(data)), append(differences, m.difference)
 	}
 	_, err := tx.Exec(ctx, `
@@ -174,12 +160,12 @@ func insertMatchRows(
 
 func insertClaims(ctx context.Context, tx database.Tx, account uuid.UUID, claims []ownedClaim) error {
 	var sides []string
-	var ids, owners idArray
+	var ids, owners []uuid.UUID
 	var numbers, amounts []int64
-	var days dateArray
+	var days []civil.Date
 	for _, c := range claims {
-		sides, ids, numbers = append(sides, string(c.side)), append(ids, pgID(c.id.ID)), append(numbers, c.id.No)
-		days, amounts, owners = append(days, pgDate(c.day)), append(amounts, c.amount), append(owners, pgID(c.match))
+		sides, ids, numbers = append(sides, string(c.side)), append(ids, c.id.ID), append(numbers, c.id.No)
+		days, amounts, owners = append(days, c.day), append(amounts, c.amount), append(owners, c.match)
 	}
 	_, err := tx.Exec(ctx, `
 		insert into reconcile_claim (side, line_id, line_no, account_id, match_id, line_date, amount)
