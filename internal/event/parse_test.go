@@ -72,6 +72,34 @@ func TestWhatARelayWritesIsReadTheShortWay(t *testing.T) {
 	}
 }
 
+// A relay writes an envelope as encoding/json does, whatever is in it.
+func TestEnvelopesAreWrittenAsJSONIs(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		raw := rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "ids")
+		odd := rapid.SampledFrom([]string{"", `"`, `\`, "<", "&", "é", "\x7f"})
+		text := rapid.OneOf(rapid.Just("plain/text.v1"), odd, rapid.String())
+		data, err := json.Marshal(rapid.MapOf(rapid.String(), rapid.String()).Draw(t, "data"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := Envelope{
+			SpecVersion: SpecVersion, ID: uuid.UUID(raw[:16]), Source: text.Draw(t, "source"), Type: text.Draw(t, "type"),
+			Subject: uuid.UUID(raw[16:]), Time: time.UnixMicro(rapid.Int64Range(-1<<58, 1<<58).Draw(t, "time")).UTC(),
+			DataContentType: text.Draw(t, "content type"), Version: rapid.Int64().Draw(t, "version"),
+			TraceParent: text.Draw(t, "trace"), Data: data,
+		}
+		want, wantErr := json.Marshal(e)
+		got, err := e.Append([]byte("before"))
+		if (err == nil) != (wantErr == nil) {
+			t.Fatalf("got %v, want %v", err, wantErr)
+		}
+		if err == nil && string(got) != "before"+string(want) {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+	})
+}
+
 func BenchmarkParse(b *testing.B) {
 	data, err := json.Marshal(Envelope{
 		SpecVersion: SpecVersion, ID: uuid.New(), Source: "/tenor/core", Type: "payment.received.v1", Subject: uuid.New(),

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,9 +26,11 @@ const (
 	// process committed while its own relay was not draining.
 	relayPoll = 250 * time.Millisecond
 	// relayBusyPause is how soon to look again while another relay drains.
-	relayBusyPause   = 10 * time.Millisecond
-	relayErrorFirst  = 50 * time.Millisecond
-	relayErrorLimit  = 5 * time.Second
+	relayBusyPause  = 10 * time.Millisecond
+	relayErrorFirst = 50 * time.Millisecond
+	relayErrorLimit = 5 * time.Second
+	// envelopeRoom is about what an envelope has beside its data, in bytes.
+	envelopeRoom     = 384
 	outboxSome       = 1
 	outboxNothing    = 0
 	relayLockMissing = -1
@@ -138,7 +139,7 @@ type pending struct {
 	RecordedAt  time.Time
 	OccurredAt  time.Time
 	TraceParent string
-	Data        string
+	Data        []byte
 }
 
 // drain publishes one batch while holding the relay's row, and takes it out of
@@ -158,7 +159,11 @@ func (r *Relay) drain(ctx context.Context) (int, error) {
 		if err != nil {
 			return fmt.Errorf("reading outbox: %w", err)
 		}
-		batch, err := pgx.CollectRows(rows, pgx.RowToStructByPos[pending])
+		batch, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (pending, error) {
+			var p pending
+			return p, row.Scan(&p.ID, &p.Topic, &p.Key, &p.Type, &p.Source, &p.Subject, &p.Version, &p.RecordedAt,
+				&p.OccurredAt, &p.TraceParent, &p.Data)
+		})
 		if err != nil {
 			return fmt.Errorf("reading outbox: %w", err)
 		}
@@ -210,13 +215,14 @@ func lockOutbox(ctx context.Context, tx database.Tx) (int, error) {
 func (r *Relay) publish(ctx context.Context, tx database.Tx, batch []pending) error {
 	records := make([]*kgo.Record, len(batch))
 	for i, p := range batch {
-		value, err := json.Marshal(event.Envelope{
+		envelope := event.Envelope{
 			SpecVersion: event.SpecVersion, ID: p.ID, Source: p.Source, Type: p.Type, Subject: p.Subject,
 			Time: p.OccurredAt.UTC(), DataContentType: "application/json", Version: p.Version,
-			TraceParent: p.TraceParent, Data: json.RawMessage(p.Data),
-		})
+			TraceParent: p.TraceParent, Data: p.Data,
+		}
+		value, err := envelope.Append(make([]byte, 0, envelopeRoom+len(p.Data)))
 		if err != nil {
-			return fmt.Errorf("encoding event %s: %w", p.ID, err)
+			return err
 		}
 		records[i] = &kgo.Record{
 			Topic: p.Topic, Key: []byte(p.Key), Value: value,
