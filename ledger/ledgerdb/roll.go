@@ -223,14 +223,26 @@ func parseTotals(debits, credits string) (totals, bool) {
 	return totals{d, c}, err == nil
 }
 
-// rollBooks makes blocks of the general ledger from the totals of batches.
+// rollBooks makes blocks of the general ledger from the totals of batches, once
+// there are enough for one.
 func (sh shape) rollBooks(ctx context.Context, tx database.Tx, bound time.Time) error {
-	books := dueAccount{id: booksOwner, until: beginning}
+	books := dueAccount{id: booksOwner}
+	var due bool
 	err := tx.QueryRow(ctx, `
-		select number + 1, until_at from ledger_block where owner = $1 order by until_at desc limit 1`, booksOwner).
-		Scan(&books.next, &books.until)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		select coalesce(b.number, -1) + 1, coalesce(b.until_at, $2),
+		       (select count(*)
+		          from (select l.recorded_at from ledger_batch l
+		                 where l.recorded_at > coalesce(b.until_at, $2) and l.recorded_at <= $3
+		                 order by l.recorded_at limit $4) t) >= $4
+		  from (select $1::uuid as id) u
+		  left join lateral (select number, until_at from ledger_block
+		                      where owner = u.id order by until_at desc limit 1) b on true`,
+		booksOwner, beginning, bound, sh.batches).Scan(&books.next, &books.until, &due)
+	if err != nil {
 		return fmt.Errorf("reading the blocks of the general ledger: %w", err)
+	}
+	if !due {
+		return nil
 	}
 	rows, err := tx.Query(ctx, `
 		select recorded_at, totals from ledger_batch
