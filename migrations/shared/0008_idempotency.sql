@@ -1,8 +1,6 @@
 -- +goose NO TRANSACTION
 -- +goose Up
--- The outcome of commands that were sent with an idempotency key, for ever. Each
--- row is updated once, by the transaction that inserts it; the room left in a
--- page keeps that from touching the index (PostgreSQL; CockroachDB ignores it).
+-- The outcome of commands that were sent with an idempotency key, for ever.
 create table if not exists idempotency (
     actor        uuid        not null,
     operation    text        not null,
@@ -11,4 +9,4 @@ create table if not exists idempotency (
     outcome      text        not null,
     recorded_at  timestamptz not null,
     constraint idempotency_pkey primary key (actor, operation, key)
-) with (fillfactor = 50);
+);
