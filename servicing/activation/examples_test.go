@@ -1,7 +1,6 @@
 package activation
 
 import (
-	"encoding/json"
 	"flag"
 	"testing"
 	"time"
@@ -33,19 +32,11 @@ func TestExamplesAreTrue(t *testing.T) {
 	now, ids := loandbtest.Now, byte(0)
 	f.env.Now = func() time.Time { return now }
 	f.env.NewID = func() uuid.UUID { ids++; return uuid.UUID{0: 0xb0, 6: 0x40, 8: 0x80, 15: ids} }
-	signed := f.signed()
-	signed.ApplicationID, signed.CustomerID, signed.Product = exampleApplication, exampleCustomer, "MICRO_LOAN"
 	terms := loandbtest.RBITerms(loandbtest.Date(t, "2026-01-15"))
 	terms.Instalments = 3
 	terms.Tranches = []amortization.Tranche{{Date: loandbtest.Date(t, "2026-02-01"), Amount: loandbtest.INR(500_000)}}
-	schedule, err := amortization.New(terms)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if signed.Terms, err = json.Marshal(terms); err != nil {
-		t.Fatal(err)
-	}
-	signed.ScheduleHash = schedule.Hash()
+	signed := f.over(terms)
+	signed.ApplicationID, signed.CustomerID, signed.Product = exampleApplication, exampleCustomer, "MICRO_LOAN"
 	client := f.http.As(exampleStaff, access.Finance, access.System)
 	const agreed, paidOut = 5, 7 // after the examples of products, and after that of a payout
 	examples.AreTrue(func(i int) *httpapitest.Client {

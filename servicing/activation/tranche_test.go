@@ -20,12 +20,10 @@ import (
 	"github.com/tenor-lending/tenor/servicing/loandb/loandbtest"
 )
 
-// inTranches is an agreement of which 5,000 are paid out a month later.
-func (f *fixture) inTranches() event.AgreementSigned {
+// over is the agreement over other terms.
+func (f *fixture) over(terms amortization.Terms) event.AgreementSigned {
 	f.t.Helper()
 	signed := f.signed()
-	terms := loandbtest.RBITerms(loandbtest.Date(f.t, "2026-01-15"))
-	terms.Tranches = []amortization.Tranche{{Date: loandbtest.Date(f.t, "2026-02-15"), Amount: loandbtest.INR(500_000)}}
 	schedule, err := amortization.New(terms)
 	if err != nil {
 		f.t.Fatal(err)
@@ -37,22 +35,21 @@ func (f *fixture) inTranches() event.AgreementSigned {
 	return signed
 }
 
+// inTranches is an agreement of which 5,000 are paid out a month later.
+func (f *fixture) inTranches() event.AgreementSigned {
+	f.t.Helper()
+	terms := loandbtest.RBITerms(loandbtest.Date(f.t, "2026-01-15"))
+	terms.Tranches = []amortization.Tranche{{Date: loandbtest.Date(f.t, "2026-02-15"), Amount: loandbtest.INR(500_000)}}
+	return f.over(terms)
+}
+
 // capitalising is an agreement of which the interest of the first months becomes
 // principal: no offer can ask for it.
 func (f *fixture) capitalising() event.AgreementSigned {
 	f.t.Helper()
-	signed := f.signed()
 	terms := loandbtest.RBITerms(loandbtest.Date(f.t, "2026-01-15"))
 	terms.Grace = amortization.Grace{InterestPayment: 3, Capitalise: true}
-	schedule, err := amortization.New(terms)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	if signed.Terms, err = json.Marshal(terms); err != nil {
-		f.t.Fatal(err)
-	}
-	signed.ScheduleHash = schedule.Hash()
-	return signed
+	return f.over(terms)
 }
 
 func TestASecondTrancheIsPaidOut(t *testing.T) {

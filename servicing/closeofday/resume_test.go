@@ -46,6 +46,22 @@ func (f *fixture) dying(t *testing.T, dsn string) *dying {
 	return d
 }
 
+// reachable is the fixture with the address of its database, for workers behind
+// a proxy.
+func reachable(t *testing.T) (*fixture, string) {
+	t.Helper()
+	dsn := dbtest.DSN(t, "core")
+	db, err := database.Open(t.Context(), database.Config{DSN: dsn, MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	if db.Engine() != database.PostgreSQL {
+		t.Skipf("NOT CHECKED on %s: the proxy speaks to PostgreSQL", db.Engine())
+	}
+	return fixtureOn(t, db), dsn
+}
+
 // workUntil works until the connection dies for good at a point, before or
 // after the database has heard of it. It returns false if the work ended before.
 func (d *dying) workUntil(ctx context.Context, point int64, fault pgfault.Fault) bool {
@@ -66,16 +82,7 @@ func (d *dying) workUntil(ctx context.Context, point int64, fault pgfault.Fault)
 // waiting for the end of a lease that is its own: here no time passes at all.
 func TestALostAnswerCostsAWorkerNoLease(t *testing.T) {
 	t.Parallel()
-	dsn := dbtest.DSN(t, "core")
-	db, err := database.Open(t.Context(), database.Config{DSN: dsn, MaxConns: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	if db.Engine() != database.PostgreSQL {
-		t.Skipf("NOT CHECKED on %s: the proxy speaks to PostgreSQL", db.Engine())
-	}
-	f := fixtureOn(t, db)
+	f, dsn := reachable(t)
 	a := f.loan()
 	r := f.order("2026-02-20")
 	d := f.dying(t, dsn)
@@ -100,23 +107,14 @@ func TestALostAnswerCostsAWorkerNoLease(t *testing.T) {
 	if lost < 3 {
 		t.Errorf("only %d answers were lost", lost)
 	}
-	loandbtest.TieOut(t, db, a)
+	loandbtest.TieOut(t, f.db, a)
 }
 
 // A worker that could not finish a share gives it up: another one goes on at
 // once, not when the lease is over. Here no time passes at all.
 func TestAWorkerThatGivesUpFreesItsShare(t *testing.T) {
 	t.Parallel()
-	dsn := dbtest.DSN(t, "core")
-	db, err := database.Open(t.Context(), database.Config{DSN: dsn, MaxConns: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	if db.Engine() != database.PostgreSQL {
-		t.Skipf("NOT CHECKED on %s: the proxy speaks to PostgreSQL", db.Engine())
-	}
-	f := fixtureOn(t, db)
+	f, dsn := reachable(t)
 	a := f.loan()
 	f.closeThrough("2026-02-13")
 	r := f.order("2026-02-20")
@@ -140,7 +138,7 @@ func TestAWorkerThatGivesUpFreesItsShare(t *testing.T) {
 	if got := f.run(r.RunID); got.Status != "DONE" {
 		t.Errorf("the other worker left the run at %+v", got)
 	}
-	loandbtest.TieOut(t, db, a)
+	loandbtest.TieOut(t, f.db, a)
 }
 
 // A process that stops gives up what it was working on, as well.
@@ -178,13 +176,7 @@ func TestAnotherWorkerGoesOnAfterAnyStatement(t *testing.T) {
 		alone.closeThrough(through)
 		return alone.history(a, b)
 	}()
-	dsn := dbtest.DSN(t, "core")
-	db, err := database.Open(t.Context(), database.Config{DSN: dsn, MaxConns: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	f := fixtureOn(t, db)
+	f, dsn := reachable(t)
 	a, b := f.loan(), f.loan()
 	r := f.order(through)
 	deaths := 0
@@ -211,7 +203,7 @@ func TestAnotherWorkerGoesOnAfterAnyStatement(t *testing.T) {
 	if got := f.run(r.RunID); got.ClosedDays != got.TotalDays || got.LoansOverdue != 4 {
 		t.Errorf("run %+v", got)
 	}
-	loandbtest.TieOut(t, db, a, b)
+	loandbtest.TieOut(t, f.db, a, b)
 }
 
 // A worker that was only slow, and wakes with the share of a part that somebody

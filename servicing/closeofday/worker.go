@@ -26,7 +26,7 @@ const (
 	workPause = time.Second // after a fault that may pass
 	reasonMax = 500
 	// releaseTime bounds how long a worker tries to give up a share.
-	releaseTime = 2 * time.Second
+	releaseTime = 10 * time.Second
 )
 
 // errTooManyParked ends a run whose loans fail one after the other.
