@@ -32,7 +32,7 @@ const (
 	Marked = "stream.marked"
 	// Handled is after the effect of events and before their offsets are committed.
 	Handled = "stream.handled"
-	// Offset is after the offsets of events were committed.
+	// Offset is after the offsets of events were passed on to be committed.
 	Offset = "stream.offset"
 )
 

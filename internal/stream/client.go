@@ -34,6 +34,10 @@ const (
 	// the inbox knows it.
 	rebalanceTimeout = sessionTimeout
 	bufferedRecords  = 10_000
+	// commitPause is how often a consumer says how far it is: a broker writes that to
+	// its disk. What a consumer that is killed did not say comes again, and the inbox
+	// knows it. One that stops, or loses a partition to another, says it then.
+	commitPause = time.Second
 	// lingerMax is how long a record may wait to travel with others; Publish does
 	// not let it wait.
 	lingerMax = time.Second
@@ -78,7 +82,8 @@ func Publish(ctx context.Context, producer *kgo.Client, records ...*kgo.Record) 
 func newGroupClient(seeds []string, group string, topics []string) (*kgo.Client, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(seeds...), kgo.ClientID(group), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topics...),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.AutoCommitMarks(), kgo.AutoCommitInterval(commitPause),
+		kgo.BlockRebalanceOnPoll(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ProducerLinger(0), kgo.RecordDeliveryTimeout(produceTimeout),
 		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeatInterval),
 		kgo.RebalanceTimeout(rebalanceTimeout),

@@ -31,7 +31,6 @@ const (
 	notYetPause       = 100 * time.Millisecond
 	outagePauseFirst  = 100 * time.Millisecond
 	outagePauseLimit  = 5 * time.Second
-	finishTimeout     = 5 * time.Second
 )
 
 // ErrNotYet is returned by a handler whose event arrived before another one
@@ -191,7 +190,7 @@ func (c *Consumer) watchJoin(ctx context.Context, client *kgo.Client) {
 	}
 }
 
-// handleFetches handles what a poll brought and commits its offsets: together
+// handleFetches handles what a poll brought and passes its offsets on: together
 // in as few transactions as possible, for each commit waits for the disk; and
 // when that fails, each partition by itself, so that one event that cannot be
 // handled holds up its own partition only.
@@ -201,10 +200,10 @@ func (c *Consumer) handleFetches(ctx context.Context, client *kgo.Client, fetche
 			return // stopping: what is left is fetched again after the restart
 		}
 		if mutant.OffsetFirst {
-			c.commit(ctx, client, chunk...)
+			_ = client.CommitRecords(ctx, chunk...)
 		}
 		if c.handleTogether(ctx, chunk) {
-			c.commit(ctx, client, chunk...)
+			c.pass(client, chunk...)
 			continue
 		}
 		c.handleApart(ctx, client, chunk)
@@ -258,22 +257,18 @@ func (c *Consumer) handleApart(ctx context.Context, client *kgo.Client, records 
 	for _, own := range partitions {
 		wait.Go(func() {
 			if c.handleChunk(ctx, client, own) {
-				c.commit(ctx, client, own[len(own)-1])
+				c.pass(client, own[len(own)-1])
 			}
 		})
 	}
 	wait.Wait()
 }
 
-func (c *Consumer) commit(ctx context.Context, client *kgo.Client, records ...*kgo.Record) {
+// pass has the offsets of records committed, soon.
+func (c *Consumer) pass(client *kgo.Client, records ...*kgo.Record) {
 	failpoint.Hit(failpoint.Handled)
 	defer failpoint.Hit(failpoint.Offset)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
-	defer cancel()
-	if err := client.CommitRecords(ctx, records...); err != nil {
-		// Harmless: the events come again and the inbox knows them.
-		c.log.WarnContext(ctx, "offsets not committed", "records", len(records), "error", err)
-	}
+	client.MarkCommitRecords(records...)
 }
 
 // handleChunk handles the records in one transaction or, when that fails, one

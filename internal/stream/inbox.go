@@ -118,13 +118,21 @@ func (c *Consumer) recordInbox(ctx context.Context, tx database.Tx, deliveries [
 }
 
 func (c *Consumer) readHeads(ctx context.Context, tx database.Tx, deliveries []delivery) (map[aggregate]int64, error) {
-	subjects := make([]uuid.UUID, len(deliveries))
-	for i, d := range deliveries {
-		subjects[i] = d.env.Subject
+	subjects, sources := make([]uuid.UUID, 0, len(deliveries)), make([]string, 0, len(deliveries))
+	asked := make(map[aggregate]bool, len(deliveries))
+	for _, d := range deliveries {
+		if key := (aggregate{d.env.Source, d.env.Subject}); !asked[key] {
+			asked[key] = true
+			subjects, sources = append(subjects, key.subject), append(sources, key.source)
+		}
 	}
+	// The limit keeps the database from reading the whole table: each is found by its key.
 	rows, err := tx.Query(ctx, `
-		select source, subject, version from inbox_head where consumer = $1 and subject = any($2::uuid[])`,
-		database.PlanAnew, c.name, subjects)
+		select u.source, u.subject, h.version
+		  from unnest($2::uuid[], $3::text[]) as u (subject, source)
+		  join lateral (select version from inbox_head
+		                 where consumer = $1 and subject = u.subject and source = u.source
+		                 order by version limit 1) as h on true`, c.name, subjects, sources)
 	if err != nil {
 		return nil, fmt.Errorf("reading inbox heads: %w", err)
 	}
