@@ -340,13 +340,13 @@ func TestParallelTriggersMakeOneLoan(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	signed := f.signed()
-	loandbtest.InTx(t, f.db, func(_ context.Context, tx database.Tx) error {
-		insertAgreements(tx, []agreement{{
+	loandbtest.InTx(t, f.db, func(ctx context.Context, tx database.Tx) error {
+		_, err := insertAgreements(ctx, tx, []agreement{{
 			ApplicationID: signed.ApplicationID, CustomerID: f.customer, AgreementID: signed.AgreementID,
 			OfferID: signed.OfferID, Terms: string(signed.Terms), ScheduleHash: signed.ScheduleHash,
 			SignedAt: signed.SignedAt,
 		}})
-		return nil
+		return err
 	})
 	ids := make([]uuid.UUID, 8)
 	var wait sync.WaitGroup

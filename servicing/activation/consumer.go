@@ -25,20 +25,16 @@ func (s *Service) subscriptions() []stream.Subscription {
 func (s *Service) onAgreementsSigned(ctx context.Context, tx database.Tx, events []event.AgreementSigned) error {
 	now := s.env.Now().UTC().Truncate(time.Microsecond) // what the database can store
 	signed := make([]agreement, len(events))
-	ids := make([]uuid.UUID, len(events))
 	for i, e := range events {
-		ids[i] = e.ApplicationID
 		signed[i] = agreement{
 			ApplicationID: e.ApplicationID, CustomerID: e.CustomerID, AgreementID: e.AgreementID, OfferID: e.OfferID,
 			Product: e.Product, Terms: string(e.Terms), ScheduleHash: e.ScheduleHash, SignedAt: e.SignedAt,
 		}
 	}
-	insertAgreements(tx, signed)
-	done, err := loandb.ActivatedApplications(ctx, tx, ids)
+	signed, err := keep(ctx, tx, signed)
 	if err != nil {
 		return err
 	}
-	signed = slices.DeleteFunc(signed, func(a agreement) bool { return done[a.ApplicationID] })
 	actor := access.Platform(name)
 	loans, err := s.activate(ctx, tx, now, actor, signed...)
 	if err != nil {
@@ -52,4 +48,28 @@ func (s *Service) onAgreementsSigned(ctx context.Context, tx database.Tx, events
 		}
 	}
 	return command.AuditAll(ctx, tx, now, audit...)
+}
+
+// keep stores agreements and returns those that have not become a loan. One that
+// was not known has not: to ask the loans about it would only meet the payouts
+// that change them.
+func keep(ctx context.Context, tx database.Tx, signed []agreement) ([]agreement, error) {
+	fresh, err := insertAgreements(ctx, tx, signed)
+	if err != nil {
+		return nil, err
+	}
+	var known []uuid.UUID
+	for i := range signed {
+		if id := signed[i].ApplicationID; !fresh[id] {
+			known = append(known, id)
+		}
+	}
+	if len(known) == 0 {
+		return signed, nil
+	}
+	done, err := loandb.ActivatedApplications(ctx, tx, known)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(signed, func(a agreement) bool { return done[a.ApplicationID] }), nil
 }

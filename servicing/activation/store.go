@@ -16,8 +16,9 @@ import (
 
 var errNoDisbursement = errors.New("no such disbursement")
 
-// insertAgreements keeps agreements, those that are known as they are.
-func insertAgreements(tx database.Tx, list []agreement) {
+// insertAgreements keeps agreements, those that are known as they are, and returns
+// the applications of which none was known.
+func insertAgreements(ctx context.Context, tx database.Tx, list []agreement) (map[uuid.UUID]bool, error) {
 	var applications, customers, agreements, offers []uuid.UUID
 	var products, terms, hashes []string
 	var signed []time.Time
@@ -29,8 +30,7 @@ func insertAgreements(tx database.Tx, list []agreement) {
 		terms, hashes = append(terms, a.Terms), append(hashes, a.ScheduleHash)
 		signed = append(signed, a.SignedAt)
 	}
-	tx.Later(database.Write{
-		What: "keeping agreements", Rows: database.AnyRows, SQL: `
+	rows, err := tx.Query(ctx, `
 		insert into signed_agreement
 		       (application_id, customer_id, agreement_id, offer_id, product, terms, schedule_hash, signed_at)
 		select u.application_id, u.customer_id, u.agreement_id, u.offer_id, u.product, u.terms, u.schedule_hash,
@@ -39,9 +39,21 @@ func insertAgreements(tx database.Tx, list []agreement) {
 		              $8::text[])
 		       as u (application_id, customer_id, agreement_id, offer_id, terms, schedule_hash, signed_at, product)
 		 order by u.application_id
-		on conflict (application_id) do nothing`,
-		Args: []any{applications, customers, agreements, offers, terms, hashes, signed, products},
-	})
+		on conflict (application_id) do nothing
+		returning application_id`,
+		applications, customers, agreements, offers, terms, hashes, signed, products)
+	if err != nil {
+		return nil, fmt.Errorf("keeping agreements: %w", err)
+	}
+	kept, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("keeping agreements: %w", err)
+	}
+	fresh := make(map[uuid.UUID]bool, len(kept))
+	for _, id := range kept {
+		fresh[id] = true
+	}
+	return fresh, nil
 }
 
 func findAgreement(ctx context.Context, tx database.Tx, applicationID uuid.UUID) (agreement, bool, error) {
@@ -108,9 +120,10 @@ func openDisbursements(
 	for i := range orders {
 		ids[i] = orders[i].ID
 	}
+	// To ask for the status here would lead to the index of all that are open.
 	rows, err := tx.Query(ctx, `
 		select id, loan_id, status, currency, amount, attempts, refusals, bank_reference, reason
-		  from disbursement where id = any($1::uuid[]) and status = 'INITIATED' order by id for update`, ids)
+		  from disbursement where id = any($1::uuid[]) order by id for update`, database.PlanAnew, ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading disbursements: %w", err)
 	}
@@ -120,7 +133,9 @@ func openDisbursements(
 	}
 	open := make(map[uuid.UUID]disbursement, len(list))
 	for _, d := range list {
-		open[d.ID] = d
+		if d.Status == Initiated {
+			open[d.ID] = d
+		}
 	}
 	return open, nil
 }
@@ -138,7 +153,8 @@ func scanDisbursement(row pgx.CollectableRow) (disbursement, error) {
 	return d, err
 }
 
-// updateDisbursements stores verdicts about open disbursements.
+// updateDisbursements stores verdicts about disbursements that openDisbursements
+// has locked.
 func updateDisbursements(tx database.Tx, verdicts []verdict) {
 	var ids []uuid.UUID
 	var statuses, references, reasons []string
@@ -162,7 +178,7 @@ func updateDisbursements(tx database.Tx, verdicts []verdict) {
 		  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[],
 		              $7::timestamptz[])
 		       as u (id, status, bank_reference, reason, refusals, next_attempt_at, settled_at)
-		 where disbursement.id = u.id and disbursement.status = 'INITIATED'`,
+		 where disbursement.id = u.id`,
 		Args: []any{ids, statuses, references, reasons, refusals, next, settled},
 	})
 }
@@ -215,7 +231,8 @@ func claimOrders(ctx context.Context, tx database.Tx, now, lease time.Time, limi
 		return nil, nil
 	}
 	_, err = tx.Exec(ctx, `
-		update disbursement set attempts = attempts + 1, next_attempt_at = $2 where id = any($1::uuid[])`, ids, lease)
+		update disbursement set attempts = attempts + 1, next_attempt_at = $2 where id = any($1::uuid[])`,
+		database.PlanAnew, ids, lease)
 	if err != nil {
 		return nil, fmt.Errorf("claiming payouts: %w", err)
 	}
