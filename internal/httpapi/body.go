@@ -15,7 +15,12 @@ import (
 // Huma reads a body twice and compares each value with the schema; such a body is
 // read once, and judges itself by its Fits. Only what does not fit is compared
 // with the schema, which names the fault: answers are the same either way.
-type LargeBody struct{ faults []error }
+type LargeBody struct {
+	// Blank says that the body held an empty text: a member that may be left out but
+	// not be empty may have been it.
+	Blank  bool
+	faults []error
+}
 
 // fitting is what a pointer to such a body is.
 type fitting interface {
@@ -58,6 +63,7 @@ func jsonFormat(schemas huma.Registry) huma.Format {
 // readStrictly reads a body in one pass. It refuses what the schema may refuse
 // and the values would not show: unknown members, repeated ones, and null.
 func readStrictly(data []byte, body fitting) bool {
+	body.Large().Blank = bytes.Contains(data, []byte(`""`))
 	return !bytes.Contains(data, []byte("null")) &&
 		jsonv2.Unmarshal(data, body, jsonv2.RejectUnknownMembers(true)) == nil
 }

@@ -3,6 +3,8 @@ package repayment
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 
 	"cloud.google.com/go/civil"
 	"github.com/danielgtaylor/huma/v2"
@@ -182,9 +184,39 @@ func (f *PaymentFields) payment() NewPayment {
 	return p
 }
 
-type paymentInput struct {
-	Body PaymentFields
+// channels, kinds and reference repeat what the schema of PaymentFields says.
+var (
+	channels = []string{"BANK_TRANSFER", "UPI", "CARD", "CASH", "DIRECT_DEBIT", "OTHER"}
+	kinds    = []string{"NORMAL", "PAYOFF", "PREPAY_TERM", "PREPAY_INSTALMENT", "RECOVERY"}
+)
+
+const (
+	referenceMax   = 64
+	referenceRunes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._/#:-"
+)
+
+// fits tells whether the schema accepts what the fields were read from; blank says
+// that an empty text was among it.
+func (f *PaymentFields) fits(blank bool) bool {
+	return f.LoanID != uuid.Nil && f.Amount.WellFormed() && slices.Contains(channels, f.Channel) &&
+		(slices.Contains(kinds, f.Kind) || (f.Kind == "" && !blank)) &&
+		(f.ValueDate == nil || f.ValueDate.IsValid()) &&
+		len(f.Reference) <= referenceMax && strings.Trim(f.Reference, referenceRunes) == ""
 }
+
+type paymentRequest struct {
+	PaymentFields
+
+	LargeBody httpapi.LargeBody `json:"-"`
+}
+
+// Fits tells whether the schema accepts what the body was read from.
+func (b *paymentRequest) Fits() bool { return b.fits(b.LargeBody.Blank) }
+
+// Large is for httpapi.LargeBody, as is Fits.
+func (b *paymentRequest) Large() *httpapi.LargeBody { return &b.LargeBody }
+
+type paymentInput struct{ Body paymentRequest }
 
 type proofBody struct {
 	ContentType string `json:"content_type" example:"application/pdf"`

@@ -3,6 +3,7 @@ package repayment
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -35,11 +36,37 @@ type batchItem struct {
 	PaymentFields
 }
 
-type batchInput struct {
-	Body struct {
-		Payments []batchItem `json:"payments" minItems:"1" maxItems:"10000" nullable:"false"`
-	}
+// batchPaymentsMax is the maxItems of a batch, and keyMax the maxLength of a key.
+const (
+	batchPaymentsMax = 10_000
+	keyMax           = 255
+)
+
+func (i *batchItem) fits(blank bool) bool {
+	return i.Key != "" && len(i.Key) <= keyMax &&
+		!strings.ContainsFunc(i.Key, func(r rune) bool { return r < ' ' || r > '~' }) && i.PaymentFields.fits(blank)
 }
+
+type batchRequest struct {
+	Payments []batchItem `json:"payments" minItems:"1" maxItems:"10000" nullable:"false"`
+
+	LargeBody httpapi.LargeBody `json:"-"`
+}
+
+// Fits tells whether the schema accepts what the body was read from.
+func (b *batchRequest) Fits() bool {
+	for i := range b.Payments {
+		if !b.Payments[i].fits(b.LargeBody.Blank) {
+			return false
+		}
+	}
+	return len(b.Payments) >= 1 && len(b.Payments) <= batchPaymentsMax
+}
+
+// Large is for httpapi.LargeBody, as is Fits.
+func (b *batchRequest) Large() *httpapi.LargeBody { return &b.LargeBody }
+
+type batchInput struct{ Body batchRequest }
 
 type batchResult struct {
 	Key     string           `json:"idempotency_key"`
