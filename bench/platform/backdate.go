@@ -74,19 +74,10 @@ func runBackdate(ctx context.Context, b *harness.Bench) error {
 	if err != nil {
 		return err
 	}
-	token, err := p.partner(ctx)
+	whole, posted, err := p.payOld(ctx, b, old, on)
 	if err != nil {
 		return err
 	}
-	api := p.service(portRepayment).As(token)
-	var posted atomic.Int64
-	whole := b.Load(ctx, harness.Load{Name: "with ledger", Clients: 1, Op: func(ctx context.Context, n int64) error {
-		err := payLate(ctx, api, old[n%int64(len(old))].loan.ID, on)
-		if err == nil {
-			posted.Add(1)
-		}
-		return err
-	}})
 	b.Measured("engine", engine)
 	b.Measured("whole", whole)
 	row := func(what string, s harness.Stats) []string {
@@ -100,7 +91,37 @@ func runBackdate(ctx context.Context, b *harness.Bench) error {
 	if err := errors.Join(engine.Err(), whole.Err(), ctx.Err()); err != nil {
 		return err
 	}
-	return p.checkOld(ctx, b, old, before, posted.Load())
+	return p.checkOld(ctx, b, old, before, posted)
+}
+
+// payOld has one client pay the loans in turn by the API, with an earlier value
+// date, and counts what was acknowledged.
+func (p *platform) payOld(
+	ctx context.Context, b *harness.Bench, old []oldLoan, on civil.Date,
+) (stats harness.Stats, posted int64, err error) {
+	token, err := p.partner(ctx)
+	if err != nil {
+		return stats, 0, err
+	}
+	was, err := p.look(ctx)
+	if err != nil {
+		return stats, 0, err
+	}
+	api := p.service(portRepayment).As(token)
+	var count atomic.Int64
+	stats = b.Load(ctx, harness.Load{Name: "with ledger", Clients: 1, Op: func(ctx context.Context, n int64) error {
+		err := payLate(ctx, api, old[n%int64(len(old))].loan.ID, on)
+		if err == nil {
+			count.Add(1)
+		}
+		return err
+	}})
+	is, err := p.look(ctx)
+	if err != nil {
+		return stats, 0, err
+	}
+	was.report(b, is, count.Load())
+	return stats, count.Load(), nil
 }
 
 func latePayment(on civil.Date) servicing.Payment {
