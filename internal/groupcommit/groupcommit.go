@@ -229,6 +229,7 @@ func (g *Group[T, R]) take() []*waiter[T, R] {
 	}
 	clear(g.queue[:taken]) // the array is kept, what it pointed to is not
 	g.queue = g.queue[taken:]
+	g.awaited = 0 // nobody comes back from a batch that fails
 	if len(g.queue) == 0 {
 		g.queue = nil
 	}
