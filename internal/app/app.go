@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -73,6 +74,8 @@ type Component struct {
 	Routes func(*httpapi.API)
 	// Subscriptions are the events it handles.
 	Subscriptions []stream.Subscription
+	// Turn is as in stream.ConsumerConfig.
+	Turn sync.Locker
 	// Start runs once before the service is ready, with its database open.
 	Start func(context.Context) error
 	// Tasks run as long as the service does.

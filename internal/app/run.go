@@ -154,7 +154,7 @@ func (p *process) add(ctx context.Context, service Service) error {
 	if len(component.Subscriptions) > 0 {
 		r.consumer, err = stream.NewConsumer(stream.ConsumerConfig{
 			Name: service.Name, DB: env.DB, Seeds: p.Config.KafkaSeeds, Subscriptions: component.Subscriptions,
-			Log: env.Log, Now: p.Now, Metrics: p.metrics,
+			Turn: component.Turn, Log: env.Log, Now: p.Now, Metrics: p.metrics,
 		})
 		if err != nil {
 			return err

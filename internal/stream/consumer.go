@@ -113,6 +113,7 @@ type Consumer struct {
 	handlers map[string]Subscription
 	// follows has the aggregates about which it handles events.
 	follows map[string]bool
+	turn    sync.Locker
 	log     *slog.Logger
 	now     func() time.Time
 	metrics *Metrics
@@ -127,8 +128,11 @@ type ConsumerConfig struct {
 	DB            *database.DB
 	Seeds         []string
 	Subscriptions []Subscription
-	Log           *slog.Logger
-	Now           func() time.Time
+	// Turn is held while events are handled, if it is not nil: for a service whose
+	// other transactions touch the same pages and would undo these, and be undone.
+	Turn sync.Locker
+	Log  *slog.Logger
+	Now  func() time.Time
 	// Metrics may be nil.
 	Metrics *Metrics
 }
@@ -137,7 +141,7 @@ type ConsumerConfig struct {
 func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	c := &Consumer{
 		name: cfg.Name, db: cfg.DB, seeds: cfg.Seeds, handlers: make(map[string]Subscription),
-		follows: make(map[string]bool), log: cfg.Log, now: cfg.Now, metrics: cfg.Metrics, ready: make(chan struct{}),
+		follows: make(map[string]bool), turn: cfg.Turn, log: cfg.Log, now: cfg.Now, metrics: cfg.Metrics, ready: make(chan struct{}),
 	}
 	for _, s := range cfg.Subscriptions {
 		if _, twice := c.handlers[s.typ]; twice {

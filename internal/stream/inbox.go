@@ -36,6 +36,10 @@ type aggregate struct {
 // most once in the life of the database. What has begun is finished even when
 // ctx ends meanwhile.
 func (c *Consumer) handle(ctx context.Context, deliveries []delivery) error {
+	if c.turn != nil {
+		c.turn.Lock()
+		defer c.turn.Unlock()
+	}
 	var gaps []delivery
 	ctx = context.WithoutCancel(ctx)
 	err := database.InTx(ctx, c.db, func(tx database.Tx) error {

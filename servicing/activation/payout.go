@@ -177,6 +177,8 @@ func (s *Service) record(ctx context.Context, orders []PayoutOrder, answers []An
 func (s *Service) settle(ctx context.Context, orders []PayoutOrder, answers []Answer) error {
 	now := s.env.Now().UTC().Truncate(time.Microsecond)
 	actor := access.Platform(name)
+	s.turn.Lock()
+	defer s.turn.Unlock()
 	return database.InTx(ctx, s.env.DB, func(tx database.Tx) error {
 		open, err := openDisbursements(ctx, tx, orders)
 		if err != nil || len(open) == 0 {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,6 +53,10 @@ type Service struct {
 	env     *app.Env
 	channel PayoutChannel
 	wake    chan struct{}
+	// turn is held by whoever activates or settles many loans: side by side, two
+	// transactions insert into the pages of the indexes that the other has read, and
+	// SERIALIZABLE has one of them begin anew each time.
+	turn sync.Mutex
 }
 
 // New describes the service with the simulated bank as its payout channel.
@@ -72,6 +77,7 @@ func (s *Service) component() *app.Component {
 	return &app.Component{
 		Routes:        s.routes,
 		Subscriptions: append(casefile.Subscriptions(), s.subscriptions()...),
+		Turn:          &s.turn,
 		Start: func(ctx context.Context) error {
 			cfg := s.env.Config.CloseOfDay
 			return loandb.StartBook(ctx, s.env.DB, s.env.NewID(), cfg.Book, cfg.Zone, s.env.Now())
