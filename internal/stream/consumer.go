@@ -141,7 +141,8 @@ type ConsumerConfig struct {
 func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	c := &Consumer{
 		name: cfg.Name, db: cfg.DB, seeds: cfg.Seeds, handlers: make(map[string]Subscription),
-		follows: make(map[string]bool), turn: cfg.Turn, log: cfg.Log, now: cfg.Now, metrics: cfg.Metrics, ready: make(chan struct{}),
+		follows: make(map[string]bool), turn: cfg.Turn, log: cfg.Log, now: cfg.Now, metrics: cfg.Metrics,
+		ready: make(chan struct{}),
 	}
 	for _, s := range cfg.Subscriptions {
 		if _, twice := c.handlers[s.typ]; twice {
