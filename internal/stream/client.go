@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tenor-lending/tenor/internal/event"
 )
@@ -79,11 +80,20 @@ func Publish(ctx context.Context, producer *kgo.Client, records ...*kgo.Record) 
 	return first
 }
 
-func newGroupClient(seeds []string, group string, topics []string) (*kgo.Client, error) {
+// newGroupClient returns a client whose marked records are committed in the
+// background; fail hears of each commit that did not succeed.
+func newGroupClient(seeds []string, group string, topics []string, fail func(error)) (*kgo.Client, error) {
+	committed := func(
+		_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error,
+	) {
+		if err = cmp.Or(err, commitFault(answer)); err != nil {
+			fail(err)
+		}
+	}
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(seeds...), kgo.ClientID(group), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.AutoCommitMarks(), kgo.AutoCommitInterval(commitPause),
-		kgo.BlockRebalanceOnPoll(),
+		kgo.AutoCommitCallback(committed), kgo.BlockRebalanceOnPoll(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ProducerLinger(0), kgo.RecordDeliveryTimeout(produceTimeout),
 		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeatInterval),
 		kgo.RebalanceTimeout(rebalanceTimeout),
@@ -92,6 +102,21 @@ func newGroupClient(seeds []string, group string, topics []string) (*kgo.Client,
 		return nil, fmt.Errorf("making Kafka consumer %s: %w", group, err)
 	}
 	return client, nil
+}
+
+// commitFault returns why a partition's offset was not committed, if one was not.
+func commitFault(answer *kmsg.OffsetCommitResponse) error {
+	if answer == nil {
+		return nil
+	}
+	for i := range answer.Topics {
+		for _, p := range answer.Topics[i].Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return fmt.Errorf("partition %d of %s: %w", p.Partition, answer.Topics[i].Topic, err)
+			}
+		}
+	}
+	return nil
 }
 
 // EnsureTopics creates the topics that do not exist yet.

@@ -165,7 +165,10 @@ func (c *Consumer) Ready() <-chan struct{} { return c.ready }
 
 // Run handles events until ctx ends; what is being handled then is finished.
 func (c *Consumer) Run(ctx context.Context) error {
-	client, err := newGroupClient(c.seeds, c.name, c.topics)
+	client, err := newGroupClient(c.seeds, c.name, c.topics, func(err error) {
+		// Harmless: the events come again and the inbox knows them.
+		c.log.WarnContext(ctx, "offsets not committed", "error", err)
+	})
 	if err != nil {
 		return err
 	}
