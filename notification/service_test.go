@@ -258,6 +258,10 @@ func TestMessages(t *testing.T) {
 			"Instalment 3, due on 2026-12-01, is 4 days past due. A late fee of 50.00 INR was charged with value date " +
 				"2026-12-05.",
 		},
+		{
+			event.LateFeeReversed{OnLoan: loan, Instalment: 3, DueDate: date(1), Amount: rupees(50_00), ValueDate: date(5)},
+			"The late fee of 50.00 INR on instalment 3, due on 2026-12-01, no longer counts: you do not owe it.",
+		},
 		{event.LoanFullyRepaid{OnLoan: loan, ValueDate: date(1)}, "Since 2026-12-01 you owe nothing on this loan."},
 		{
 			event.LoanCompleted{OnLoan: loan, BusinessDate: date(1)},

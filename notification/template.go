@@ -47,6 +47,9 @@ var rules = []rule{
 	tell[event.LateFeeCharged]("A late fee was charged",
 		"Instalment {{.Instalment}}, due on {{.DueDate}}, is {{.DaysPastDue}} day{{if ne .DaysPastDue 1}}s{{end}} past due. "+
 			"A late fee of {{.Amount}} was charged with value date {{.ValueDate}}."),
+	tell[event.LateFeeReversed]("A late fee was taken back",
+		"The late fee of {{.Amount}} on instalment {{.Instalment}}, due on {{.DueDate}}, no longer counts: you do not owe "+
+			"it."),
 	tell[event.LoanFullyRepaid]("Your loan is repaid", "Since {{.ValueDate}} you owe nothing on this loan."),
 	tell[event.LoanCompleted]("Your loan is closed", "Your loan account was closed on {{.BusinessDate}}. Thank you."),
 	tellSessionEnded(),

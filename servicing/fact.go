@@ -52,6 +52,7 @@ const (
 	KindAdjusted     FactKind = "ADJUSTED"
 	KindWentOverdue  FactKind = "WENT_OVERDUE"
 	KindLateFee      FactKind = "LATE_FEE_CHARGED"
+	KindLateFeeBack  FactKind = "LATE_FEE_REVERSED"
 	KindStageChanged FactKind = "STAGE_CHANGED"
 	KindSuspended    FactKind = "SUSPENDED"
 	KindFullyRepaid  FactKind = "FULLY_REPAID"
@@ -243,6 +244,17 @@ type LateFeeCharged struct {
 	Amount money.Amount `json:"amount"`
 	// DaysPastDue are those of the instalment, paused days included.
 	DaysPastDue int `json:"days_past_due"`
+}
+
+// LateFeeReversed says that a late fee that was told of never counted, because of
+// an input that came late or was reversed. On, Number, Due, Count and Amount are
+// those of the fee. What it moves in the books is Adjusted beside it.
+type LateFeeReversed struct {
+	On     civil.Date   `json:"on"`
+	Number int          `json:"number"`
+	Due    civil.Date   `json:"due"`
+	Count  int          `json:"count"`
+	Amount money.Amount `json:"amount"`
 }
 
 // StageChanged says that the loan moved to another stage of impairment (IFRS 9).

@@ -68,6 +68,9 @@ func (WentOverdue) Kind() FactKind { return KindWentOverdue }
 func (LateFeeCharged) Kind() FactKind { return KindLateFee }
 
 // Kind implements Fact.
+func (LateFeeReversed) Kind() FactKind { return KindLateFeeBack }
+
+// Kind implements Fact.
 func (StageChanged) Kind() FactKind { return KindStageChanged }
 
 // Kind implements Fact.
@@ -143,6 +146,9 @@ func (f WentOverdue) Date() civil.Date { return f.On }
 func (f LateFeeCharged) Date() civil.Date { return f.On }
 
 // Date implements Fact.
+func (f LateFeeReversed) Date() civil.Date { return f.On }
+
+// Date implements Fact.
 func (f StageChanged) Date() civil.Date { return f.On }
 
 // Date implements Fact.
@@ -178,6 +184,7 @@ var decoders = map[FactKind]func([]byte) (Fact, error){
 	KindAdjusted:              decodeAs[Adjusted],
 	KindWentOverdue:           decodeAs[WentOverdue],
 	KindLateFee:               decodeAs[LateFeeCharged],
+	KindLateFeeBack:           decodeAs[LateFeeReversed],
 	KindStageChanged:          decodeAs[StageChanged],
 	KindSuspended:             decodeAs[Suspended],
 	KindFullyRepaid:           decodeAs[FullyRepaid],

@@ -8,6 +8,7 @@ import (
 	"cloud.google.com/go/civil"
 	"github.com/google/uuid"
 
+	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/ledger"
 	"github.com/tenor-lending/tenor/servicing/posting"
 )
@@ -211,9 +212,10 @@ func (l *Loan) news(added Fact, history []Fact, again *engine) []Fact {
 	heard := map[headline]bool{}
 	for _, f := range history {
 		if h, ok := headlineOf(f); ok {
-			heard[h] = true
+			heard[h] = f.Kind() != KindLateFeeBack
 		}
 	}
+	facts = append(facts, feesBack(history, again, heard)...)
 	for _, f := range again.facts {
 		if h, ok := headlineOf(f); ok && !heard[h] {
 			facts = append(facts, f)
@@ -239,6 +241,32 @@ func (l *Loan) news(added Fact, history []Fact, again *engine) []Fact {
 	return facts
 }
 
+// feesBack returns the late fees of which the world has heard and that do not
+// count any more, each taken back. One whose amount or day is another now is
+// taken back too: the one in its place is news.
+func feesBack(history []Fact, again *engine, heard map[headline]bool) []Fact {
+	counts := map[headline]bool{}
+	for _, f := range again.facts {
+		if h, ok := headlineOf(f); ok {
+			counts[h] = true
+		}
+	}
+	var back []Fact
+	for _, f := range history {
+		fee, ok := f.(LateFeeCharged)
+		if !ok {
+			continue
+		}
+		if h, _ := headlineOf(fee); heard[h] && !counts[h] {
+			heard[h] = false // once, even if it was charged, taken back and charged again
+			back = append(back, LateFeeReversed{
+				On: fee.On, Number: fee.Number, Due: fee.Due, Count: fee.Count, Amount: fee.Amount,
+			})
+		}
+	}
+	return back
+}
+
 func compareRoles(a, b ledger.Role) int {
 	switch {
 	case a < b:
@@ -254,7 +282,10 @@ type headline struct {
 	kind   FactKind
 	on     civil.Date
 	number int
-	count  int
+	// fee, its day and its place among those of the instalment tell late fees apart.
+	fee   money.Amount
+	day   civil.Date
+	count int
 }
 
 func headlineOf(f Fact) (headline, bool) {
@@ -262,7 +293,9 @@ func headlineOf(f Fact) (headline, bool) {
 	case WentOverdue:
 		return headline{kind: f.Kind(), on: f.Due, number: f.Number}, true
 	case LateFeeCharged:
-		return headline{kind: f.Kind(), on: f.Due, number: f.Number, count: f.Count}, true
+		return headline{KindLateFee, f.Due, f.Number, f.Amount, f.On, f.Count}, true
+	case LateFeeReversed: // what was told of that fee is told no more
+		return headline{KindLateFee, f.Due, f.Number, f.Amount, f.On, f.Count}, true
 	case StageChanged:
 		return headline{kind: f.Kind(), on: f.On, number: f.To}, true
 	case Suspended:

@@ -436,6 +436,7 @@ func (w *world) folded() {
 	if want := (servicing.Balance{Parts: w.loan.Receivable(), Overpaid: w.loan.Overpaid}); moved != want {
 		w.t.Fatalf("the facts moved %+v, the loan has %+v", moved, want)
 	}
+	w.feesTold()
 	mine, err := servicing.EncodeLoan(&w.loan)
 	if err != nil {
 		w.t.Fatalf("encoding: %v", err)

@@ -25,6 +25,7 @@ var Catalogue = map[string][]Event{
 		PaymentVerified{},
 		PaymentRejected{},
 		PaymentReversed{},
+		LateFeeReversed{},
 		LoanCharged{},
 		LoanReopened{},
 		LoanFullyRepaid{},

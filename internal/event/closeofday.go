@@ -22,8 +22,7 @@ func (PaymentOverdue) Type() string { return "payment.overdue.v1" }
 
 // LateFeeCharged says that a late fee was charged on an instalment that is
 // overdue, from a value date. It is announced once per fee. Like every announcement it
-// says what was done then: a payment that comes in late with an earlier value
-// date takes the fee back in the books.
+// says what was done then: LateFeeReversed says that it no longer counts.
 type LateFeeCharged struct {
 	OnLoan
 	Instalment  int          `json:"instalment"`

@@ -62,6 +62,22 @@ type PaymentReversed struct {
 // Type implements Event.
 func (PaymentReversed) Type() string { return "payment.reversed.v1" }
 
+// LateFeeReversed says that a late fee that LateFeeCharged told of, with the same
+// figures, never counted: something with an earlier value date came in late, such
+// as the payment itself, or was reversed. A fee of another amount or day that
+// takes its place is announced as charged.
+type LateFeeReversed struct {
+	OnLoan
+	Instalment int          `json:"instalment"`
+	DueDate    civil.Date   `json:"due_date"`
+	Amount     money.Amount `json:"amount"`
+	// ValueDate is that of the fee.
+	ValueDate civil.Date `json:"value_date"`
+}
+
+// Type implements Event.
+func (LateFeeReversed) Type() string { return "late_fee.reversed.v1" }
+
 // LoanCharged says that a fee or penalty was charged beside the plan. Component
 // is FEE or PENALTY.
 type LoanCharged struct {

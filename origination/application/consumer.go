@@ -219,6 +219,14 @@ func loans() []teller {
 			return sayLoan(e.OnLoan, "Instalment %d, due on %s, is overdue with %s.", e.Instalment, e.DueDate,
 				e.AmountOverdue)
 		}),
+		on(func(e event.LateFeeCharged) told {
+			return sayLoan(e.OnLoan, "A late fee of %s was charged on instalment %d, due on %s.", e.Amount, e.Instalment,
+				e.DueDate)
+		}),
+		on(func(e event.LateFeeReversed) told {
+			return sayLoan(e.OnLoan, "The late fee of %s on instalment %d, due on %s, was taken back.", e.Amount,
+				e.Instalment, e.DueDate)
+		}),
 		on(func(e event.LoanFullyRepaid) told {
 			return sayLoan(e.OnLoan, "The loan is fully repaid.")
 		}),

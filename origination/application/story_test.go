@@ -46,6 +46,8 @@ func wholeLife(id, customer, loan uuid.UUID) (origination, servicing []event.Eve
 		event.LoanActivated{OnLoan: l, Principal: rupees("20000"), BusinessDate: due},
 		event.DisbursementCompleted{OnLoan: l, Amount: rupees("19600"), ValueDate: due},
 		event.PaymentOverdue{OnLoan: l, Instalment: 1, DueDate: due, AmountOverdue: rupees("969.73")},
+		event.LateFeeCharged{OnLoan: l, Instalment: 1, DueDate: due, Amount: rupees("50"), ValueDate: due.AddDays(4)},
+		event.LateFeeReversed{OnLoan: l, Instalment: 1, DueDate: due, Amount: rupees("50"), ValueDate: due.AddDays(4)},
 		event.LoanFullyRepaid{OnLoan: l, ValueDate: due},
 		event.LoanCompleted{OnLoan: l, BusinessDate: due},
 	}
@@ -135,8 +137,8 @@ func TestTimeline(t *testing.T) {
 		{"APPROVAL", "", instant(10), at(14)},
 		{"AGREEMENT", "", instant(14), at(16)},
 		{"ACTIVATION", "", instant(16), at(18)},
-		{"REPAYMENT", "", instant(18), at(21)},
-		{"CLOSED", "REPAID", instant(21), nil},
+		{"REPAYMENT", "", instant(18), at(23)},
+		{"CLOSED", "REPAID", instant(23), nil},
 	}
 	if diff := cmp.Diff(wantStages, line.Stages); diff != "" {
 		t.Errorf("stages (-want +got):\n%s", diff)
@@ -187,14 +189,22 @@ func TestTimeline(t *testing.T) {
 			instant(19), "payment.overdue.v1", "SYSTEM",
 			"Instalment 1, due on 2026-04-02, is overdue with 969.73 INR.", "", "", "",
 		},
-		{instant(20), "loan.fully.repaid.v1", "SYSTEM", "The loan is fully repaid.", "", "", ""},
-		{instant(21), "loan.completed.v1", "SYSTEM", "The loan account is closed.", "REPAYMENT", "CLOSED", "REPAID"},
+		{
+			instant(20), "late_fee.charged.v1", "SYSTEM",
+			"A late fee of 50.00 INR was charged on instalment 1, due on 2026-04-02.", "", "", "",
+		},
+		{
+			instant(21), "late_fee.reversed.v1", "SYSTEM",
+			"The late fee of 50.00 INR on instalment 1, due on 2026-04-02, was taken back.", "", "", "",
+		},
+		{instant(22), "loan.fully.repaid.v1", "SYSTEM", "The loan is fully repaid.", "", "", ""},
+		{instant(23), "loan.completed.v1", "SYSTEM", "The loan account is closed.", "REPAYMENT", "CLOSED", "REPAID"},
 	}
 	if diff := cmp.Diff(wantEvents, line.Events); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
-	if rows := b.audited(id); rows != 22 { // one for the creation and one for each event
-		t.Errorf("%d audit rows, want 22", rows)
+	if rows := b.audited(id); rows != 24 { // one for the creation and one for each event
+		t.Errorf("%d audit rows, want 24", rows)
 	}
 }
 

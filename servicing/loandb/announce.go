@@ -43,6 +43,10 @@ func Events(c *servicing.Change) []event.Event {
 				OnLoan: on, Instalment: f.Number, DueDate: f.Due, Amount: f.Amount, ValueDate: f.On,
 				DaysPastDue: f.DaysPastDue,
 			})
+		case servicing.LateFeeReversed:
+			events = append(events, event.LateFeeReversed{
+				OnLoan: on, Instalment: f.Number, DueDate: f.Due, Amount: f.Amount, ValueDate: f.On,
+			})
 		case servicing.Charged:
 			events = append(events, event.LoanCharged{
 				OnLoan: on, ChargeID: f.ID, Component: strings.ToUpper(string(f.Component)), Amount: f.Amount, DueDate: f.Due,

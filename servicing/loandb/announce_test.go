@@ -66,3 +66,56 @@ func TestStageChangesAreAnnounced(t *testing.T) {
 		t.Errorf("moves %v, want %v", moves, want)
 	}
 }
+
+// A late fee that a late payment takes back is announced with the figures with
+// which it was charged.
+func TestALateFeeTakenBackIsAnnounced(t *testing.T) {
+	t.Parallel()
+	on := loandbtest.Date(t, "2026-01-15")
+	terms := loandbtest.RBITerms(on)
+	schedule, err := amortization.New(terms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var loan servicing.Loan
+	var facts []servicing.Fact
+	var charged []event.LateFeeCharged
+	var back []event.LateFeeReversed
+	take := func(change servicing.Change, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		loan, facts = change.Loan, append(facts, change.Facts...)
+		for _, e := range loandb.Events(&change) {
+			switch e := e.(type) {
+			case event.LateFeeCharged:
+				charged = append(charged, e)
+			case event.LateFeeReversed:
+				back = append(back, e)
+			}
+		}
+	}
+	take(servicing.Activate(servicing.Activation{
+		LoanID: uuid.New(), ApplicationID: uuid.New(), CustomerID: uuid.New(), BookID: uuid.New(),
+		DisbursementID: uuid.New(), Terms: terms, ScheduleHash: schedule.Hash(), On: on,
+		Product: servicing.Product{LateFee: servicing.LateFee{GraceDays: 3, Amount: loandbtest.INR(5_000)}},
+	}))
+	take(loan.CompleteDisbursement(loan.Disbursement.ID, "bank-1", on))
+	business := loandbtest.Date(t, "2026-02-20")
+	take(loan.StartDay(business))
+	take(loan.Pay(servicing.Payment{
+		ID: uuid.New(), Kind: servicing.Normal, Amount: loandbtest.INR(96_973), ValueDate: loandbtest.Date(t, "2026-02-14"),
+	}, business, facts...))
+	if len(charged) != 1 || len(back) != 1 {
+		t.Fatalf("charged %+v, taken back %+v", charged, back)
+	}
+	fee := charged[0]
+	want := event.LateFeeReversed{
+		OnLoan: loandb.OnLoan(&loan), Instalment: fee.Instalment, DueDate: fee.DueDate, Amount: loandbtest.INR(5_000),
+		ValueDate: loandbtest.Date(t, "2026-02-19"),
+	}
+	if back[0] != want {
+		t.Errorf("taken back %+v, want %+v", back[0], want)
+	}
+}

@@ -64,7 +64,7 @@ func balanceOf(b servicing.Balance) balanceBody {
 type lineBody struct {
 	ValueDate  civil.Date    `json:"value_date" format:"date"`
 	BookedOn   *civil.Date   `json:"booked_on,omitempty" format:"date" doc:"The business date on which it was recorded, if it came late"`
-	Kind       string        `json:"kind" example:"REPAYMENT" doc:"The kind of its journal entry; DUE, CHARGE, LATE_FEE, RESCHEDULING, CLOSED and REOPENED move nothing"`
+	Kind       string        `json:"kind" example:"REPAYMENT" doc:"The kind of its journal entry; DUE, CHARGE, LATE_FEE, LATE_FEE_REVERSED, RESCHEDULING, CLOSED and REOPENED move nothing"`
 	Text       string        `json:"text"`
 	PaymentID  *uuid.UUID    `json:"payment_id,omitempty" format:"uuid"`
 	Amount     httpapi.Money `json:"amount" doc:"What the line is about: the payment, the instalment, the charge"`

@@ -3,9 +3,9 @@
 // says what is owed, quotes payoffs, and closes loans.
 //
 // It owns the tables payment and loose_blob. It publishes PaymentReceived,
-// PaymentVerified, PaymentRejected, PaymentReversed, LoanCharged, LoanReopened,
-// LoanFullyRepaid and LoanCompleted. It consumes ReconciliationCompleted: what the bank has seen
-// needs no officer.
+// PaymentVerified, PaymentRejected, PaymentReversed, LateFeeReversed, LoanCharged,
+// LoanReopened, LoanFullyRepaid and LoanCompleted. It consumes
+// ReconciliationCompleted: what the bank has seen needs no officer.
 //
 // A payment, the loan's new state, the journal entries, the events and the
 // outcome under the idempotency key commit in one transaction, or none of them.

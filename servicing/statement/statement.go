@@ -33,12 +33,13 @@ var ErrTooLong = errors.New("statement is too long")
 
 // The kinds of lines that are not those of journal entries.
 const (
-	KindDue          = "DUE"
-	KindCharge       = "CHARGE"
-	KindLateFee      = "LATE_FEE"
-	KindRescheduling = "RESCHEDULING"
-	KindClosed       = "CLOSED"
-	KindReopened     = "REOPENED"
+	KindDue             = "DUE"
+	KindCharge          = "CHARGE"
+	KindLateFee         = "LATE_FEE"
+	KindLateFeeReversed = "LATE_FEE_REVERSED"
+	KindRescheduling    = "RESCHEDULING"
+	KindClosed          = "CLOSED"
+	KindReopened        = "REOPENED"
 )
 
 // Statement is a statement of account over some days.
@@ -196,6 +197,10 @@ func lineOf(fact servicing.Fact, m *servicing.Movement) (Line, bool) {
 	case servicing.LateFeeCharged:
 		line.Kind, line.Amount = KindLateFee, f.Amount
 		line.Text = fmt.Sprintf("Late fee on instalment %d, %d days past due", f.Number, f.DaysPastDue)
+		return line, true
+	case servicing.LateFeeReversed:
+		line.Kind, line.Amount = KindLateFeeReversed, f.Amount
+		line.Text = fmt.Sprintf("Late fee on instalment %d taken back", f.Number)
 		return line, true
 	case servicing.Rescheduled:
 		if line.Kind == "" {

@@ -29,6 +29,11 @@ var first = civil.Date{Year: 2026, Month: time.January, Day: 15}
 
 func begin(t *testing.T) *history {
 	t.Helper()
+	return beginWith(t, servicing.Product{})
+}
+
+func beginWith(t *testing.T, product servicing.Product) *history {
+	t.Helper()
 	terms := amortization.Terms{
 		Principal: inr(600_000), AnnualRatePercent: amortization.MustDecimal("12"), Instalments: 6, DisbursementDate: first,
 	}
@@ -39,7 +44,7 @@ func begin(t *testing.T) *history {
 	h := &history{t: t}
 	h.take(servicing.Activate(servicing.Activation{
 		LoanID: uuid.New(), ApplicationID: uuid.New(), CustomerID: uuid.New(), BookID: uuid.New(),
-		DisbursementID: uuid.New(), Terms: terms, ScheduleHash: schedule.Hash(), On: first,
+		DisbursementID: uuid.New(), Terms: terms, ScheduleHash: schedule.Hash(), On: first, Product: product,
 	}))
 	h.take(h.loan.CompleteDisbursement(h.loan.Disbursement.ID, "bank-1", first))
 	return h
@@ -93,6 +98,31 @@ func TestADayHasAnOrder(t *testing.T) {
 	paid := s.Lines[2]
 	if paid.Amount != inr(103_529) || paid.Allocation.Interest != inr(6_000) || !s.Lines[2].Balance.Interest.IsZero() {
 		t.Errorf("payment %+v", paid)
+	}
+}
+
+// A late fee that a late payment takes back is shown with what it was, and that
+// it is gone: the balance has none of it.
+func TestALateFeeThatIsTakenBackIsShown(t *testing.T) {
+	t.Parallel()
+	h := beginWith(t, servicing.Product{LateFee: servicing.LateFee{GraceDays: 3, Amount: inr(5_000)}})
+	due := civil.Date{Year: 2026, Month: time.February, Day: 15}
+	on := due.AddDays(10)
+	h.take(h.loan.StartDay(on))
+	h.do(servicing.Payment{ID: uuid.New(), Kind: servicing.Normal, Amount: inr(103_529), ValueDate: due}, on)
+	s := h.statement(civil.Date{}, on)
+	var fees []string
+	for _, line := range s.Lines {
+		if line.Kind == KindLateFee || line.Kind == KindLateFeeReversed {
+			fees = append(fees, line.Kind+" "+line.Amount.Text()+" "+line.Text)
+		}
+	}
+	want := []string{
+		"LATE_FEE 50.00 Late fee on instalment 1, 4 days past due",
+		"LATE_FEE_REVERSED 50.00 Late fee on instalment 1 taken back",
+	}
+	if !slices.Equal(fees, want) || !s.Closing.Penalties.IsZero() {
+		t.Errorf("late fees %q, closing penalties %s", fees, s.Closing.Penalties)
 	}
 }
 
