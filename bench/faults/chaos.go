@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/bench/faults/fleet"
+	"github.com/tenor-lending/tenor/bench/faults/island"
 	"github.com/tenor-lending/tenor/internal/database/pgfault"
 	"github.com/tenor-lending/tenor/internal/event"
 	"github.com/tenor-lending/tenor/internal/stream/streamfault"
@@ -137,10 +138,10 @@ var blows = []blow{
 	{"F2 kill -9 database", 3, true, crashing(syscall.SIGKILL)},
 	{"F2 immediate stop of database", 2, true, crashing(syscall.SIGQUIT)},
 	{"F3 kill -9 broker", 8, false, killing(fleet.Broker)},
-	{"F4 partition", 8, true, spoiling("", fleet.Partition)},
-	{"F4 partition, answers only", 4, true, spoiling("database/", fleet.Deaf)},
-	{"F4 partition, requests only", 4, true, spoiling("database/", fleet.Mute)},
-	{"F5 slow, narrow or resetting path", 12, true, spoiling("", fleet.Slow, fleet.Narrow, fleet.Lingers, fleet.Resets)},
+	{"F4 partition", 8, true, cutting("", island.Loss{Requests: true, Answers: true})},
+	{"F4 partition, answers only", 4, true, cutting("database/", island.Loss{Answers: true})},
+	{"F4 partition, requests only", 4, true, cutting("database/", island.Loss{Requests: true})},
+	{"F5 slow, narrow or resetting path", 12, true, spoiling(fleet.Slow, fleet.Narrow, fleet.Lingers, fleet.Resets)},
 	{"F9 events that nobody can handle", 4, false, poisoning},
 }
 
@@ -202,18 +203,37 @@ func crashing(signal syscall.Signal) func(context.Context, *chaos) error {
 	return func(ctx context.Context, c *chaos) error { return c.d.fleet.Crash(ctx, signal) }
 }
 
-// spoiling spoils one path with the prefix for a moment.
-func spoiling(prefix string, ways ...[]fleet.Toxic) func(context.Context, *chaos) error {
+// cutting takes something of one path with the prefix away for a moment.
+func cutting(prefix string, loss island.Loss) func(context.Context, *chaos) error {
 	return func(ctx context.Context, c *chaos) error {
-		names := c.d.fleet.Network.Names(prefix)
+		network := c.d.fleet.Network
+		names := network.Cuts(prefix)
+		name := names[c.dice.IntN(len(names))]
+		if err := network.Cut(name, loss); err != nil {
+			return err
+		}
+		c.disturb()
+		return network.Mend(ctx, name)
+	}
+}
+
+// spoiling spoils one path for a moment.
+func spoiling(ways ...[]fleet.Toxic) func(context.Context, *chaos) error {
+	return func(ctx context.Context, c *chaos) error {
+		names := c.d.fleet.Network.Names("")
 		name, way := names[c.dice.IntN(len(names))], ways[c.dice.IntN(len(ways))]
 		if err := c.d.fleet.Network.Spoil(name, way); err != nil {
 			return err
 		}
-		time.Sleep(disturbedMin + time.Duration(c.dice.Int64N(int64(disturbedMax-disturbedMin))))
+		c.disturb()
 		c.d.fleet.Network.Heal(ctx, name)
 		return nil
 	}
+}
+
+// disturb waits for as long as a path stays disturbed.
+func (c *chaos) disturb() {
+	time.Sleep(disturbedMin + time.Duration(c.dice.Int64N(int64(disturbedMax-disturbedMin))))
 }
 
 // poisoning sends one of each bad kind of event.

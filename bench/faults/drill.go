@@ -67,6 +67,7 @@ func newDrill(ctx context.Context, b *harness.Bench) (*drill, error) {
 		return nil, err
 	}
 	b.Cleanup(func(context.Context) error { return d.fleet.Stop() })
+	b.Progress("partitions by %s", d.fleet.Partitions)
 	d.gate = payer.NewGate(d.fleet)
 	d.work = payer.NewWorkload(d.gate, d.journal, b.Seed)
 	return d, d.describe(ctx)

@@ -115,6 +115,7 @@ func (d *drill) reportFaults() {
 	}
 	b.Metric("statements_swept", float64(points), "1")
 	b.Table(t)
+	b.Note("F4: partitions by %s", d.fleet.Partitions)
 	b.Note("%s kills, %s ambiguous commits, %d statements swept one by one", count(kills), count(commits), points)
 }
 

@@ -31,7 +31,6 @@ func (d *drill) settle(ctx context.Context) error {
 	d.gate.Quiet()
 	d.fleet.Arm(nil)
 	d.fleet.Proxy.SetPlan(noFault)
-	d.fleet.Network.HealAll(ctx)
 	// What is armed would die later. The broker is the last to go, and forgets its
 	// groups: the embedded one never expires a member that died while it waited to
 	// join, and such a member would keep its share of the partitions for ever.

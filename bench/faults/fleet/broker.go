@@ -16,11 +16,14 @@ import (
 // returns when it answers.
 func (f *Fleet) startBroker(ctx context.Context, port int) error {
 	text := strconv.Itoa(port)
-	door, err := f.Network.link(Broker, net.JoinHostPort("127.0.0.1", text))
+	door, err := f.Network.link(Broker, f.hub, net.JoinHostPort("127.0.0.1", text))
 	if err != nil {
 		return err
 	}
 	f.Seeds = []string{door}
+	for name, own := range f.islands {
+		f.Network.lead(Broker+"/"+name, own, door)
+	}
 	args := []string{ChildCommand, Broker, filepath.Join(f.dir, "stack"), text, door}
 	if err := f.add(Broker, f.self, args, crashPoints{}).start(); err != nil {
 		return err

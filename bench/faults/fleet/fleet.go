@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tenor-lending/tenor/bench/faults/island"
 	"github.com/tenor-lending/tenor/bench/harness"
 	"github.com/tenor-lending/tenor/internal/database/pgfault"
 	"github.com/tenor-lending/tenor/internal/devstack"
@@ -40,6 +41,8 @@ type Fleet struct {
 	Proxy *pgfault.Proxy
 	// Seeds are where to find the broker.
 	Seeds []string
+	// Partitions says by which means paths are cut, and why not by a better one.
+	Partitions string
 	// Keys seal what the services read in events.
 	Keys *privacy.Keyring
 
@@ -50,6 +53,8 @@ type Fleet struct {
 	direct    *url.URL
 	secret    string
 	bug       string // the setting of a deliberate bug
+	hub       string // our address, at which every process finds us
+	islands   map[string]*island.Island
 	offsets   map[string]int
 	claims    []net.Listener
 	processes map[string]*Process
@@ -109,10 +114,31 @@ func (f *Fleet) startServers(ctx context.Context) error {
 	if f.Keys, err = privacy.NewKeyring(f.secret, rand.Reader); err != nil {
 		return err
 	}
+	if err := f.isolate(ctx); err != nil {
+		return err
+	}
 	if err := f.spread(ctx); err != nil {
 		return err
 	}
 	return f.startBroker(ctx, ports[1])
+}
+
+// isolate gives the islanders their islands, where any can be made.
+func (f *Fleet) isolate(ctx context.Context) error {
+	islands, err := island.New(ctx, len(islanders))
+	if errors.Is(err, island.ErrNone) {
+		f.hub, f.Partitions = "127.0.0.1", fmt.Sprintf("Toxiproxy, which takes packets in and breaks connections: %v", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f.Partitions = "network namespaces: packets are dropped, and connections may go on"
+	f.hub, f.islands = islands[0].Near().String(), map[string]*island.Island{}
+	for i, name := range islanders {
+		f.islands[name] = islands[i]
+	}
+	return nil
 }
 
 // Process is the process of that name: see the constants.
@@ -201,6 +227,9 @@ func (f *Fleet) Stop() error {
 		_ = claim.Close() // it only listened
 	}
 	f.Network.close()
+	for _, own := range f.islands {
+		errs = append(errs, own.Close())
+	}
 	if f.Proxy != nil {
 		f.Proxy.Close()
 	}

@@ -1,9 +1,11 @@
 package fleet
 
 import (
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/tenor-lending/tenor/bench/faults/island"
 	"github.com/tenor-lending/tenor/internal/failpoint"
 )
 
@@ -77,20 +79,68 @@ func TestPathsByPrefix(t *testing.T) {
 	n := newNetwork()
 	defer n.close()
 	for _, name := range []string{"database/b", Broker, "database/a"} {
-		if _, err := n.link(name, "127.0.0.1:1"); err != nil {
+		if _, err := n.link(name, "127.0.0.1", "127.0.0.1:1"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if names := n.Names("database/"); len(names) != 2 || names[0] != "database/a" || names[1] != "database/b" {
 		t.Errorf("paths to the database: %v", names)
 	}
-	for range 2 { // what was healed can be spoiled again
-		if err := n.Spoil(Broker, Partition); err != nil {
+	if cuts := n.Cuts("database/"); len(cuts) != 2 || cuts[0] != "database/a" { // there are no islands
+		t.Errorf("paths to the database that can be cut: %v", cuts)
+	}
+	for range 2 { // what was mended can be cut again
+		whole := island.Loss{Requests: true, Answers: true}
+		if err := n.Cut(Broker, whole); err != nil {
 			t.Fatal(err)
 		}
-		if err := n.Spoil(Broker, Partition); err == nil {
+		if err := n.Cut(Broker, whole); err == nil {
 			t.Error("a path was cut twice")
 		}
-		n.HealAll(t.Context())
+		if err := n.Mend(t.Context(), Broker); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestPathsOfIslandsAreCutThere has two processes, one of which is on an island.
+func TestPathsOfIslandsAreCutThere(t *testing.T) {
+	t.Parallel()
+	n := newNetwork()
+	defer n.close()
+	if _, err := n.link("database/b", "127.0.0.1", "127.0.0.1:1"); err != nil {
+		t.Fatal(err)
+	}
+	islands, err := island.New(t.Context(), 1)
+	if errors.Is(err, island.ErrNone) {
+		t.Skipf("NOT RUN: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := islands[0].Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	n.lead("database/a", islands[0], "198.18.0.1:5432")
+	n.lead("broker/a", islands[0], "198.18.0.1:9092")
+	if cuts := n.Cuts(""); len(cuts) != 2 || cuts[0] != "broker/a" || cuts[1] != "database/a" {
+		t.Errorf("paths that can be cut: %v", cuts)
+	}
+	for _, name := range n.Cuts("") { // both at once
+		if err := n.Cut(name, island.Loss{Answers: true}); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Cut(name, island.Loss{Answers: true}); err == nil {
+			t.Error("a path was cut twice")
+		}
+	}
+	for _, name := range n.Cuts("") {
+		if err := n.Mend(t.Context(), name); err != nil {
+			t.Error(err)
+		}
+		if err := n.Mend(t.Context(), name); err == nil {
+			t.Error("a path was mended twice")
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -12,26 +13,37 @@ import (
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+
+	"github.com/tenor-lending/tenor/bench/faults/island"
 )
 
 // Network holds the TCP paths of a drill, each through a proxy that can spoil it.
+// Where there are islands, the paths of their processes are cut before the proxy.
 type Network struct {
 	server *toxiproxy.ApiServer
 	mu     sync.Mutex
 	links  map[string]*toxiproxy.Proxy
+	routes map[string]route
+}
+
+// route is a path of a process on an island.
+type route struct {
+	island *island.Island
+	to     string // address and port
 }
 
 func newNetwork() *Network {
 	zerolog.SetGlobalLevel(zerolog.Disabled) // toxics write to a logger of their own
 	return &Network{
 		server: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.New(io.Discard)),
-		links:  map[string]*toxiproxy.Proxy{},
+		links:  map[string]*toxiproxy.Proxy{}, routes: map[string]route{},
 	}
 }
 
-// link opens a path to upstream and returns the address to connect to.
-func (n *Network) link(name, upstream string) (string, error) {
-	proxy := toxiproxy.NewProxy(n.server, name, "127.0.0.1:0", upstream)
+// link opens a path to upstream, at an address of ours, and returns it with the
+// port to connect to.
+func (n *Network) link(name, host, upstream string) (string, error) {
+	proxy := toxiproxy.NewProxy(n.server, name, net.JoinHostPort(host, "0"), upstream)
 	if err := proxy.Start(); err != nil {
 		return "", fmt.Errorf("opening path %s: %w", name, err)
 	}
@@ -46,16 +58,8 @@ type Toxic struct {
 	name, kind, direction, attributes string
 }
 
-// The ways. A partition drops everything on the path, in one direction or both,
-// and has connections break when it heals.
+// The ways.
 var (
-	// Partition drops both directions, Deaf only the answers, Mute only the requests.
-	Partition = []Toxic{
-		{"cut-down", "timeout", "downstream", `{"timeout":0}`}, {"cut-up", "timeout", "upstream", `{"timeout":0}`},
-	}
-	Deaf = []Toxic{{"deaf", "timeout", "downstream", `{"timeout":0}`}}
-	Mute = []Toxic{{"mute", "timeout", "upstream", `{"timeout":0}`}}
-
 	// Slow delays answers by 30 ms, 25 more or less; Narrow lets 64 kB a second of
 	// them through; Lingers closes connections 700 ms late; Resets breaks them after
 	// 20 ms.
@@ -81,11 +85,62 @@ func (n *Network) Spoil(name string, toxics []Toxic) error {
 // Heal takes every toxic from a path.
 func (n *Network) Heal(ctx context.Context, name string) { n.proxy(name).Toxics.ResetToxics(ctx) }
 
-// HealAll takes every toxic from every path.
-func (n *Network) HealAll(ctx context.Context) {
-	for _, name := range n.Names("") {
-		n.Heal(ctx, name)
+// Cuts lists the paths with the prefix that can be cut, in alphabetical order: one
+// "broker/…" and one "database/…" of each process on an island, and without islands
+// those of Names.
+func (n *Network) Cuts(prefix string) []string {
+	n.mu.Lock()
+	routes := maps.Clone(n.routes)
+	n.mu.Unlock()
+	if len(routes) == 0 {
+		return n.Names(prefix)
 	}
+	return withPrefix(routes, prefix)
+}
+
+// Cut makes a path lose packets until Mend. It is an error if it loses some already.
+//
+// On the path of an island nobody is told, and connections go on when it heals:
+// what was sent in vain is sent again by the kernel. Toxiproxy takes everything in
+// and has connections break when it heals.
+func (n *Network) Cut(name string, loss island.Loss) error {
+	if r, ok := n.route(name); ok {
+		return r.island.Cut(tableOf(name), r.to, loss)
+	}
+	var toxics []Toxic
+	if loss.Answers {
+		toxics = append(toxics, Toxic{"cut-down", "timeout", "downstream", `{"timeout":0}`})
+	}
+	if loss.Requests {
+		toxics = append(toxics, Toxic{"cut-up", "timeout", "upstream", `{"timeout":0}`})
+	}
+	return n.Spoil(name, toxics)
+}
+
+// Mend ends a cut.
+func (n *Network) Mend(ctx context.Context, name string) error {
+	if r, ok := n.route(name); ok {
+		return r.island.Heal(tableOf(name))
+	}
+	n.Heal(ctx, name)
+	return nil
+}
+
+// tableOf is the name of the rules that cut a path.
+func tableOf(path string) string { return strings.ReplaceAll(path, "/", "-") }
+
+func (n *Network) route(name string) (route, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	r, ok := n.routes[name]
+	return r, ok
+}
+
+// lead notes a path that a process on an island takes.
+func (n *Network) lead(name string, from *island.Island, to string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.routes[name] = route{from, to}
 }
 
 // Names lists the paths with the prefix in alphabetical order: "broker", and one
@@ -93,13 +148,13 @@ func (n *Network) HealAll(ctx context.Context) {
 func (n *Network) Names(prefix string) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(n.links)) {
-		if strings.HasPrefix(name, prefix) {
-			names = append(names, name)
-		}
-	}
-	return names
+	return withPrefix(n.links, prefix)
+}
+
+func withPrefix[V any](paths map[string]V, prefix string) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(paths)), func(name string) bool {
+		return !strings.HasPrefix(name, prefix)
+	})
 }
 
 func (n *Network) proxy(name string) *toxiproxy.Proxy {

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tenor-lending/tenor/bench/faults/island"
 	"github.com/tenor-lending/tenor/bench/harness"
 	"github.com/tenor-lending/tenor/internal/client"
 	"github.com/tenor-lending/tenor/internal/failpoint"
@@ -36,6 +37,7 @@ type Process struct {
 	ready  string
 	points crashPoints
 	log    string
+	island *island.Island // nil: it is on our network
 	fleet  *Fleet
 
 	mu     sync.Mutex
@@ -67,7 +69,11 @@ func (p *Process) start() error {
 		cmd.Env = append(cmd.Env, failpoint.Env+"="+failpoint.Setting(point, nth))
 	}
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = out, out, harness.EndWithParent()
-	if err := cmd.Start(); err != nil {
+	begin := cmd.Start
+	if p.island != nil {
+		begin = func() error { return p.island.Enter(cmd.Start) }
+	}
+	if err := begin(); err != nil {
 		return fmt.Errorf("starting %s: %w", p.name, err)
 	}
 	p.cmd, p.killed, p.served, p.exited = cmd, false, p.ready == "", make(chan struct{})

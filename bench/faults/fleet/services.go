@@ -41,6 +41,10 @@ const ChildCommand = "drill-child"
 // servers are the processes that serve HTTP.
 var servers = []string{Identity, CoreA, CoreB, Notify}
 
+// islanders are the processes that get islands of their own, where there are any:
+// those that talk to both the database and the broker.
+var islanders = []string{CoreA, CoreB, Notify, Effects}
+
 // crashPoints are the points at which a process can be made to die, the first to the
 // most-th time that it comes there.
 type crashPoints struct {
@@ -121,6 +125,7 @@ func (f *Fleet) WaitServing(ctx context.Context) error {
 func (f *Fleet) add(name, path string, args []string, points crashPoints) *Process {
 	p := &Process{
 		name: name, path: path, args: args, points: points, fleet: f, log: filepath.Join(f.dir, name+".log"),
+		island: f.islands[name],
 	}
 	f.processes[name] = p
 	return p
@@ -129,9 +134,17 @@ func (f *Fleet) add(name, path string, args []string, points crashPoints) *Proce
 // pathToDatabase is a DSN of a process's own path through the network and the
 // fault proxy.
 func (f *Fleet) pathToDatabase(process, name string) (string, error) {
-	address, err := f.Network.link("database/"+process, f.Proxy.Addr())
+	path, host := "database/"+process, f.hub
+	own := f.islands[process]
+	if own != nil {
+		host = own.Near().String()
+	}
+	address, err := f.Network.link(path, host, f.Proxy.Addr())
 	if err != nil {
 		return "", err
+	}
+	if own != nil {
+		f.Network.lead(path, own, address)
 	}
 	dsn := *f.direct
 	dsn.Host, dsn.Path = address, "/"+name
@@ -142,7 +155,7 @@ func (f *Fleet) environ(name, dsn string) []string {
 	return []string{
 		"TENOR_DATABASE_URL=" + dsn, "TENOR_KAFKA_SEEDS=" + f.Seeds[0], "TENOR_DATA_KEYS=" + f.secret,
 		"TENOR_BLOB_URL=file://" + filepath.Join(f.dir, "documents"),
-		"TENOR_PORT_OFFSET=" + strconv.Itoa(f.offsets[name]),
+		"TENOR_LISTEN_HOST=" + f.hostOf(name), "TENOR_PORT_OFFSET=" + strconv.Itoa(f.offsets[name]),
 		"TENOR_JWKS_URL=" + f.IdentityURL() + "/.well-known/jwks.json",
 		"TENOR_IDENTITY_BOOTSTRAP_EMAIL=" + AdminEmail, "TENOR_IDENTITY_BOOTSTRAP_PASSWORD=" + Password,
 		"TENOR_IDENTITY_ACCESS_TTL=1h", "TENOR_PAYOUT_DELAY=1ms", "TENOR_LOG_LEVEL=warn", "TENOR_LOG_FORMAT=text",
@@ -152,7 +165,15 @@ func (f *Fleet) environ(name, dsn string) []string {
 
 // Base is the URL of the role with that port in a process.
 func (f *Fleet) Base(process string, port int) string {
-	return fmt.Sprintf("http://127.0.0.1:%d", port+f.offsets[process])
+	return fmt.Sprintf("http://%s:%d", f.hostOf(process), port+f.offsets[process])
+}
+
+// hostOf is the address at which a process listens.
+func (f *Fleet) hostOf(process string) string {
+	if own := f.islands[process]; own != nil {
+		return own.Far().String()
+	}
+	return f.hub
 }
 
 // IdentityURL is where people and programs get their tokens.
