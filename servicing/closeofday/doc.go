@@ -10,9 +10,9 @@
 // # How a day is closed
 //
 // A book is cut into loandb.Parts parts. Workers, in any number of processes,
-// each take the share of one part in a run, with an expiry and a fencing token,
-// and bring its loans to the day in small transactions, each of which leaves a
-// state from which any worker can go on. A loan for which the day cannot be
+// each take the share of one part in a run, with an expiry, and bring its loans to
+// the day in small transactions, each of which leaves a state from which any worker
+// can go on, and has no effect if another worker has taken the share meanwhile. A loan for which the day cannot be
 // started is parked with its reason, and the others go on. When all shares are
 // ready the control accounts are compared with the loans (tieout.go), and the
 // date moves if no loan has come back onto the list meanwhile: payments are

@@ -2,6 +2,7 @@ package closeofday
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/tenor-lending/tenor/internal/access"
 	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/servicing/loandb"
 	"github.com/tenor-lending/tenor/servicing/loandb/loandbtest"
 )
 
@@ -127,4 +129,43 @@ func TestAParkedLoanComesBackWhenItChanges(t *testing.T) {
 		t.Errorf("still parked: %+v", left)
 	}
 	loandbtest.TieOut(t, f.db, id)
+}
+
+// A worker finds a loan at fault and is stopped before it parks it. Meanwhile its
+// share is taken, and the loan is mended and brought to the day. It must not be
+// parked then: nobody would look at it again.
+func TestAWorkerThatLostItsShareParksNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.loan()
+	f.closeThrough("2026-02-13")
+	r := f.order("2026-02-14")
+	ctx := t.Context()
+	slow := f.another()
+	held, taken, _, err := slow.take(ctx, r.RunID)
+	if err != nil || !taken {
+		t.Fatalf("share: %v, %v", taken, err)
+	}
+	f.exec(`update loan set state = 'x' || state where id = $1`, id)
+	due, day, fault := slow.chunk(ctx, &held, loandb.Attention{})
+	if len(due) != 1 || fault == nil {
+		t.Fatalf("%d loans, %v; want one at fault", len(due), fault)
+	}
+	f.exec(`update loan set state = substring(state from 2) where id = $1`, id)
+	f.pass(leaseTime)
+	if err := f.service.work(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := slow.sift(ctx, &held, day, due, fault); !errors.Is(err, errShareLost) {
+		t.Errorf("the slow worker: %v", err)
+	}
+	if got := f.run(r.RunID); got.Status != "DONE" || got.LoansParked != 0 {
+		t.Errorf("run %+v", got)
+	}
+	if list := f.parked(""); len(list.Items) != 0 {
+		t.Errorf("parked: %+v", list)
+	}
+	if got := f.closeThrough("2026-02-15"); got.LoansOverdue != 1 {
+		t.Errorf("the loan was passed over afterwards: %+v", got)
+	}
 }

@@ -31,8 +31,8 @@ func insertRun(ctx context.Context, tx database.Tx, r *Run, by string) error {
 	}
 	_, err = tx.Exec(ctx, `
 		insert into close_of_day_share
-		       (run_id, part, owner, expires_at, fence, ready_for, loans_done, loans_overdue, loans_parked)
-		select $1, u.part, $1, $3, 0, $4, 0, 0, 0 from unnest($2::bigint[]) as u (part)`,
+		       (run_id, part, owner, expires_at, ready_for, loans_done, loans_overdue, loans_parked)
+		select $1, u.part, $1, $3, $4, 0, 0, 0 from unnest($2::bigint[]) as u (part)`,
 		r.ID, parts, r.CreatedAt, r.FirstDay)
 	if err != nil {
 		return fmt.Errorf("inserting the shares of run %s: %w", r.ID, err)
@@ -106,11 +106,12 @@ func openRun(ctx context.Context, tx database.Tx, book uuid.UUID) (id uuid.UUID,
 // errShareLost means that another worker has taken over.
 var errShareLost = errors.New("the share of the run is lost")
 
-// share is the right to work on one part of a run, as far as its fence is the
-// newest.
+// share is the right to work on one part of a run, until another worker takes it.
+// The owner is a worker and not a process: one that takes a share anew has ended
+// what it did with it before.
 type share struct {
 	run, book, owner uuid.UUID
-	part, fence      int64
+	part             int64
 }
 
 // takeShare takes a part that is not ready for the day and that nobody holds at
@@ -121,10 +122,10 @@ func takeShare(
 ) (held share, taken bool, left int64, err error) {
 	held = share{run: r.ID, book: r.BookID, owner: owner}
 	err = tx.QueryRow(ctx, `
-		select part, fence from close_of_day_share
+		select part from close_of_day_share
 		 where run_id = $1 and ready_for < $2 and (expires_at <= $3 or owner = $5)
 		 order by case when part < $4 then 1 else 0 end, part limit 1 for update skip locked`,
-		r.ID, day, now, from, owner).Scan(&held.part, &held.fence)
+		r.ID, day, now, from, owner).Scan(&held.part)
 	if errors.Is(err, database.ErrNoRows) {
 		left, err = partsLeft(ctx, tx, r.ID, day)
 		return share{}, false, left, err
@@ -132,10 +133,9 @@ func takeShare(
 	if err != nil {
 		return share{}, false, 0, fmt.Errorf("looking for a share of run %s: %w", r.ID, err)
 	}
-	held.fence++
 	tag, err := tx.Exec(ctx, `
-		update close_of_day_share set owner = $3, expires_at = $5, fence = $4
-		 where run_id = $1 and part = $2 and fence = $4 - 1`, r.ID, held.part, owner, held.fence, until)
+		update close_of_day_share set owner = $3, expires_at = $5
+		 where run_id = $1 and part = $2 and (expires_at <= $4 or owner = $3)`, r.ID, held.part, owner, now, until)
 	if err != nil {
 		return share{}, false, 0, fmt.Errorf("taking share %d of run %s: %w", held.part, r.ID, err)
 	}
@@ -173,16 +173,16 @@ func (h *share) ready(ctx context.Context, tx database.Tx, now time.Time, day ci
 func (h *share) write(ctx context.Context, tx database.Tx, until time.Time, ready civil.Date, p progress) error {
 	tag, err := tx.Exec(ctx, `
 		insert into close_of_day_share
-		       (run_id, part, owner, fence, expires_at, ready_for, loans_done, loans_overdue, loans_parked)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		       (run_id, part, owner, expires_at, ready_for, loans_done, loans_overdue, loans_parked)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)
 		on conflict (run_id, part) do update
 		   set expires_at = excluded.expires_at,
 		       ready_for = greatest(close_of_day_share.ready_for, excluded.ready_for),
 		       loans_done = close_of_day_share.loans_done + excluded.loans_done,
 		       loans_overdue = close_of_day_share.loans_overdue + excluded.loans_overdue,
 		       loans_parked = close_of_day_share.loans_parked + excluded.loans_parked
-		 where close_of_day_share.owner = excluded.owner and close_of_day_share.fence = excluded.fence`,
-		h.run, h.part, h.owner, h.fence, until, ready, p.done, p.overdue, p.parked)
+		 where close_of_day_share.owner = excluded.owner`,
+		h.run, h.part, h.owner, until, ready, p.done, p.overdue, p.parked)
 	if err != nil {
 		return fmt.Errorf("writing share %d of run %s: %w", h.part, h.run, err)
 	}
