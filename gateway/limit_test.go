@@ -140,7 +140,10 @@ func TestAddressesAreLimitedWhateverTheySend(t *testing.T) {
 func TestLoginsAreLimitedStrictly(t *testing.T) {
 	t.Parallel()
 	b := limited(t, false)
-	paths := []string{"/api/v1/auth/login", "/api/v1/customers/register", "/api/v1/oauth/token"}
+	paths := []string{
+		"/api/v1/auth/login", "/api/v1/customers/register", "/api/v1/oauth/token",
+		"/api/v1/auth/password/forgotten", "/api/v1/auth/password/reset",
+	}
 	for i := range 6 {
 		b.as(http.MethodPost, paths[i%len(paths)]).want(http.StatusOK)
 	}

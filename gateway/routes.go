@@ -17,13 +17,14 @@ const (
 
 // Rules that many routes share.
 var (
-	ledgerReaders = only(access.Finance, access.System, access.Admin)
-	ledgerWriters = only(access.Finance, access.System)
-	loanOfficers  = only(access.Officer, access.Manager, access.Finance)
-	loanManagers  = only(access.Manager, access.CreditHead, access.Finance)
-	loanReaders   = only(append(slices.Clone(access.Staff), access.Finance, access.System)...)
-	loanPayers    = only(access.Manager, access.CreditHead, access.System)
-	notCustomers  = only(append(slices.Clone(access.Staff), access.Finance, access.Partner, access.System)...)
+	ledgerReaders  = only(access.Finance, access.System, access.Admin)
+	ledgerWriters  = only(access.Finance, access.System)
+	loanOfficers   = only(access.Officer, access.Manager, access.Finance)
+	loanManagers   = only(access.Manager, access.CreditHead, access.Finance)
+	loanReaders    = only(append(slices.Clone(access.Staff), access.Finance, access.System)...)
+	loanPayers     = only(access.Manager, access.CreditHead, access.System)
+	borrowersStaff = only(append(slices.Clone(access.Staff), access.Customer)...)
+	notCustomers   = only(append(slices.Clone(access.Staff), access.Finance, access.Partner, access.System)...)
 )
 
 // routes is the table of everything that has a way through the gateway. It is
@@ -48,8 +49,12 @@ var routes = []Route{
 	{get, "/api/v1/admin/users", "identity", only(access.Admin), Ordinary},
 	{post, "/api/v1/admin/users", "identity", only(access.Admin), Ordinary},
 	{post, "/api/v1/admin/users/{id}/disable", "identity", only(access.Admin), Ordinary},
+	{post, "/api/v1/admin/users/{id}/password", "identity", only(access.Admin), Ordinary},
 	{post, "/api/v1/auth/login", "identity", public, Login},
 	{post, "/api/v1/auth/logout", "identity", bearer, Ordinary},
+	{post, "/api/v1/auth/password", "identity", bearer, Login},
+	{post, "/api/v1/auth/password/forgotten", "identity", public, Login},
+	{post, "/api/v1/auth/password/reset", "identity", public, Login},
 	{post, "/api/v1/auth/refresh", "identity", public, Ordinary},
 	{post, "/api/v1/oauth/token", "identity", public, Login},
 
@@ -59,6 +64,7 @@ var routes = []Route{
 
 	{get, "/api/v1/admin/loans", "application", only(access.Admin), Ordinary},
 	{get, "/api/v1/admin/reports/dashboard", "application", only(access.Admin), Ordinary},
+	{get, "/api/v1/applications", "application", borrowersStaff, Ordinary},
 	{post, "/api/v1/applications", "application", bearer, Ordinary},
 	{get, "/api/v1/applications/{id}", "application", bearer, Ordinary},
 	{get, "/api/v1/applications/{id}/timeline", "application", bearer, Ordinary},

@@ -162,6 +162,18 @@ func (s *Service) RequestKey(value string, n NewStaff) (command.Key, error) {
 	}{login, password, n.Roles})
 }
 
+// passwordKey is RequestKey for a new password of an account.
+func (s *Service) passwordKey(value string, id uuid.UUID, password privacy.Text) (command.Key, error) {
+	hash, err := s.keyedHash("password", password.Reveal())
+	if err != nil {
+		return command.Key{}, err
+	}
+	return command.NewKey(value, struct {
+		ID       uuid.UUID
+		Password []byte
+	}{id, hash})
+}
+
 // CreateStaff makes an account for one of the lender's people.
 func (s *Service) CreateStaff(
 	ctx context.Context, actor access.Actor, key command.Key, n NewStaff,
@@ -182,7 +194,7 @@ func (s *Service) prepareStaff(ctx context.Context, actor access.Actor, n NewSta
 	if err := checkRoles(n.Roles, StaffRoles); err != nil {
 		return Account{}, err
 	}
-	hash, err := s.hasher.hash(ctx, n.Password)
+	hash, err := s.hasher.hash(ctx, "password", n.Password)
 	if err != nil {
 		return Account{}, err
 	}

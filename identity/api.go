@@ -55,6 +55,7 @@ func (s *Service) routes(api *httpapi.API) {
 		},
 	)
 	s.sessionRoutes(api)
+	s.passwordRoutes(api)
 	s.discoveryRoutes(api)
 	s.tokenRoute(api)
 	s.userRoutes(api)

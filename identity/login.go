@@ -115,13 +115,9 @@ func (s *Service) authenticate(ctx context.Context, key []byte, password privacy
 			return Account{}, ErrLoginRefused
 		}
 	}
-	hash, err := s.keyring.Open(account.sealedCredential, credentialPlace(account.ID))
+	fits, err := s.opens(ctx, account, password)
 	if err != nil {
-		return Account{}, fmt.Errorf("opening credential of account %s: %w", account.ID, err)
-	}
-	fits, err := s.hasher.fits(ctx, password, string(hash))
-	if err != nil {
-		return Account{}, fmt.Errorf("account %s: %w", account.ID, err)
+		return Account{}, err
 	}
 	if fits && account.Status == StatusActive {
 		return account, nil
@@ -131,6 +127,19 @@ func (s *Service) authenticate(ctx context.Context, key []byte, password privacy
 	case <-ctx.Done():
 	}
 	return Account{}, ErrLoginRefused
+}
+
+// opens reports whether the password is that of the account.
+func (s *Service) opens(ctx context.Context, account Account, password privacy.Text) (bool, error) {
+	hash, err := s.keyring.Open(account.sealedCredential, credentialPlace(account.ID))
+	if err != nil {
+		return false, fmt.Errorf("opening credential of account %s: %w", account.ID, err)
+	}
+	fits, err := s.hasher.fits(ctx, password, string(hash))
+	if err != nil {
+		return false, fmt.Errorf("account %s: %w", account.ID, err)
+	}
+	return fits, nil
 }
 
 // awaitLogin looks for an account until end, and once more then.

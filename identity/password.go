@@ -51,10 +51,11 @@ func (h *hasher) enter(ctx context.Context) error {
 
 func (h *hasher) leave() { <-h.slots }
 
-// hash returns the argon2id hash of a new password, or ErrPassword.
-func (h *hasher) hash(ctx context.Context, password privacy.Text) (string, error) {
+// hash returns the argon2id hash of a new password, or ErrPassword for the field
+// of the request that it came in.
+func (h *hasher) hash(ctx context.Context, field string, password privacy.Text) (string, error) {
 	if n := len(password.Reveal()); n < passwordBytesMin || n > passwordBytesMax {
-		return "", fieldError{field: "password", err: fmt.Errorf("%w: want %d to %d bytes",
+		return "", fieldError{field: field, err: fmt.Errorf("%w: want %d to %d bytes",
 			ErrPassword, passwordBytesMin, passwordBytesMax)}
 	}
 	if err := h.enter(ctx); err != nil {

@@ -212,7 +212,7 @@ func (s *Service) keepHouse(ctx context.Context) error {
 func (s *Service) forget(ctx context.Context) error {
 	before := s.instant().Add(-forgetAfter)
 	for _, purge := range []func(context.Context, database.Tx, time.Time) (int64, error){
-		deleteAttempts, deleteSessions, deleteKeys,
+		deleteAttempts, deleteSessions, deleteKeys, deleteResets,
 	} {
 		for deleted := int64(forgetMax); deleted == forgetMax; {
 			err := database.InTx(ctx, s.db, func(tx database.Tx) error {

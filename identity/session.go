@@ -22,6 +22,7 @@ const (
 	ReasonReuse      = "REUSE_DETECTED"
 	ReasonDisabled   = "DISABLED"
 	ReasonSuperseded = "SUPERSEDED"
+	ReasonPassword   = "PASSWORD_CHANGED"
 )
 
 // session is one login: the family of all refresh tokens that follow from it.

@@ -36,7 +36,8 @@ func (s *Service) routes(api *httpapi.API) {
 		ID: "set-notification-preferences", Method: http.MethodPut, Path: "/api/v1/notifications/preferences",
 		Summary: "Say how you want to be notified",
 		Description: "The inbox has every message. Beside it, messages are sent by the channels given here, outside " +
-			"the quiet hours; urgent ones, such as signing codes, at once. It holds for messages from now on.",
+			"the quiet hours; urgent ones, such as signing codes, at once. The code for a new password goes by e-mail in any " +
+			"case. It holds for messages from now on.",
 		Tag: tag, Access: httpapi.Bearer(),
 	}, s.putPreferences)
 	httpapi.Register(api, httpapi.Op{

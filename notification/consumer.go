@@ -98,7 +98,11 @@ func deliveriesOf(messages []newMessage, people map[uuid.UUID]addressee) ([]newD
 				return nil, err
 			}
 		}
-		for _, channel := range to.wishes.Channels {
+		channels := to.wishes.Channels
+		if m.by != nil {
+			channels = m.by
+		}
+		for _, channel := range channels {
 			list = append(list, newDelivery{due: due, claimed: claimed{
 				MessageID: m.ID, Channel: channel, recipientID: m.RecipientID, contact: to.contact, text: m.text,
 			}})
@@ -136,6 +140,7 @@ type newMessage struct {
 	storedMessage
 	text   content
 	urgent bool
+	by     []Channel
 }
 
 // write makes the message of an event, whose id it takes over; silent is true
@@ -146,7 +151,7 @@ func (s *Service) write(env *event.Envelope, e event.Personal) (m newMessage, si
 	if err != nil || silent {
 		return newMessage{}, silent, err
 	}
-	m.ID, m.Type, m.text, m.urgent = env.ID, r.typ, c, r.urgent
+	m.ID, m.Type, m.text, m.urgent, m.by = env.ID, r.typ, c, r.urgent, r.by
 	m.RecipientID, m.CreatedAt = e.Person(), s.now()
 	if m.RecipientID == uuid.Nil {
 		return newMessage{}, false, fmt.Errorf("%w: %s names nobody", event.ErrMalformed, env.Type)

@@ -417,6 +417,28 @@ func TestQuietHoursDelayAllButUrgentMessages(t *testing.T) {
 	}
 }
 
+// TestAResetCodeIsMailedWhateverIsPreferred: who cannot log in cannot ask for
+// e-mail either.
+func TestAResetCodeIsMailedWhateverIsPreferred(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sender := &fakeSender{}
+	b.withSender(sender)
+	b.deliver(b.registered(asha))
+	b.deliverDue()
+	b.owner().Put("/api/v1/notifications/preferences", map[string]any{"channels": []string{}}).Want(http.StatusOK)
+	before := len(sender.sent())
+	id := b.customer.CustomerID
+	b.deliver(event.PasswordChanged{OnUser: event.OnUser{UserID: id}}, event.ResetCodeIssued{
+		OnUser: event.OnUser{UserID: id}, SealedCode: b.seal([]byte("SECRET"), "identity.reset_code:"+id.String()),
+	})
+	b.deliverDue()
+	got := sender.sent()[before:]
+	if len(got) != 1 || got[0].Title.Reveal() != "Your code for a new password" || got[0].To.Reveal() != asha.Email {
+		t.Errorf("%d letters, want the code by e-mail: %+v", len(got), got)
+	}
+}
+
 func TestQuietHoursAfter(t *testing.T) {
 	t.Parallel()
 	night := QuietHours{From: "22:00", Until: "07:00", Zone: "UTC"}

@@ -273,6 +273,18 @@ func TestMessages(t *testing.T) {
 			"We ended one of your sessions because its refresh token was used twice. If that was not you, change your " +
 				"password.",
 		},
+		{
+			event.PasswordChanged{OnUser: event.OnUser{UserID: b.customer.CustomerID}},
+			"Your password was changed and all your sessions ended. If that was not you, set a new one at once and tell us.",
+		},
+		{
+			event.ResetCodeIssued{
+				OnUser: event.OnUser{UserID: b.customer.CustomerID}, ExpiresAt: until,
+				SealedCode: b.seal([]byte("NEWSECRET"), "identity.reset_code:"+b.customer.CustomerID.String()),
+			},
+			"Your code is NEWSECRET. It is valid until 12:10 UTC on 2026-11-23. Enter it to set a new password, and tell it " +
+				"nobody. If you did not ask for it, you need not do anything.",
+		},
 	}
 	tested := map[string]bool{}
 	want := 0

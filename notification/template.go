@@ -53,6 +53,8 @@ var rules = []rule{
 	tell[event.LoanFullyRepaid]("Your loan is repaid", "Since {{.ValueDate}} you owe nothing on this loan."),
 	tell[event.LoanCompleted]("Your loan is closed", "Your loan account was closed on {{.BusinessDate}}. Thank you."),
 	tellSessionEnded(),
+	tellResetCode(),
+	tellPasswordChanged(),
 }
 
 // stageTexts says what a new stage means to the applicant. Stages that another
@@ -111,9 +113,38 @@ func tellSigningCode() rule {
 		if err != nil {
 			return nil, fmt.Errorf("opening signing code of agreement %s: %w", issued.AgreementID, err)
 		}
-		expires := issued.ExpiresAt.UTC().Format("15:04 MST on 2006-01-02")
-		return map[string]string{"Code": string(code), "ExpiresAt": expires}, nil
+		return codeData(code, issued.ExpiresAt), nil
 	}
+	return r
+}
+
+// tellResetCode opens the sealed code, as tellSigningCode does. It goes by e-mail
+// in any case: who cannot log in cannot change preferences either.
+func tellResetCode() rule {
+	r := tell[event.ResetCodeIssued]("Your code for a new password",
+		"Your code is {{.Code}}. It is valid until {{.ExpiresAt}}. Enter it to set a new password, and tell it nobody. "+
+			"If you did not ask for it, you need not do anything.")
+	r.urgent, r.by = true, []Channel{Email}
+	r.data = func(s *Service, e any) (any, error) {
+		issued, _ := e.(event.ResetCodeIssued)
+		code, err := s.env.Keyring.Open(issued.SealedCode, "identity.reset_code:"+issued.UserID.String())
+		if err != nil {
+			return nil, fmt.Errorf("opening reset code of %s: %w", issued.UserID, err)
+		}
+		return codeData(code, issued.ExpiresAt), nil
+	}
+	return r
+}
+
+// codeData is what the text of a code's message needs.
+func codeData(code []byte, expires time.Time) map[string]string {
+	return map[string]string{"Code": string(code), "ExpiresAt": expires.UTC().Format("15:04 MST on 2006-01-02")}
+}
+
+func tellPasswordChanged() rule {
+	r := tell[event.PasswordChanged]("Your password was changed",
+		"Your password was changed and all your sessions ended. If that was not you, set a new one at once and tell us.")
+	r.urgent = true
 	return r
 }
 
@@ -136,6 +167,9 @@ type rule struct {
 	title, body *template.Template
 	// urgent messages ignore quiet hours.
 	urgent bool
+	// by says how the message is sent whatever its recipient prefers; nil leaves
+	// it to them.
+	by []Channel
 	// data gives what the templates show, or nil when this event says nothing.
 	data func(*Service, any) (any, error)
 	// event is one of the type, and decode reads another from its envelope.

@@ -34,7 +34,7 @@ var Catalogue = map[string][]Event{
 	"closeofday":   {PaymentOverdue{}, LateFeeCharged{}, LoanStageChanged{}, BusinessDayClosed{}},
 	"ledger":       {ReconciliationCompleted{}},
 	"notification": {NotificationRead{}, NotificationPreferencesChanged{}},
-	"identity":     {SessionStarted{}, SessionEnded{}},
+	"identity":     {SessionStarted{}, SessionEnded{}, PasswordChanged{}, ResetCodeIssued{}},
 }
 
 // AggregateOf returns what events of the type are about, as Event.Aggregate; "" for

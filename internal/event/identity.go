@@ -1,6 +1,10 @@
 package event
 
-import "github.com/google/uuid"
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
 
 // OnUser is embedded by events about an identity.
 type OnUser struct {
@@ -32,7 +36,8 @@ type SessionStarted struct {
 func (SessionStarted) Type() string { return "session.started.v1" }
 
 // SessionEnded says that a session and its refresh tokens are void. Reason is
-// LOGOUT, REUSE_DETECTED, DISABLED or SUPERSEDED (too many sessions at once).
+// LOGOUT, REUSE_DETECTED, DISABLED, SUPERSEDED (too many sessions at once) or
+// PASSWORD_CHANGED.
 type SessionEnded struct {
 	OnUser
 	FamilyID uuid.UUID `json:"family_id"`
@@ -41,3 +46,23 @@ type SessionEnded struct {
 
 // Type implements Event.
 func (SessionEnded) Type() string { return "session.ended.v1" }
+
+// PasswordChanged says that an account has a new password, whoever set it.
+type PasswordChanged struct {
+	OnUser
+}
+
+// Type implements Event.
+func (PasswordChanged) Type() string { return "password.changed.v1" }
+
+// ResetCodeIssued carries the code with which a borrower who forgot the password
+// sets a new one.
+type ResetCodeIssued struct {
+	OnUser
+	// SealedCode is encrypted and bound to the user id.
+	SealedCode string    `json:"sealed_code"`
+	ExpiresAt  time.Time `json:"expires_at"`
+}
+
+// Type implements Event.
+func (ResetCodeIssued) Type() string { return "password.reset_code.issued.v1" }

@@ -3,6 +3,7 @@ package application
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,6 +36,13 @@ func (s *Service) routes(api *httpapi.API) {
 			"At most 5 applications of a borrower can be under way at once.",
 		Access: httpapi.Bearer(), Idempotent: true, Status: http.StatusCreated,
 	}, s.create)
+	httpapi.Register(api, httpapi.Op{
+		ID: "list-applications", Method: http.MethodGet, Path: "/api/v1/applications", Tag: tag,
+		Summary: "List applications",
+		Description: "Newest first. Borrowers see their own, staff everybody's. " +
+			"What became a loan has its `loan_id`.",
+		Access: httpapi.Allow(append(slices.Clone(access.Staff), access.Customer)...),
+	}, s.list)
 	httpapi.Register(api, httpapi.Op{
 		ID: "get-application", Method: http.MethodGet, Path: "/api/v1/applications/{id}", Tag: tag,
 		Summary:     "Read an application",

@@ -110,7 +110,7 @@ func (s *Service) list(ctx context.Context, in *listInput) (*listOutput, error) 
 		return nil, err
 	}
 	filter := Filter{Stage: in.Stage, Outcome: in.Outcome, Customer: in.Customer}
-	found, more, err := s.List(ctx, filter, after, in.Limit)
+	found, more, err := s.List(ctx, httpapi.Actor(ctx), filter, after, in.Limit)
 	if err != nil {
 		return nil, err
 	}

@@ -7,15 +7,25 @@ import (
 	"time"
 
 	"cloud.google.com/go/civil"
+	"github.com/google/uuid"
 
+	"github.com/tenor-lending/tenor/internal/access"
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/event"
 	"github.com/tenor-lending/tenor/internal/money"
 )
 
 // List returns at most limit applications after a position, newest first, and
-// whether more follow. Who may call it is the API's to decide.
-func (s *Service) List(ctx context.Context, f Filter, after Position, limit int) ([]Application, bool, error) {
+// whether more follow. Staff see everybody's, others their own.
+func (s *Service) List(
+	ctx context.Context, actor access.Actor, f Filter, after Position, limit int,
+) ([]Application, bool, error) {
+	if !actor.Has(access.Staff...) {
+		if f.Customer != uuid.Nil && f.Customer != actor.ID {
+			return nil, false, nil
+		}
+		f.Customer = actor.ID
+	}
 	var list []Application
 	err := database.InReadTx(ctx, s.db, func(tx database.Tx) error {
 		var err error

@@ -112,6 +112,33 @@ func TestListLoans(t *testing.T) {
 			t.Errorf("%q (-want +got):\n%s", query, diff)
 		}
 	}
+	for _, role := range access.Staff {
+		var got page
+		b.server.As(first, role).Get(applications).Want(http.StatusOK).Into(&got)
+		if len(got.Items) != len(newestFirst) {
+			t.Errorf("%s sees %d applications, want all", role, len(got.Items))
+		}
+	}
+	own := map[string][]uuid.UUID{
+		"":                                {newestFirst[0], newestFirst[2], newestFirst[4]},
+		"?stage=INPUT":                    {newestFirst[2], newestFirst[4]},
+		"?customer_id=" + first.String():  {newestFirst[0], newestFirst[2], newestFirst[4]},
+		"?customer_id=" + second.String(): {},
+	}
+	for query, want := range own {
+		var got page
+		b.server.As(first, access.Customer).Get(applications + query).Want(http.StatusOK).Into(&got)
+		ids := []uuid.UUID{}
+		for _, item := range got.Items {
+			ids = append(ids, item.ID)
+		}
+		if diff := cmp.Diff(want, ids); diff != "" {
+			t.Errorf("of the borrower's own, %q (-want +got):\n%s", query, diff)
+		}
+	}
+	for _, role := range []access.Role{access.Partner, access.System, access.Finance} {
+		b.server.As(first, role).Get(applications).WantProblem(http.StatusForbidden, "forbidden")
+	}
 	admin := b.server.As(uuid.New(), access.Admin)
 	for query, location := range map[string]string{
 		"?stage=LIMBO": "query.stage", "?outcome=WON": "query.outcome", "?customer_id=7": "query.customer_id",

@@ -43,6 +43,7 @@ func listApplications(
 		   and ($3::text = '' or stage = $3) and ($4::text = '' or outcome = $4)
 		   and ($5::uuid = $6 or customer_id = $5)
 		 order by created_at desc, id desc limit $7`,
+		database.PlanAnew, // a borrower's own are found by another index than everybody's
 		after.CreatedAt, after.ID, f.Stage, f.Outcome, f.Customer, uuid.Nil, limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing applications: %w", err)
