@@ -31,7 +31,7 @@ func client(t *testing.T, seeds []string, opts ...kgo.Opt) *kgo.Client {
 // roundTrip makes a topic, writes one record and reads it back.
 func roundTrip(t *testing.T, seeds []string, topic string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	admin := kadm.NewClient(client(t, seeds))
 	_, err := admin.CreateTopic(ctx, 2, 1, nil, topic)
@@ -193,7 +193,7 @@ func TestKilledBrokerKeepsAcknowledgedRecords(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = again.Stop() })
 	reader := client(t, again.Seeds, kgo.ConsumeTopics(crashTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for next := 0; next <= acknowledged; {
 		fetches := reader.PollFetches(ctx)

@@ -14,11 +14,11 @@ import (
 // finds what was committed on the same address.
 func TestCrashedDatabaseRecovers(t *testing.T) {
 	t.Parallel()
-	port, err := freePort(t.Context())
+	ports, err := FreePorts(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts := DatabaseOptions{Dir: openDir(t), Port: port, Engine: EngineAuto}
+	opts := DatabaseOptions{Dir: openDir(t), Port: ports[0], Engine: EngineAuto}
 	db := startDatabase(t, opts)
 	exec1(t, db.DSN, "create table kept (n bigint)")
 	for i, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGQUIT} {
@@ -60,10 +60,11 @@ func TestCrashedDatabaseRecovers(t *testing.T) {
 // TestAdvertisedBroker has clients reach the broker by another address only.
 func TestAdvertisedBroker(t *testing.T) {
 	t.Parallel()
-	own, err := freePort(t.Context())
+	ports, err := FreePorts(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
+	own := ports[0]
 	door, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -26,9 +26,9 @@ const (
 const engineEnv = "TENOR_DEV_DATABASE"
 
 const (
-	databaseReadyWait = 60 * time.Second
-	fastStopWait      = 20 * time.Second
-	hardStopWait      = 5 * time.Second
+	databaseReadyWait = 5 * time.Minute
+	fastStopWait      = time.Minute
+	hardStopWait      = 20 * time.Second
 )
 
 // ErrNoDatabase reports that no way of getting a database worked.

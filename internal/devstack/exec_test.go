@@ -171,7 +171,7 @@ func waitGone(t *testing.T, pidFile string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	for {
 		line, err := commandLine(pid)
 		if err != nil || line == "" { // gone, or waiting for its reaper

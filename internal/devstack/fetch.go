@@ -19,8 +19,8 @@ import (
 
 const (
 	fetchTimeout    = 2 * time.Minute // for one archive
-	fetchAttempts   = 3
-	fetchPause      = 500 * time.Millisecond
+	fetchAttempts   = 5
+	fetchPause      = 500 * time.Millisecond // doubled after each attempt
 	fetchParallel   = 4
 	archiveBytesMax = 64 << 20
 )
@@ -28,6 +28,9 @@ const (
 // errSum reports an archive whose content is not what was pinned. It is never
 // an excuse to go on: either the mirror is broken or somebody tampers.
 var errSum = errors.New("checksum differs from the pinned one")
+
+// errNotServed reports that the registry has no such file: asking again is no use.
+var errNotServed = errors.New("the registry has no such file")
 
 // archive is one file of the Maven registry, pinned by its content.
 type archive struct {
@@ -65,24 +68,29 @@ func fetchAll(ctx context.Context, base string, archives []archive, into string)
 // fetch brings one file, trying again when the registry stumbles. A registry
 // that does not serve it is ErrUnavailable.
 func fetch(ctx context.Context, client *http.Client, url, sum, target string) error {
-	var err error
-	for attempt := range fetchAttempts {
-		if attempt > 0 {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(fetchPause):
-			}
-		}
-		err = fetchOnce(ctx, client, url, sum, target)
-		if err == nil || errors.Is(err, errSum) {
-			break
-		}
-	}
+	err := insist(ctx, func() error { return fetchOnce(ctx, client, url, sum, target) })
 	if err != nil && !errors.Is(err, errSum) && ctx.Err() == nil {
 		return fmt.Errorf("%w: fetching %s: %w", ErrUnavailable, url, err)
 	}
 	return err
+}
+
+// insist tries what a registry that stumbles makes fail, until it succeeds, fails
+// for good, or has been tried fetchAttempts times.
+func insist(ctx context.Context, try func() error) error {
+	pause := fetchPause
+	for attempt := 1; ; attempt++ {
+		err := try()
+		if err == nil || attempt == fetchAttempts || errors.Is(err, errSum) || errors.Is(err, errNotServed) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(pause):
+		}
+		pause *= 2
+	}
 }
 
 func fetchOnce(ctx context.Context, client *http.Client, url, sum, target string) error {
@@ -95,6 +103,9 @@ func fetchOnce(ctx context.Context, client *http.Client, url, sum, target string
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode == http.StatusNotFound {
+		return errNotServed
+	}
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("the registry answers %s", response.Status)
 	}

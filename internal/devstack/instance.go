@@ -19,7 +19,7 @@ const (
 	// has no lock yet.
 	youngAge = time.Minute
 	// staleStopWait is how long a server left behind has to end.
-	staleStopWait = 10 * time.Second
+	staleStopWait = 40 * time.Second
 	dirAttempts   = 5
 )
 

@@ -23,11 +23,11 @@ import (
 
 const (
 	kafkaVersion    = "4.2.2"
-	kafkaReadyWait  = 90 * time.Second
-	kafkaStopWait   = 30 * time.Second
-	kafkaAdminWait  = 2 * time.Second
+	kafkaReadyWait  = 5 * time.Minute
+	kafkaStopWait   = time.Minute
+	kafkaAdminWait  = 10 * time.Second
 	javaMajorMin    = 17
-	javaVersionWait = 20 * time.Second
+	javaVersionWait = 2 * time.Minute
 )
 
 // kafkaJars pins Apache Kafka's jars and those that they need at run time.
@@ -135,14 +135,11 @@ func (k *Kafka) Stop() error {
 }
 
 func (p kafkaParts) run(ctx context.Context, inst *instance) (*Kafka, error) {
-	port, err := freePort(ctx)
+	ports, err := FreePorts(ctx, 2)
 	if err != nil {
 		return nil, err
 	}
-	controllerPort, err := freePort(ctx)
-	if err != nil {
-		return nil, err
-	}
+	port, controllerPort := ports[0], ports[1]
 	properties := inst.path("server.properties")
 	err = os.WriteFile(properties, []byte(kafkaProperties(port, controllerPort, inst.path("data"))), 0o600)
 	if err != nil {

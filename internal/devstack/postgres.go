@@ -200,11 +200,11 @@ func runPostgres(
 ) (*Database, error) {
 	port := opts.Port
 	if port == 0 {
-		var err error
-		port, err = freePort(ctx)
+		ports, err := FreePorts(ctx, 1)
 		if err != nil {
 			return nil, err
 		}
+		port = ports[0]
 	}
 	logPath := inst.path("postgres.log")
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
@@ -288,19 +288,4 @@ func ping(ctx context.Context, dsn string) error {
 		return err
 	}
 	return errors.Join(conn.Ping(ctx), conn.Close(ctx))
-}
-
-// freePort asks the kernel for a port on the loopback that nobody uses now.
-func freePort(ctx context.Context) (int, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("looking for a free port: %w", err)
-	}
-	addr, ok := listener.Addr().(*net.TCPAddr)
-	err = listener.Close()
-	if err != nil || !ok {
-		return 0, fmt.Errorf("looking for a free port: %w", errors.Join(err, errors.ErrUnsupported))
-	}
-	return addr.Port, nil
 }

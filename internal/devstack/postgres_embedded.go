@@ -30,7 +30,7 @@ func embeddedBinaries(ctx context.Context, say func(string, ...any)) (postgresBi
 	binaries := postgresBinaries{dir: filepath.Join(target, "bin"), major: embeddedMajor}
 	err = installOnce(ctx, base, name, func(ctx context.Context, into string) error {
 		say("bringing PostgreSQL %s from the Maven registry into %s (once)", embeddedVersion, target)
-		return extractEmbedded(ctx, into)
+		return insist(ctx, func() error { return extractEmbedded(ctx, into) })
 	})
 	if err != nil {
 		return postgresBinaries{}, fmt.Errorf("bringing PostgreSQL %s: %w", embeddedVersion, err)
@@ -73,10 +73,14 @@ func installOnce(ctx context.Context, base, name string, fill func(ctx context.C
 // led to a data directory that holds nothing but a version, where its server
 // cannot start, and the binaries are what is kept.
 func extractEmbedded(ctx context.Context, into string) error {
+	err := emptied(into) // of what an attempt that failed has left
+	if err != nil {
+		return err
+	}
 	dummy := filepath.Join(into, "start")
 	data := filepath.Join(dummy, "data")
 	cache := filepath.Join(into, "archive")
-	err := os.MkdirAll(data, 0o700)
+	err = os.MkdirAll(data, 0o700)
 	if err != nil {
 		return err
 	}
@@ -85,13 +89,13 @@ func extractEmbedded(ctx context.Context, into string) error {
 	if err != nil {
 		return err
 	}
-	port, err := freePort(ctx)
+	ports, err := FreePorts(ctx, 1)
 	if err != nil {
 		return err
 	}
 	library := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
 		Version(embeddedVersion).
-		Port(uint32(port)). // a port is at most 65535
+		Port(uint32(ports[0])). // a port is at most 65535
 		BinariesPath(into).RuntimePath(filepath.Join(dummy, "runtime")).DataPath(data).CachePath(cache).
 		BinaryRepositoryURL(mavenBase()).
 		Logger(io.Discard))
@@ -113,4 +117,13 @@ func extractEmbedded(ctx context.Context, into string) error {
 		}
 	}
 	return errors.Join(os.RemoveAll(dummy), os.RemoveAll(cache))
+}
+
+// emptied removes what is in the directory.
+func emptied(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, entry := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, entry.Name())))
+	}
+	return err
 }

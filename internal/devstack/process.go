@@ -12,7 +12,7 @@ import (
 )
 
 // killWait is how long a process has to vanish after SIGKILL.
-const killWait = 5 * time.Second
+const killWait = 30 * time.Second
 
 // errExited reports that a server ended by itself while it was waited for.
 var errExited = errors.New("process ended early")

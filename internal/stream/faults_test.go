@@ -126,8 +126,12 @@ func TestOutageOfTheDatabaseIsWaitedOut(t *testing.T) {
 // starts it again on the same address and data.
 func TestRelayGoesOnAfterAnOutageOfTheBroker(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	broker, err := devstack.StartBroker(t.Context(), devstack.BrokerOptions{Dir: dir})
+	ports, err := devstack.FreePorts(t.Context(), 1) // so that nobody else is given it during the outage
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := devstack.BrokerOptions{Dir: t.TempDir(), Port: ports[0]}
+	broker, err := devstack.StartBroker(t.Context(), where)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,15 +149,7 @@ func TestRelayGoesOnAfterAnOutageOfTheBroker(t *testing.T) {
 	seen.wait(t, 1)
 	stop()
 	b.announce(declined(app, "during 1"), declined(app, "during 2"))
-	_, text, err := net.SplitHostPort(b.seeds[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if broker, err = devstack.StartBroker(t.Context(), devstack.BrokerOptions{Dir: dir, Port: port}); err != nil {
+	if broker, err = devstack.StartBroker(t.Context(), where); err != nil {
 		t.Fatal(err)
 	}
 	b.announce(declined(app, "after"))

@@ -91,7 +91,7 @@ func New(ctx context.Context, b *harness.Bench, dir string) (*Fleet, error) {
 
 // startServers starts what the services stand on.
 func (f *Fleet) startServers(ctx context.Context) error {
-	ports, err := freePorts(2)
+	ports, err := devstack.FreePorts(ctx, 2)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -67,21 +66,4 @@ func claimRange(ctx context.Context, offset int) net.Listener {
 		}
 	}
 	return claim
-}
-
-func freePorts(n int) ([]int, error) {
-	var ports []int
-	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
-		if err != nil {
-			return nil, fmt.Errorf("looking for a free port: %w", err)
-		}
-		defer func() { _ = listener.Close() }() // all at the end, so that they differ
-		address, ok := listener.Addr().(*net.TCPAddr)
-		if !ok {
-			return nil, errors.New("looking for a free port: no TCP address")
-		}
-		ports = append(ports, address.Port)
-	}
-	return ports, nil
 }
