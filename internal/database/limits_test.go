@@ -14,11 +14,11 @@ import (
 	"github.com/tenor-lending/tenor/internal/database/dbtest"
 )
 
-// small returns a database with one connection and a short wait for it.
-func small(t *testing.T) *database.DB {
+// small returns a database with one connection and a bounded wait for it.
+func small(t *testing.T, wait time.Duration) *database.DB {
 	t.Helper()
 	db, err := database.Open(t.Context(), database.Config{
-		DSN: dbtest.DSN(t, "shared"), MaxConns: 1, AcquireTimeout: 200 * time.Millisecond,
+		DSN: dbtest.DSN(t, "shared"), MaxConns: 1, AcquireTimeout: wait,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ func small(t *testing.T) *database.DB {
 // must hear of it soon, a transaction inside a transaction included.
 func TestFullPoolIsAnOutageNotAWait(t *testing.T) {
 	t.Parallel()
-	db := small(t)
+	db := small(t, time.Second)
 	err := database.InTx(t.Context(), db, func(database.Tx) error {
 		return database.InTx(t.Context(), db, func(database.Tx) error {
 			t.Error("a second transaction ran on the only connection")
@@ -50,7 +50,8 @@ func TestFullPoolIsAnOutageNotAWait(t *testing.T) {
 // may go away: nothing is stored, nobody is in doubt, the connection is free.
 func TestCancelledTransactionIsADefiniteNo(t *testing.T) {
 	t.Parallel()
-	db := small(t)
+	db := small(t, time.Minute)
+	const soon = 20 * time.Second // of the 25 that the statement takes
 	for name, body := range map[string]func(context.Context, context.CancelFunc, database.Tx) error{
 		"before COMMIT": func(_ context.Context, cancel context.CancelFunc, _ database.Tx) error {
 			cancel()
@@ -58,7 +59,7 @@ func TestCancelledTransactionIsADefiniteNo(t *testing.T) {
 		},
 		"in a statement": func(ctx context.Context, cancel context.CancelFunc, tx database.Tx) error {
 			time.AfterFunc(50*time.Millisecond, cancel)
-			_, err := tx.Exec(ctx, `select pg_sleep(10)`)
+			_, err := tx.Exec(ctx, `select pg_sleep(25)`)
 			return err
 		},
 		"between statements, and the closure hides it": func(
@@ -82,7 +83,7 @@ func TestCancelledTransactionIsADefiniteNo(t *testing.T) {
 		if !errors.Is(err, context.Canceled) || errors.Is(err, database.ErrAmbiguous) {
 			t.Errorf("%s: %v, want a definite context.Canceled", name, err)
 		}
-		if took := time.Since(begun); took > 5*time.Second {
+		if took := time.Since(begun); took > soon {
 			t.Errorf("%s: it took %s", name, took)
 		}
 		if stored(t, db, id) {
@@ -125,9 +126,6 @@ func TestFrozenTransactionLetsGoOfItsLocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(other.Close)
-	query := dsn.Query()
-	query.Set("idle_in_transaction_session_timeout", "300")
-	dsn.RawQuery = query.Encode()
 	slow, err := database.Open(t.Context(), database.Config{DSN: dsn.String()})
 	if err != nil {
 		t.Fatal(err)
@@ -143,12 +141,20 @@ func TestFrozenTransactionLetsGoOfItsLocks(t *testing.T) {
 			if err := lock(tx); err != nil {
 				return err
 			}
+			// From here on, so that a slow machine does not freeze it before.
+			if _, err := tx.Exec(t.Context(), `set local idle_in_transaction_session_timeout = 300`); err != nil {
+				return err
+			}
 			close(held)
 			<-thaw
 			return lock(tx)
 		})
 	}()
-	<-held
+	select {
+	case <-held:
+	case err := <-frozen:
+		t.Fatalf("it ended before it was frozen: %v", err)
+	}
 	if err := database.InTx(t.Context(), other, lock); err != nil {
 		t.Errorf("the other did not get the lock: %v", err)
 	}

@@ -70,7 +70,7 @@ func (r *recorder) seen() [][]int {
 }
 
 func newGroup(r *recorder, edit func(*groupcommit.Config)) *groupcommit.Group[int, int] {
-	cfg := groupcommit.Config{WeightMax: 8, QueueMax: 1000, Workers: 1, Timeout: 5 * time.Second}
+	cfg := groupcommit.Config{WeightMax: 8, QueueMax: 1000, Workers: 1, Timeout: 5 * time.Minute}
 	if edit != nil {
 		edit(&cfg)
 	}
@@ -80,7 +80,7 @@ func newGroup(r *recorder, edit func(*groupcommit.Config)) *groupcommit.Group[in
 
 func closed(t *testing.T, g *groupcommit.Group[int, int]) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	if err := g.Close(ctx); err != nil {
 		t.Error(err)
@@ -226,7 +226,7 @@ func TestACallerMayLeave(t *testing.T) {
 
 func TestAPanicIsAnError(t *testing.T) {
 	t.Parallel()
-	g := groupcommit.New(groupcommit.Config{WeightMax: 1, QueueMax: 1, Workers: 1, Timeout: time.Second},
+	g := groupcommit.New(groupcommit.Config{WeightMax: 1, QueueMax: 1, Workers: 1, Timeout: time.Minute},
 		func(context.Context, []int) ([]groupcommit.Result[int], error) { panic("oops") },
 		func(int) int { return 1 }, func(error) bool { return false })
 	if _, err := g.Do(t.Context(), 1); err == nil {

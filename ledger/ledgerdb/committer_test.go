@@ -48,14 +48,13 @@ func (b *books) trial() ledgerdb.TrialBalance {
 	return report
 }
 
-// insist posts as a client does that is told to come again: with the same key,
+// insist posts as a client does that is told to come again: with the same keys,
 // until the writers of a busy machine leave it room.
-func insist(t *testing.T, c *ledgerdb.Committer, entry ledger.JournalEntry) ([]ledgerdb.Posted, error) {
-	const triesMax = 50
-	posted, err := c.Post(t.Context(), entry)
-	for tries := 1; errors.Is(err, database.ErrContention) && tries < triesMax; tries++ {
-		posted, err = c.Post(t.Context(), entry)
-	}
+func insist(t *testing.T, c *ledgerdb.Committer, entries ...ledger.JournalEntry) (posted []ledgerdb.Posted, err error) {
+	err = insisting(func() error {
+		posted, err = c.Post(t.Context(), entries...)
+		return err
+	})
 	return posted, err
 }
 
@@ -265,7 +264,7 @@ func TestClosingWinsAgainstPosting(t *testing.T) {
 	c := b.committer()
 	for round := range 5 {
 		roundTrip := func(key string) error {
-			_, err := c.Post(t.Context(), move(key+"/in", day(1), b.cash, b.portfolio, "1.00"),
+			_, err := insist(t, c, move(key+"/in", day(1), b.cash, b.portfolio, "1.00"),
 				move(key+"/out", day(1), b.portfolio, b.cash, "1.00"))
 			return err
 		}

@@ -57,9 +57,33 @@ func openBooksOn(t *testing.T, db *database.DB) *books {
 	return b
 }
 
+// in runs a transaction as a client does that is told to come again: until the
+// others of a busy machine leave it room.
 func (b *books) in(fn func(ctx context.Context, tx database.Tx) error) error {
 	ctx := b.t.Context()
-	return database.InTx(ctx, b.db, func(tx database.Tx) error { return fn(ctx, tx) })
+	return insisting(func() error {
+		return database.InTx(ctx, b.db, func(tx database.Tx) error { return fn(ctx, tx) })
+	})
+}
+
+// insisting repeats what lost against others each time it was tried: how often
+// that happens is the machine's affair, what it leaves behind is the test's.
+func insisting(do func() error) error {
+	const triesMax = 50
+	err := do()
+	for tries := 1; errors.Is(err, database.ErrContention) && tries < triesMax; tries++ {
+		err = do()
+	}
+	return err
+}
+
+// sealUntil seals on db from one side until ctx ends.
+func (b *books) sealUntil(ctx context.Context, db *database.DB) {
+	for ctx.Err() == nil {
+		if _, err := ledgerdb.SealAll(b.t.Context(), db); err != nil && !errors.Is(err, database.ErrContention) {
+			b.t.Error(err)
+		}
+	}
 }
 
 func (b *books) must(fn func(ctx context.Context, tx database.Tx) error) {

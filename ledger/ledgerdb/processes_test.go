@@ -35,25 +35,19 @@ func TestProcessesShareTheBooks(t *testing.T) {
 		skew := time.Duration(p) * 300 * time.Millisecond
 		c := ledgerdb.NewCommitter(db, func() time.Time { return time.Now().Add(-skew) })
 		t.Cleanup(func() { _ = c.Close(context.Background()) })
-		sealing.Go(func() {
-			for ctx.Err() == nil {
-				if _, err := ledgerdb.SealAll(t.Context(), db); err != nil {
-					t.Error(err)
-				}
-			}
-		})
+		sealing.Go(func() { b.sealUntil(ctx, db) })
 		for w := range callers {
 			posting.Go(func() {
 				for i := range each {
 					same := move(fmt.Sprint("same/", w, "/", i), day(2), b.cash, b.income, "1.00")
-					posted, err := c.Post(t.Context(), same)
+					posted, err := insist(t, c, same)
 					if err != nil {
 						t.Error(err)
 					} else if !posted[0].Replayed {
 						fresh.Add(1)
 					}
 					spend := move(fmt.Sprint("spend/", p, "/", w, "/", i), day(2), b.overpaid, b.cash, "1.00")
-					_, err = c.Post(t.Context(), spend)
+					_, err = insist(t, c, spend)
 					if err == nil {
 						spent.Add(1)
 					} else if !errors.Is(err, ledger.LimitExceeded) {

@@ -169,6 +169,9 @@ func TestSnapshotsStayWhileOthersPost(t *testing.T) {
 	}
 }
 
+// followWait bounds the following of a feed.
+const followWait = 5 * time.Minute
+
 // TestTheFeedIsComplete follows the feed while writers with disagreeing clocks
 // post, some entries twice, and two sealers race: every entry comes once, in
 // one order, that of a second reading.
@@ -180,13 +183,7 @@ func TestTheFeedIsComplete(t *testing.T) {
 	var posting, sealing sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	for range 2 {
-		sealing.Go(func() {
-			for ctx.Err() == nil {
-				if _, err := ledgerdb.SealAll(t.Context(), b.db); err != nil {
-					t.Error(err)
-				}
-			}
-		})
+		sealing.Go(func() { b.sealUntil(ctx, b.db) })
 	}
 	for w := range writers {
 		posting.Go(func() {
@@ -197,34 +194,42 @@ func TestTheFeedIsComplete(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				if _, err := c.Post(t.Context(), e); err != nil { // new, or a replay
+				if _, err := insist(t, c, e); err != nil { // new, or a replay
 					t.Error(err)
 				}
 			}
 		})
 	}
-	follow := func(from ledgerdb.ChangePosition, upTo int, deadline time.Duration) (keys []string) {
-		for end := time.Now().Add(deadline); len(keys) < upTo && time.Now().Before(end); {
+	// follow reads the feed from its beginning until it has so many entries, or
+	// meets its end after whole says that nothing is added any more.
+	follow := func(upTo int, whole bool) (keys []string) {
+		var from ledgerdb.ChangePosition
+		for end := time.Now().Add(followWait); len(keys) < upTo && time.Now().Before(end); {
+			var page []ledgerdb.Change
 			err := database.InReadTx(t.Context(), b.db, func(tx database.Tx) error {
-				page, err := ledgerdb.Changes(t.Context(), tx, from, pageSize)
-				for _, change := range page {
-					keys = append(keys, change.Entry.Key)
-					from = change.Position
-				}
+				var err error
+				page, err = ledgerdb.Changes(t.Context(), tx, from, pageSize)
 				return err
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
+			for _, change := range page {
+				keys = append(keys, change.Entry.Key)
+				from = change.Position
+			}
+			if len(page) == 0 && whole {
+				break
+			}
 		}
 		return keys
 	}
-	live := follow(ledgerdb.ChangePosition{}, writers*each, time.Minute)
+	live := follow(writers*each, false)
 	posting.Wait()
 	cancel()
 	sealing.Wait()
 	b.pin()
-	again := follow(ledgerdb.ChangePosition{}, writers*each+1, time.Second)
+	again := follow(writers*each+1, true)
 	if diff := cmp.Diff(again, live); diff != "" {
 		t.Errorf("what was followed differs from the feed read afterwards (-afterwards +live):\n%s", diff)
 	}

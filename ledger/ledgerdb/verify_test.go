@@ -217,19 +217,14 @@ func TestSealingRunsBesidePosting(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var sealers, posters sync.WaitGroup
 	for range 2 {
-		sealers.Go(func() {
-			for ctx.Err() == nil {
-				if _, err := ledgerdb.SealAll(t.Context(), b.db); err != nil {
-					t.Error(err)
-				}
-			}
-		})
+		sealers.Go(func() { b.sealUntil(ctx, b.db) })
 	}
 	const writers, each = 6, 20
 	for w := range writers {
 		posters.Go(func() {
 			for i := range each {
-				if _, err := c.Post(t.Context(), move(fmt.Sprintf("s/%d/%d", w, i), day(1), b.cash, b.income, "1.00")); err != nil {
+				e := move(fmt.Sprintf("s/%d/%d", w, i), day(1), b.cash, b.income, "1.00")
+				if _, err := insist(t, c, e); err != nil {
 					t.Error(err)
 				}
 			}

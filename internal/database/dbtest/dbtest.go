@@ -20,9 +20,13 @@ const (
 	// setupTimeout bounds the making of one database, a server start included.
 	setupTimeout = 3 * time.Minute
 	// dropTimeout bounds the removal of one database.
-	dropTimeout = 30 * time.Second
+	dropTimeout = 3 * time.Minute
 	// closeTimeout is how long a test's connections have to come home.
-	closeTimeout = 10 * time.Second
+	closeTimeout = time.Minute
+	// patience bounds what a test's transactions wait for, instead of the limits of
+	// production: a slow machine must not look like an outage. Tests of those limits
+	// open databases of their own.
+	patience = 3 * time.Minute
 	// applicationNameMax is PostgreSQL's limit on such names, in bytes.
 	applicationNameMax = 63
 )
@@ -87,7 +91,11 @@ func (l Login) On(dsn string) string {
 
 func connect(t testing.TB, name, dsn string) *database.DB {
 	t.Helper()
-	cfg := database.Config{DSN: dsn, ApplicationName: applicationName(t)}
+	dsn, err := patient(dsn)
+	if err != nil {
+		t.Fatalf("opening test database %s: %v", name, err)
+	}
+	cfg := database.Config{DSN: dsn, ApplicationName: applicationName(t), AcquireTimeout: patience}
 	if recorder := statementRecorder(); recorder != nil {
 		cfg.Tracer = recorder
 	}
@@ -213,6 +221,20 @@ func withDatabase(serverDSN, name string) (string, error) {
 		return "", fmt.Errorf("the server's DSN has scheme %q, want postgres", parsed.Scheme)
 	}
 	parsed.Path = "/" + name
+	return parsed.String(), nil
+}
+
+// patient returns the DSN with the server's limits on a session set to patience.
+func patient(dsn string) (string, error) {
+	parsed, err := url.Parse(dsn)
+	if err != nil {
+		return "", errors.New("the test database's DSN is not a URL") // the parser's own error may show the password
+	}
+	query := parsed.Query()
+	for _, limit := range []string{"statement_timeout", "idle_in_transaction_session_timeout"} {
+		query.Set(limit, strconv.FormatInt(patience.Milliseconds(), 10))
+	}
+	parsed.RawQuery = query.Encode()
 	return parsed.String(), nil
 }
 

@@ -123,7 +123,7 @@ func TestProcessWithoutServer(t *testing.T) {
 			if !strings.Contains(string(out), "child has a database in "+tmp) {
 				t.Fatalf("the child did not use a database of its own:\n%s", out)
 			}
-			deadline := time.Now().Add(time.Minute)
+			deadline := time.Now().Add(5 * time.Minute)
 			for {
 				left, err := filepath.Glob(filepath.Join(tmp, "tenor-dev-*"))
 				if err != nil {

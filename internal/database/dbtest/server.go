@@ -119,7 +119,15 @@ func (s *server) create(ctx context.Context, name, template string) error {
 	default:
 		statement += " template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'"
 	}
-	return s.exec(ctx, statement)
+	var err error
+	for range busyRetries { // the server may be vacuuming the template
+		err = s.exec(ctx, statement)
+		if database.SQLState(err) != stateObjectInUse {
+			return err
+		}
+		time.Sleep(busyPause)
+	}
+	return err
 }
 
 func (s *server) drop(ctx context.Context, name string) error {
