@@ -13,14 +13,18 @@ import (
 // export comes whole, any other answer is cut off.
 func TestADownloadMayTakeItsTime(t *testing.T) {
 	t.Parallel()
-	b := setup(t, options{change: func(cfg *config.Config) { cfg.Gateway.Timeout = 300 * time.Millisecond }})
-	const parts = 6
-	b.upstream.set(func(w http.ResponseWriter, _ *http.Request) {
-		for range parts {
-			_, _ = w.Write([]byte("part\n"))
-			_ = http.NewResponseController(w).Flush()
-			time.Sleep(100 * time.Millisecond)
+	const timeout = 2 * time.Second
+	b := setup(t, options{change: func(cfg *config.Config) { cfg.Gateway.Timeout = timeout }})
+	const parts = 2
+	b.upstream.set(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte("part\n"))
+		_ = http.NewResponseController(w).Flush()
+		if r.URL.Path == "/api/v1/ledger/export" {
+			time.Sleep(timeout + timeout/4)
+		} else {
+			<-r.Context().Done() // the gateway cuts it off
 		}
+		_, _ = w.Write([]byte("part\n"))
 	})
 	token := b.tokens.give(access.Finance)
 	read := func(path string) (int, error) {

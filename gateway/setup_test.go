@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -30,9 +29,11 @@ type bundle struct {
 	t       *testing.T
 	gateway *Gateway
 	url     string
-	tokens  *tokens
-	logs    *lockedBuffer
-	clock   *clock
+	// upstreamURL is where all services are.
+	upstreamURL string
+	tokens      *tokens
+	logs        *lockedBuffer
+	clock       *clock
 	// upstream answers for every service; seen are the requests that came through.
 	upstream atomicHandler
 	seen     requests
@@ -145,6 +146,10 @@ func (v *tokens) give(roles ...access.Role) string {
 	return token
 }
 
+// patience bounds what a test waits for that comes at once, unless the machine is
+// slow.
+const patience = 5 * time.Minute
+
 // options are what a test wants to be different.
 type options struct {
 	change func(*config.Config)
@@ -173,11 +178,12 @@ func setup(t *testing.T, o options) *bundle {
 	if o.upstreamURL != "" {
 		base = o.upstreamURL
 	}
+	b.upstreamURL = base
 	port := portOf(t, base)
 	env := httpapitest.Env(t, "gateway", nil)
 	cfg := *env.Config
 	cfg.UpstreamHost = "127.0.0.1"
-	cfg.Gateway.Timeout = 5 * time.Second
+	cfg.Gateway.Timeout = patience
 	if o.change != nil {
 		o.change(&cfg)
 	}
@@ -295,16 +301,5 @@ func (a answer) wantProblem(status int, slug string) answer {
 	return a
 }
 
-// deadURL is an address where nobody listens.
-func deadURL(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return "http://" + address
-}
+// deadURL is an address where nobody listens, and that nobody is given by chance.
+const deadURL = "http://127.0.0.1:1"

@@ -481,7 +481,7 @@ func TestTaskWakesAndStops(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- b.component.Tasks[0].Run(ctx) }()
 	b.deliver(b.registered(asha))
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	for len(sender.sent()) < 2 {
 		if time.Now().After(deadline) {
 			t.Fatal("the task delivers nothing")

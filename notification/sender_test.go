@@ -54,7 +54,7 @@ func startSMTP(t *testing.T, rcpt string) *smtpServer {
 
 func (s *smtpServer) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Minute))
 	lines := bufio.NewScanner(conn)
 	say := func(text string) { _, _ = fmt.Fprintf(conn, "%s\r\n", text) }
 	say("220 test")
@@ -132,11 +132,6 @@ func TestSMTP(t *testing.T) {
 func TestSMTPFailures(t *testing.T) {
 	t.Parallel()
 	busy, refusing := startSMTP(t, "451 try later"), startSMTP(t, "550 no such user asha@example.org")
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = gone.Close()
 	tests := map[string]struct {
 		url, to string
 		text    string
@@ -144,7 +139,7 @@ func TestSMTPFailures(t *testing.T) {
 	}{
 		"later":      {busy.url(), asha.Email, "the mail server answered 451", false},
 		"never":      {refusing.url(), asha.Email, "the mail server answered 550", true},
-		"no server":  {"smtp://" + gone.Addr().String(), asha.Email, "the mail server was not reached", false},
+		"no server":  {"smtp://127.0.0.1:1", asha.Email, "the mail server was not reached", false},
 		"no address": {busy.url(), "not an address", "the address is malformed", true},
 	}
 	for name, test := range tests {

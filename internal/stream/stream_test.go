@@ -27,7 +27,7 @@ import (
 )
 
 // deadline bounds every wait of these tests.
-const deadline = 2 * time.Minute
+const deadline = 5 * time.Minute
 
 type bundle struct {
 	t        *testing.T

@@ -34,7 +34,8 @@ func TestOfManySigningsOneConcludes(t *testing.T) {
 	s := approvedSuite(t)
 	code := s.code()
 	const n = 8
-	counts := at(n, func() int { return s.borrower.Post(s.path("/esign"), s.consent(code)).Status })
+	borrower := s.borrower.Patient()
+	counts := at(n, func() int { return borrower.Post(s.path("/esign"), s.consent(code)).Status })
 	if counts[http.StatusOK] != 1 || counts[http.StatusOK]+counts[http.StatusConflict] != n {
 		t.Errorf("statuses %v, want one 200 and else 409", counts)
 	}
@@ -54,7 +55,8 @@ func TestGuessesAtOnceUseUpTheAttempts(t *testing.T) {
 	s := approvedSuite(t)
 	wrong := other(s.code())
 	const n = 12
-	counts := at(n, func() int { return s.borrower.Post(s.path("/esign"), s.consent(wrong)).Status })
+	borrower := s.borrower.Patient()
+	counts := at(n, func() int { return borrower.Post(s.path("/esign"), s.consent(wrong)).Status })
 	if counts[http.StatusUnprocessableEntity] != agreement.CodeAttemptsMax ||
 		counts[http.StatusConflict] != n-agreement.CodeAttemptsMax {
 		t.Errorf("statuses %v, want %d wrong and else void", counts, agreement.CodeAttemptsMax)
@@ -65,10 +67,10 @@ func TestOfSigningAndSendingInOneConcludes(t *testing.T) {
 	t.Parallel()
 	s := approvedSuite(t)
 	code := s.code()
-	borrower := s.server.As(s.on.CustomerID, access.Customer)
+	borrower := s.server.As(s.on.CustomerID, access.Customer).Patient()
 	var group sync.WaitGroup
 	var esign, upload int
-	group.Go(func() { esign = s.borrower.Post(s.path("/esign"), s.consent(code)).Status })
+	group.Go(func() { esign = borrower.Post(s.path("/esign"), s.consent(code)).Status })
 	group.Go(func() { upload = s.send(borrower, uploadtest.PDF("by hand", "")).Status })
 	group.Wait()
 	status := s.get().Status

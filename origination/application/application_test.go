@@ -267,7 +267,7 @@ func TestOpenApplicationsAreLimited(t *testing.T) {
 func TestOpenApplicationsAreLimitedAtOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	borrower := b.server.As(uuid.New(), access.Customer)
+	borrower := b.server.As(uuid.New(), access.Customer).Patient()
 	statuses := make(chan int, 2*application.OpenMax)
 	for range cap(statuses) {
 		go func() { statuses <- borrower.Post(applications, request()).Status }()

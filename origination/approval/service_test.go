@@ -275,7 +275,7 @@ func TestOneOfManyWins(t *testing.T) {
 	statuses := make([]int, persons)
 	clients := make([]*httpapitest.Client, persons)
 	for i := range clients {
-		clients[i] = b.server.As(uuid.New(), access.Internal)
+		clients[i] = b.server.As(uuid.New(), access.Internal).Patient()
 	}
 	for i := range persons {
 		wait.Go(func() {

@@ -150,7 +150,7 @@ func TestTwoApplicationsOfOneCustomer(t *testing.T) {
 		first.asManager.Post(p.path("assign"), assignTo(p.officer)).Want(http.StatusOK)
 	}
 	for _, p := range []people{first, second} {
-		officer := b.server.As(p.officer, access.Officer)
+		officer := b.server.As(p.officer, access.Officer).Patient()
 		go func() { statuses <- officer.Put(p.path("verify"), findings()).Status }()
 	}
 	for range 2 {

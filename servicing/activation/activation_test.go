@@ -424,7 +424,7 @@ func TestRunPayoutsWakesAndStops(t *testing.T) {
 	signed := f.signed()
 	f.deliver(signed)
 	loanID := f.trigger(signed.ApplicationID).LoanID
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	for f.account(loanID).Status != "ACTIVE" {
 		if time.Now().After(deadline) {
 			t.Fatal("the payout was not made")

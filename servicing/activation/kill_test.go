@@ -108,7 +108,7 @@ func TestKilledWhilePayingOut(t *testing.T) {
 // of a process that has just died.
 func (f *fixture) paidOut(loan uuid.UUID) uuid.UUID {
 	f.t.Helper()
-	for deadline := time.Now().Add(time.Minute); f.account(loan).Status != "ACTIVE"; {
+	for deadline := time.Now().Add(5 * time.Minute); f.account(loan).Status != "ACTIVE"; {
 		if time.Now().After(deadline) {
 			f.t.Fatalf("not paid out: %+v", f.account(loan))
 		}

@@ -132,7 +132,7 @@ func TestKilledWhileClosing(t *testing.T) {
 // process that has just died.
 func (f *fixture) closed(id uuid.UUID) runBody {
 	f.t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		if err := f.service.work(context.Background()); err != nil && !f.service.mayPass(context.Background(), err) {
 			f.t.Fatal(err)
 		}

@@ -160,7 +160,7 @@ func TestOfSixtyFourPostsOfOneKeyOneHasAnEffect(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	const clients = 64
-	partner := f.partner.WithKey("the one")
+	partner := f.partner.WithKey("the one").Patient()
 	answers := make([]*httpapitest.Answer, clients)
 	var wait sync.WaitGroup
 	for i := range clients {

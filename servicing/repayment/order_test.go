@@ -36,10 +36,11 @@ func TestOfTwoReversalsOneWins(t *testing.T) {
 	before := f.outstanding()
 	paid := f.pay(f.partner, f.body("969.73"))
 	answers := make([]*httpapitest.Answer, 2)
+	officer := f.officer.Patient()
 	var wait sync.WaitGroup
 	for i := range answers {
 		wait.Go(func() {
-			answers[i] = f.officer.Post(f.reversePath(paid.PaymentID), map[string]any{"reason": "bounced"})
+			answers[i] = officer.Post(f.reversePath(paid.PaymentID), map[string]any{"reason": "bounced"})
 		})
 	}
 	wait.Wait()

@@ -102,9 +102,10 @@ func (s *Server) URL() string { return s.http.URL }
 
 // Client sends requests as one actor.
 type Client struct {
-	server *Server
-	token  string
-	key    string
+	server  *Server
+	token   string
+	key     string
+	patient bool
 }
 
 // As returns a client whose token stands for an actor with the id and roles.
@@ -122,7 +123,32 @@ func (s *Server) Anonymous() *Client { return &Client{server: s} }
 // WithKey returns the same client sending this idempotency key instead of a
 // new one for each POST; "-" sends none.
 func (c *Client) WithKey(key string) *Client {
-	return &Client{server: c.server, token: c.token, key: key}
+	other := *c
+	other.key = key
+	return &other
+}
+
+// Limits of a patient client.
+const (
+	patientTriesMax = 200
+	patientPause    = 20 * time.Millisecond
+)
+
+// Patient returns the same client sending a request again, with its idempotency
+// key, for as long as the service tells it to come again: that others were in the
+// way, or that the same request is still running. How often that happens where
+// many come at once is the machine's affair.
+func (c *Client) Patient() *Client {
+	other := *c
+	other.patient = true
+	return &other
+}
+
+// comeAgain tells whether the service has promised that the request had no effect
+// or that sending it again, with its key, has none.
+func (a *Answer) comeAgain() bool {
+	return a.Status == http.StatusServiceUnavailable ||
+		a.Status == http.StatusConflict && bytes.Contains(a.Body, []byte(":request-in-flight"))
 }
 
 // Token is the bearer token of the client.
@@ -153,6 +179,23 @@ func (c *Client) Patch(path string, body any) *Answer { return c.send(http.Metho
 func (c *Client) Delete(path string) *Answer { return c.send(http.MethodDelete, path, nil) }
 
 func (c *Client) send(method, path string, body any) *Answer {
+	c.server.t.Helper()
+	if !c.patient {
+		return c.once(method, path, body)
+	}
+	same := c
+	if c.key == "" {
+		same = c.WithKey(uuid.NewString())
+	}
+	answer := same.once(method, path, body)
+	for tries := 1; answer.comeAgain() && tries < patientTriesMax; tries++ {
+		time.Sleep(patientPause)
+		answer = same.once(method, path, body)
+	}
+	return answer
+}
+
+func (c *Client) once(method, path string, body any) *Answer {
 	t := c.server.t
 	t.Helper()
 	request, err := http.NewRequestWithContext(context.Background(), method, c.server.http.URL+path, reader(t, body))

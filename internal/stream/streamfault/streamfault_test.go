@@ -61,7 +61,7 @@ func TestReplayerSendsAgainOnce(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- replayer.Run(ctx) }()
-	for end := time.Now().Add(time.Minute); replayer.Sent() < 40 && time.Now().Before(end); {
+	for end := time.Now().Add(5 * time.Minute); replayer.Sent() < 40 && time.Now().Before(end); {
 		time.Sleep(20 * time.Millisecond)
 	}
 	time.Sleep(time.Second) // a third copy would come now
