@@ -14,7 +14,7 @@ import (
 )
 
 // flowTimeout bounds one test of a whole flow.
-const flowTimeout = 4 * time.Minute
+const flowTimeout = 15 * time.Minute
 
 // testEnviron is the configuration of a platform whose databases are this
 // test's own and whose broker is the one that tests were given, or embedded.

@@ -22,7 +22,7 @@ import (
 
 const (
 	platformStartTimeout = 5 * time.Minute
-	seedTimeout          = 60 * time.Second
+	seedTimeout          = 5 * time.Minute
 	portOffsetStep       = 1000
 	portOffsetTries      = 24 // below the ports that systems give to outgoing connections
 )

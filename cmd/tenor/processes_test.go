@@ -36,7 +36,7 @@ type fleet struct {
 }
 
 const (
-	roleStartTimeout = 2 * time.Minute
+	roleStartTimeout = 10 * time.Minute
 	readyLook        = 20 * time.Millisecond
 )
 
@@ -176,7 +176,7 @@ func (f *fleet) platform(ctx context.Context) (*platform, *journey.Staff) {
 // as any client of such a platform does: every POST has its idempotency key.
 type retrying struct{ next http.RoundTripper }
 
-const retryWindow = 2 * time.Minute
+const retryWindow = 10 * time.Minute
 
 // RoundTrip implements http.RoundTripper.
 func (r retrying) RoundTrip(request *http.Request) (*http.Response, error) {

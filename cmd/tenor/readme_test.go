@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,12 +14,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tenor-lending/tenor/internal/client"
 	"github.com/tenor-lending/tenor/internal/config"
 )
 
 // TestReadmeTourWorksAsPrinted runs the shell lines of the README's tour, in
 // order and in one shell, against a platform as `make up` starts it. Only the
-// port may differ from what is printed: 8000 may be taken.
+// port may differ from what is printed, for 8000 may be taken, and where the tour
+// sleeps until the services have heard of each other, they have here: a machine
+// may be too busy for that to take a second.
 //
 //nolint:paralleltest // a whole platform: one at a time
 func TestReadmeTourWorksAsPrinted(t *testing.T) {
@@ -44,7 +54,13 @@ func TestReadmeTourWorksAsPrinted(t *testing.T) {
 		fmt.Sprintf("localhost:%d", gatewayPort+p.cfg.PortOffset))
 	shell := exec.CommandContext(ctx, "bash", "-eu", "-o", "pipefail")
 	shell.Dir = dir
-	shell.Stdin = strings.NewReader(script)
+	rest := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if err := client.Until(ctx, "the services to rest", func() (bool, error) { return p.rests(ctx) }); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer rest.Close()
+	shell.Stdin = strings.NewReader("sleep() { curl -sS " + rest.URL + "; }\n" + script)
 	var out bytes.Buffer
 	shell.Stdout, shell.Stderr = &out, &out
 	if err := shell.Run(); err != nil {
@@ -60,6 +76,57 @@ func TestReadmeTourWorksAsPrinted(t *testing.T) {
 	if t.Failed() {
 		t.Logf("the tour printed:\n%s", out.String())
 	}
+}
+
+// rests tells whether every event that is committed is handled, and every event
+// that came of that.
+func (p *platform) rests(ctx context.Context) (bool, error) {
+	kafka, err := kgo.NewClient(kgo.SeedBrokers(p.cfg.KafkaSeeds...))
+	if err != nil {
+		return false, err
+	}
+	defer kafka.Close()
+	handled := func() (int64, error) { // the end of all topics, if all consumers have come there
+		groups, err := kadm.NewClient(kafka).Lag(ctx)
+		if err = errors.Join(err, groups.Error()); err != nil {
+			return 0, err
+		}
+		end := int64(0)
+		for _, group := range groups {
+			for _, partition := range group.Lag.Sorted() {
+				if partition.Lag != 0 {
+					return -1, nil
+				}
+				end += partition.End.Offset
+			}
+		}
+		return end, nil
+	}
+	before, err := handled()
+	if err != nil || before <= 0 {
+		return false, err
+	}
+	for _, name := range databases() {
+		if waiting, err := p.waiting(ctx, name); err != nil || waiting {
+			return false, err
+		}
+	}
+	after, err := handled()
+	return after == before, err
+}
+
+// waiting tells whether a database has events that are not published.
+func (p *platform) waiting(ctx context.Context, name string) (waiting bool, err error) {
+	dsn, err := p.cfg.DatabaseDSN(name)
+	if err != nil {
+		return false, err
+	}
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return false, err
+	}
+	err = conn.QueryRow(ctx, `select exists (select 1 from outbox)`).Scan(&waiting)
+	return waiting, errors.Join(err, conn.Close(ctx))
 }
 
 // tourOf returns the shell blocks of a Markdown text.

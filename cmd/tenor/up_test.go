@@ -56,7 +56,7 @@ func TestDataSurvivesARestart(t *testing.T) {
 	if err != nil || again == "" {
 		t.Errorf("the borrower cannot log in any more: %v", err)
 	}
-	today := civil.DateOf(time.Now()).String()
+	today := civil.DateOf(time.Now().UTC()).String() // in the zone of the book
 	code, out, errs := run(t, "close-of-day", "--dir", dir, "--through", today)
 	if code != 0 || !strings.Contains(out, "DONE: ") || !strings.Contains(out, "ledger and loans: AGREES") {
 		t.Errorf("close of day ended with %d: %s%s", code, out, errs)
@@ -84,7 +84,7 @@ func secretFiles(t *testing.T, dir string) {
 func run(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), flowTimeout)
 	defer cancel()
 	code = dispatch(ctx, args, streams{in: strings.NewReader(""), out: &stdout, err: &stderr})
 	return code, stdout.String(), stderr.String()

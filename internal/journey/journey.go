@@ -21,7 +21,7 @@ import (
 
 // settle bounds the wait for what events bring about: long, for a consumer that was killed while
 // it joined its group holds up that group until the broker gives it up, and a machine may be busy.
-const settle = 2 * time.Minute
+const settle = 5 * time.Minute
 
 // Money is an amount in the API's JSON.
 type Money struct {
