@@ -35,7 +35,7 @@ const (
 	rate = 75
 	// loansMade are the first loans at scale 1.
 	loansMade   = 400
-	settleLimit = 8 * time.Minute
+	settleLimit = 20 * time.Minute
 )
 
 // run is a whole drill.

@@ -21,7 +21,7 @@ import (
 
 const (
 	lookPause    = 100 * time.Millisecond
-	prepareLimit = 3 * time.Minute
+	prepareLimit = 10 * time.Minute
 	replayShare  = 30 // percent of events
 	replayLate   = 2 * time.Second
 	journalName  = "client.jsonl"

@@ -18,8 +18,8 @@ import (
 const (
 	// drainLimit is how long what waits in the outbox may take after the last
 	// fault, and caughtUpLimit how long consumers may.
-	drainLimit    = 30 * time.Second
-	caughtUpLimit = 90 * time.Second
+	drainLimit    = 2 * time.Minute
+	caughtUpLimit = 4 * time.Minute
 	// replaysAsked is how many acknowledged payments are sent once more.
 	replaysAsked   = 300
 	settleWorkers  = 16

@@ -16,7 +16,7 @@ const (
 	// Those that are due beyond it wait, and their waiting counts.
 	InFlightDefault = 1024
 	// drainLimit is how long operations have to end after the last was due.
-	drainLimit = 60 * time.Second
+	drainLimit = 3 * time.Minute
 	// faultsKept bounds the errors that are remembered by text.
 	faultsKept = 5
 	windowMin  = time.Second

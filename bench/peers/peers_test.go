@@ -191,7 +191,7 @@ func bench(
 	t.Helper()
 	var out, log bytes.Buffer
 	done := harness.Run(t.Context(), harness.Scenario{Name: "peers", Run: run}, harness.Options{
-		Duration: 300 * time.Millisecond, Clients: 4, Seed: 1, Against: []string{name + "=" + server.URL},
+		Duration: 2 * time.Second, Clients: 4, Seed: 1, Against: []string{name + "=" + server.URL},
 		Out: &out, Err: &log,
 	})
 	return done.Failure, out.String() + log.String()

@@ -18,13 +18,13 @@ import (
 )
 
 // ReadyLimit is how long a process or the broker may take to serve.
-const ReadyLimit = 90 * time.Second
+const ReadyLimit = 5 * time.Minute
 
 const (
 	restartPause = 50 * time.Millisecond
 	failedPause  = 500 * time.Millisecond
 	readyLook    = 25 * time.Millisecond
-	stopLimit    = 30 * time.Second
+	stopLimit    = 2 * time.Minute
 	logTail      = 1500 // bytes
 )
 
