@@ -142,6 +142,9 @@ func (p *platform) configure(ctx context.Context, o platformOptions, given *conf
 	set("IDENTITY_BOOTSTRAP_EMAIL", adminEmail)
 	set("IDENTITY_BOOTSTRAP_PASSWORD", p.secrets.AdminPassword)
 	set("LOG_FORMAT", "text")
+	if given.KafkaSeeds == nil {
+		set("INBOX_RETENTION", "0s") // the embedded broker keeps every event
+	}
 	if given.PortOffset == 0 {
 		var first int
 		if o.ephemeral {

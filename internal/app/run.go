@@ -155,6 +155,7 @@ func (p *process) add(ctx context.Context, service Service) error {
 		r.consumer, err = stream.NewConsumer(stream.ConsumerConfig{
 			Name: service.Name, DB: env.DB, Seeds: p.Config.KafkaSeeds, Subscriptions: component.Subscriptions,
 			Turn: component.Turn, Log: env.Log, Now: p.Now, Metrics: p.metrics,
+			Remember: p.Config.InboxRetention,
 		})
 		if err != nil {
 			return err

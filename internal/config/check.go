@@ -41,9 +41,11 @@ func fieldsOf(t reflect.Type, prefix string) []field {
 const (
 	maxConnsLimit   = 200
 	portOffsetLimit = 50_000
-	accessTTLMin    = time.Minute
-	accessTTLMax    = time.Hour
-	keyTTLMin       = time.Hour
+	// inboxRetentionMin is more than a broker keeps events by default, which is a week.
+	inboxRetentionMin = 8 * 24 * time.Hour
+	accessTTLMin      = time.Minute
+	accessTTLMax      = time.Hour
+	keyTTLMin         = time.Hour
 )
 
 // check returns every fault of the values themselves.
@@ -73,6 +75,9 @@ func (c *Config) check() []error {
 	}
 	if c.KafkaReplication < 1 {
 		fault("KAFKA_REPLICATION", "want at least 1, got %d", c.KafkaReplication)
+	}
+	if c.InboxRetention != 0 && c.InboxRetention < inboxRetentionMin {
+		fault("INBOX_RETENTION", "want 0 or at least %s, got %s", inboxRetentionMin, c.InboxRetention)
 	}
 	if c.PortOffset < 0 || c.PortOffset > portOffsetLimit {
 		fault("PORT_OFFSET", "want 0 to %d, got %d", portOffsetLimit, c.PortOffset)

@@ -37,6 +37,7 @@ type Config struct {
 	DatabaseMaxConns  int32         `env:"DATABASE_MAX_CONNS" envDefault:"8" doc:"connections per database and process, 1 to 200"`
 	KafkaSeeds        []string      `env:"KAFKA_SEEDS" doc:"host:port of Kafka brokers, comma-separated"`
 	KafkaReplication  int16         `env:"KAFKA_REPLICATION" envDefault:"1" doc:"replicas of each topic, 3 in production"`
+	InboxRetention    time.Duration `env:"INBOX_RETENTION" envDefault:"720h" doc:"how long services remember which events they have handled: longer than the broker can send one again, see docs/operating.md; 0: for ever"`
 	ListenHost        string        `env:"LISTEN_HOST" envDefault:"127.0.0.1" doc:"address that the services listen on"`
 	PortOffset        int           `env:"PORT_OFFSET" envDefault:"0" doc:"added to every service's port"`
 	UpstreamHost      string        `env:"UPSTREAM_HOST" envDefault:"127.0.0.1" doc:"host where the gateway finds the services; {service} is replaced by the name"`

@@ -17,7 +17,7 @@ func TestEveryFaultIsReportedAtOnce(t *testing.T) {
 		"TENOR_LOG_FORMAT=xml", "TENOR_TYPO=1", "TENOR_IDENTITY_ACCESS_TTL=48h", "TENOR_GATEWAY_TLS_CERT=/nowhere.pem",
 		"TENOR_CLOSE_OF_DAY_ZONE=Mars/Olympus", "TENOR_PAYOUT_FAIL_PERCENT=101", "HOME=/ignored",
 		"TENOR_JWKS_URL=identity:8013", "TENOR_AGREEMENT_CODE_TTL=-1s", "TENOR_AGREEMENT_KEY_FILE=/nowhere.key",
-		"TENOR_PAYOUT_DELAY=-1s", "TENOR_CLOSE_OF_DAY_CRON=every night",
+		"TENOR_PAYOUT_DELAY=-1s", "TENOR_INBOX_RETENTION=24h", "TENOR_CLOSE_OF_DAY_CRON=every night",
 		"TENOR_DATABASE_URLS=core postgres://u:geheim@h/core",
 	}, []string{"--port-offset=-1", "--log-level", "loud"}, io.Discard)
 	if err == nil {
@@ -27,7 +27,7 @@ func TestEveryFaultIsReportedAtOnce(t *testing.T) {
 		"DATABASE_URL", "DatabaseMaxConns", "KAFKA_SEEDS", "LOG_FORMAT", "TENOR_TYPO", "IDENTITY_ACCESS_TTL",
 		"GATEWAY_TLS_CERT", "CLOSE_OF_DAY_ZONE", "PAYOUT_FAIL_PERCENT", "PORT_OFFSET", "LOG_LEVEL",
 		"JWKS_URL", "AGREEMENT_CODE_TTL", "AGREEMENT_CERT_FILE", "AGREEMENT_KEY_FILE", "PAYOUT_DELAY", "DATABASE_URLS",
-		"CLOSE_OF_DAY_CRON",
+		"CLOSE_OF_DAY_CRON", "INBOX_RETENTION",
 	} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not reported in:\n%v", name, err)

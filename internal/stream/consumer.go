@@ -117,8 +117,10 @@ type Consumer struct {
 	log     *slog.Logger
 	now     func() time.Time
 	metrics *Metrics
-	ready   chan struct{}
-	once    sync.Once
+	// remember is how long the inbox knows an event; zero is for ever.
+	remember time.Duration
+	ready    chan struct{}
+	once     sync.Once
 }
 
 // ConsumerConfig is what a Consumer is made of.
@@ -135,6 +137,11 @@ type ConsumerConfig struct {
 	Now  func() time.Time
 	// Metrics may be nil.
 	Metrics *Metrics
+	// Remember is how long it is known which events were handled; zero is for ever.
+	// It must be longer than any event can come again: as long as the broker keeps
+	// the topics and the dead letters together. An older event that is not known is
+	// not handled, but becomes a dead letter.
+	Remember time.Duration
 }
 
 // NewConsumer checks the subscriptions and returns a consumer. Run starts it.
@@ -142,7 +149,7 @@ func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	c := &Consumer{
 		name: cfg.Name, db: cfg.DB, seeds: cfg.Seeds, handlers: make(map[string]Subscription),
 		follows: make(map[string]bool), turn: cfg.Turn, log: cfg.Log, now: cfg.Now, metrics: cfg.Metrics,
-		ready: make(chan struct{}),
+		remember: cfg.Remember, ready: make(chan struct{}),
 	}
 	for _, s := range cfg.Subscriptions {
 		if _, twice := c.handlers[s.typ]; twice {
@@ -174,6 +181,9 @@ func (c *Consumer) Run(ctx context.Context) error {
 	}
 	defer client.CloseAllowingRebalance()
 	go c.watchJoin(ctx, client)
+	var forgetting sync.WaitGroup
+	forgetting.Go(func() { c.keepForgetting(ctx) })
+	defer forgetting.Wait()
 	for {
 		fetches := client.PollRecords(ctx, pollRecordsMax)
 		if ctx.Err() != nil || fetches.IsClientClosed() {
@@ -334,7 +344,8 @@ func (c *Consumer) handleOne(ctx context.Context, client *kgo.Client, d delivery
 			if !pauseFor(ctx, notYetPause) {
 				return false
 			}
-		case attempt >= HandleAttemptsMax || errors.Is(err, ErrNotYet) || errors.Is(err, event.ErrMalformed):
+		case attempt >= HandleAttemptsMax || errors.Is(err, ErrNotYet) || errors.Is(err, event.ErrMalformed) ||
+			errors.Is(err, ErrForgotten):
 			return c.bury(ctx, client, d.record, err)
 		default:
 			attempt++

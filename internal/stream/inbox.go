@@ -48,6 +48,9 @@ func (c *Consumer) handle(ctx context.Context, deliveries []delivery) error {
 		if err != nil {
 			return err
 		}
+		if err := c.refuseForgotten(fresh, deliveries); err != nil {
+			return err
+		}
 		heads, err := c.readHeads(ctx, tx, deliveries)
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ type Metrics struct {
 	latency     *prometheus.HistogramVec
 	gaps        *prometheus.CounterVec
 	deadLetters *prometheus.CounterVec
+	forgotten   *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics of all consumers of a process.
@@ -22,7 +23,10 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		deadLetters: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tenor_event_dead_letters_total", Help: "Events that could not be handled.",
 		}, []string{"consumer"}),
+		forgotten: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tenor_inbox_rows_pruned_total", Help: "Handled events that the inbox no longer knows.",
+		}, []string{"consumer"}),
 	}
-	registry.MustRegister(m.latency, m.gaps, m.deadLetters)
+	registry.MustRegister(m.latency, m.gaps, m.deadLetters, m.forgotten)
 	return m
 }
