@@ -1,20 +1,22 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/tenor-lending/tenor/internal/app"
 	"github.com/tenor-lending/tenor/internal/client"
 	"github.com/tenor-lending/tenor/internal/config"
 	"github.com/tenor-lending/tenor/internal/devstack"
@@ -52,8 +54,10 @@ type platform struct {
 	client   *client.Client
 	// certificate is the self-made one, or nil.
 	certificate *certificateFiles
-	cancel      context.CancelFunc
-	done        chan error
+	// claim is held on the range of ports, or nil if the range was given.
+	claim  io.Closer
+	cancel context.CancelFunc
+	done   chan error
 }
 
 // startPlatform starts database, broker and all roles, and makes the officers.
@@ -150,10 +154,11 @@ func (p *platform) configure(ctx context.Context, o platformOptions, given *conf
 		if o.ephemeral {
 			first = anyRange()
 		}
-		offset, err := freeOffset(ctx, first)
+		offset, claim, err := claimOffset(ctx, first)
 		if err != nil {
 			return err
 		}
+		p.claim = claim
 		set("PORT_OFFSET", strconv.Itoa(offset))
 	}
 	var transport *http.Transport
@@ -209,30 +214,19 @@ func newTransport() *http.Transport {
 // to find again: two that start at one time would both see the same range free.
 func anyRange() int { return rand.IntN(portOffsetTries) } //nolint:gosec // spreads, guards nothing
 
-// freeOffset finds an offset at which no port of the table is taken, from the
-// first-th range on, so that a demonstration can run beside a platform.
-func freeOffset(ctx context.Context, first int) (int, error) {
+// claimOffset finds an offset at which no port of the table is taken, from the
+// first-th range on, and claims its range, so that platforms can start side by side.
+// The claim is on the port below the first one.
+func claimOffset(ctx context.Context, first int) (offset int, claim io.Closer, err error) {
+	last := slices.MaxFunc(services, func(a, b app.Service) int { return cmp.Compare(a.Port, b.Port) }).Port
 	for try := range portOffsetTries {
-		offset := (first + try) % portOffsetTries * portOffsetStep
-		if offsetFree(ctx, offset) {
-			return offset, nil
+		offset = (first + try) % portOffsetTries * portOffsetStep
+		claim, err = devstack.ClaimPorts(ctx, gatewayPort-1+offset, last+offset)
+		if err == nil {
+			return offset, claim, nil
 		}
 	}
-	return 0, fmt.Errorf("no free range of ports: %d ranges from %d are in use", portOffsetTries, gatewayPort)
-}
-
-func offsetFree(ctx context.Context, offset int) bool {
-	var lc net.ListenConfig
-	for _, s := range services {
-		listener, err := lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port+offset)))
-		if err != nil {
-			return false
-		}
-		if err := listener.Close(); err != nil {
-			return false
-		}
-	}
-	return true
+	return 0, nil, fmt.Errorf("no free range of ports among %d from %d on: %w", portOffsetTries, gatewayPort, err)
 }
 
 // run starts all roles in this process and waits until they are ready.
@@ -280,6 +274,9 @@ func (p *platform) stop() error {
 	}
 	if p.database != nil {
 		errs = append(errs, p.database.Stop())
+	}
+	if p.claim != nil {
+		errs = append(errs, p.claim.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -49,8 +49,9 @@ func startFleet(t *testing.T) *fleet {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, out)
 	}
-	offset, err := freeOffset(t.Context(), anyRange())
+	offset, claim, err := claimOffset(t.Context(), anyRange())
 	must(t, err)
+	t.Cleanup(func() { must(t, claim.Close()) })
 	f.offset = offset
 	f.environ = append(testEnviron(t),
 		config.Prefix+"PORT_OFFSET="+strconv.Itoa(offset), config.Prefix+"DATA_KEYS=test:"+randomHex(32),

@@ -27,8 +27,9 @@ func TestDataSurvivesARestart(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), flowTimeout)
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "kept")
-	offset, err := freeOffset(ctx, anyRange())
+	offset, claim, err := claimOffset(ctx, anyRange())
 	must(t, err)
+	defer func() { must(t, claim.Close()) }()
 	start := func() *platform {
 		p, err := startPlatform(ctx, platformOptions{
 			dir: dir, tls: true, environ: []string{

@@ -7,7 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -56,7 +56,7 @@ type Fleet struct {
 	hub       string // our address, at which every process finds us
 	islands   map[string]*island.Island
 	offsets   map[string]int
-	claims    []net.Listener
+	claims    []io.Closer
 	processes map[string]*Process
 
 	mu     sync.Mutex
@@ -91,12 +91,13 @@ func New(ctx context.Context, b *harness.Bench, dir string) (*Fleet, error) {
 
 // startServers starts what the services stand on.
 func (f *Fleet) startServers(ctx context.Context) error {
-	ports, err := devstack.FreePorts(ctx, 2)
+	err := f.spread(ctx)
 	if err != nil {
 		return err
 	}
 	f.database = devstack.DatabaseOptions{
-		Dir: filepath.Join(f.dir, "stack"), Port: ports[0], Log: func(line string) { f.say("%s", line) },
+		Dir: filepath.Join(f.dir, "stack"), Port: portDatabase + f.offsets[Identity],
+		Log: func(line string) { f.say("%s", line) },
 	}
 	if f.server, err = devstack.StartDatabase(ctx, f.database); err != nil {
 		return err
@@ -117,10 +118,7 @@ func (f *Fleet) startServers(ctx context.Context) error {
 	if err := f.isolate(ctx); err != nil {
 		return err
 	}
-	if err := f.spread(ctx); err != nil {
-		return err
-	}
-	return f.startBroker(ctx, ports[1])
+	return f.startBroker(ctx, portBroker+f.offsets[Identity])
 }
 
 // isolate gives the islanders their islands, where any can be made.

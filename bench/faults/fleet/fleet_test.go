@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -142,5 +143,36 @@ func TestPathsOfIslandsAreCutThere(t *testing.T) {
 		if err := n.Mend(t.Context(), name); err == nil {
 			t.Error("a path was mended twice")
 		}
+	}
+}
+
+// TestFleetsSideBySideShareNoPorts has several spread out at once.
+func TestFleetsSideBySideShareNoPorts(t *testing.T) {
+	t.Parallel()
+	var all sync.WaitGroup
+	fleets := make([]*Fleet, 5)
+	for i := range fleets {
+		fleets[i] = &Fleet{offsets: map[string]int{}, Network: newNetwork()}
+		all.Go(func() {
+			if err := fleets[i].spread(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	owners := map[int]bool{}
+	for _, f := range fleets {
+		for name, offset := range f.offsets {
+			if owners[offset] {
+				t.Errorf("%s has a range that somebody else has", name)
+			}
+			owners[offset] = true
+		}
+		if err := f.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(owners) != len(fleets)*len(servers) {
+		t.Errorf("%d ranges", len(owners))
 	}
 }

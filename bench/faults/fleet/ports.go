@@ -3,9 +3,10 @@ package fleet
 import (
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
-	"net"
-	"strconv"
+
+	"github.com/tenor-lending/tenor/internal/devstack"
 )
 
 // Ports of the services, as the table of roles has them.
@@ -17,7 +18,11 @@ const (
 	PortLedger     = 8012
 	portIdentity   = 8013
 	PortCloseOfDay = 8014
-	portLast       = PortCloseOfDay
+	// The database server and the broker have ports of the range of the identity
+	// service: what is claimed nobody else takes while they are down.
+	portDatabase = 8015
+	portBroker   = 8016
+	portLast     = portBroker
 )
 
 const (
@@ -33,10 +38,14 @@ const (
 func (f *Fleet) spread(ctx context.Context) error {
 	tries := rand.Perm(offsetTries) //nolint:gosec // so that others who look at the same time look elsewhere
 	for _, name := range servers {
-		var claim net.Listener
+		var claim io.Closer
 		for ; claim == nil && len(tries) > 0; tries = tries[1:] {
 			f.offsets[name] = offsetFirst + tries[0]*offsetStep
-			claim = claimRange(ctx, f.offsets[name])
+			var err error
+			claim, err = devstack.ClaimPorts(ctx, portClaim+f.offsets[name], portLast+f.offsets[name])
+			if err != nil && !errors.Is(err, devstack.ErrPortTaken) {
+				return err
+			}
 		}
 		if claim == nil {
 			return errors.New("no free ranges of ports")
@@ -44,26 +53,4 @@ func (f *Fleet) spread(ctx context.Context) error {
 		f.claims = append(f.claims, claim)
 	}
 	return nil
-}
-
-// claimRange returns what holds the claim on a range of ports, or nil if one of
-// them is taken.
-func claimRange(ctx context.Context, offset int) net.Listener {
-	var claim net.Listener
-	for port := portClaim; port <= portLast; port++ {
-		var config net.ListenConfig
-		listener, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+offset)))
-		switch {
-		case err != nil && claim == nil:
-			return nil
-		case err != nil:
-			_ = claim.Close() // it only listened
-			return nil
-		case port == portClaim:
-			claim = listener
-		default:
-			_ = listener.Close() // it was open a moment
-		}
-	}
-	return claim
 }
