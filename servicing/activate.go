@@ -237,8 +237,9 @@ func (l *Loan) CompleteDisbursement(
 }
 
 // FailDisbursement records that the payout was refused for good: its entries
-// are reversed, and a loan of which nothing was paid out is cancelled. Again it
-// has no effect; ErrWrongState if the money was paid out.
+// are reversed, and a loan of which nothing was paid out is cancelled. What the
+// borrower has repaid of it meanwhile is overpaid. Again it has no effect;
+// ErrWrongState if the money was paid out.
 func (l *Loan) FailDisbursement(
 	id uuid.UUID, reason string, business civil.Date, history ...Fact,
 ) (Change, error) {
@@ -281,6 +282,7 @@ func (f DisbursementCompleted) apply(e *engine) (Fact, error) {
 	if l.Status == Pending {
 		l.Status, l.DisbursedOn = Active, f.On
 	}
+	e.settle(f.On, f.On) // it may have been repaid while the money was on its way
 	return f, nil
 }
 
@@ -293,14 +295,37 @@ func (f DisbursementFailed) apply(e *engine) (Fact, error) {
 	if err := l.awaits(f.Disbursement.ID); err != nil {
 		return nil, err
 	}
+	repaid := !l.anyOpen()
 	l.PayoutPending, l.PayoutFailed = false, true
 	l.Undisbursed = shift(l.Undisbursed, f.Disbursement.Gross.Minor())
 	l.Exposure = shift(l.Exposure, -f.Disbursement.Gross.Minor())
 	l.Tranches--
 	if l.Status == Pending {
 		l.Status, l.ClosedOn, l.Deferrals = Cancelled, f.On, nil
+		return f, nil
+	}
+	e.giveUp(f.On, -l.Outstanding().Principal.Minor())
+	if repaid { // who has repaid the tranche has no use for it
+		l.cutUndisbursed()
+		e.settle(f.On, f.On)
 	}
 	return f, nil
+}
+
+// giveUp makes principal that was repaid and never lent overpaid: that of the
+// latest instalments, which is lent last.
+func (e *engine) giveUp(on civil.Date, minor int64) {
+	l, left := &e.loan, minor
+	for i := l.Planned - 1; i >= 0 && left > 0; i-- {
+		row := &l.Instalments[i]
+		part := min(left, row.Paid.Principal.Minor())
+		row.Paid.Principal = shift(row.Paid.Principal, -part)
+		left -= part
+	}
+	if minor -= max(0, left); minor > 0 {
+		l.Overpaid = shift(l.Overpaid, minor)
+		e.reallocate(on, -minor, minor)
+	}
 }
 
 // checkActive returns ErrNotActive or an InvalidError unless something can be

@@ -212,6 +212,9 @@ func (l *Loan) check() error {
 	if l.Overpaid.IsNegative() || l.Undisbursed.IsNegative() || l.Provision.IsNegative() {
 		return fmt.Errorf("%w: loan %s: overpaid %s, not lent %s", ErrCorrupt, l.ID, l.Overpaid, l.Undisbursed)
 	}
+	if open := l.Outstanding().Principal; open.IsNegative() {
+		return fmt.Errorf("%w: loan %s: more than was lent is repaid, by %s", ErrCorrupt, l.ID, open)
+	}
 	for i := range l.Instalments {
 		row := &l.Instalments[i]
 		fault := row.Charged.Principal.Minor() < row.Paid.Principal.Minor()+row.Waived.Principal.Minor() ||

@@ -159,7 +159,7 @@ func TestAQuotePaidInTimeEndsAtZero(t *testing.T) {
 	t.Parallel()
 	often(t, *histories/5, func(t *rapid.T) {
 		w := grown(t, 10)
-		if w.loan.Status != servicing.Active || w.loan.PayoutPending {
+		if w.loan.Status != servicing.Active {
 			return
 		}
 		on := w.business
@@ -186,6 +186,9 @@ func TestAQuotePaidInTimeEndsAtZero(t *testing.T) {
 			t.Fatalf("the payoff of %s was refused: %v", quote.Total, err)
 		}
 		w.take(change, nil)
+		if w.loan.PayoutPending { // it ends with the tranche that was on its way, whatever becomes of that
+			w.payOut()
+		}
 		if w.loan.Status != servicing.Closed || !w.loan.Outstanding().IsZero() || !w.loan.Receivable().IsZero() {
 			t.Fatalf("after the payoff of %s: %s, outstanding %+v", quote.Total, w.loan.Status, w.loan.Outstanding())
 		}

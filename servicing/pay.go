@@ -302,6 +302,9 @@ func (l *Loan) Close(business civil.Date) (Change, error) {
 	case !open.IsZero() || l.Status != Active:
 		return Change{}, &OutstandingError{Amount: open.Total()}
 	}
+	if l.PayoutPending {
+		return Change{}, fmt.Errorf("%w: a payout is on its way", ErrWrongState)
+	}
 	return Change{}, fmt.Errorf("%w: %s of loan %s is not lent yet", ErrWrongState, l.Undisbursed, l.ID)
 }
 

@@ -116,8 +116,9 @@ func (e *engine) prepayable(r *Revision) (*amortization.Schedule, error) {
 	return revised, nil
 }
 
-// allLent reports whether the loan has had all of its tranches, as its plan has.
-func (l *Loan) allLent() bool { return l.Tranches > len(l.Terms.Tranches) }
+// allLent reports whether the loan has had all of its tranches, as its plan has,
+// and none may come back.
+func (l *Loan) allLent() bool { return l.Tranches > len(l.Terms.Tranches) && !l.PayoutPending }
 
 // replan replaces the rows that are due after the day of a revision by those of
 // the revised plan, and returns the number of the first of them. What was paid
