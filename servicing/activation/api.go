@@ -11,6 +11,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/casefile"
 	"github.com/tenor-lending/tenor/internal/httpapi"
 	"github.com/tenor-lending/tenor/servicing"
+	"github.com/tenor-lending/tenor/servicing/loandb"
 )
 
 const tag = "activation"
@@ -35,6 +36,10 @@ var problems = []httpapi.Problem{
 	{
 		Err: servicing.ErrInvalid, Status: http.StatusUnprocessableEntity, Type: "invalid-value",
 		Title: "A value cannot be accepted",
+	},
+	{
+		Err: loandb.ErrPeriodClosed, Status: http.StatusConflict, Type: "period-closed",
+		Title: "The accounting period of the business date is closed",
 	},
 	{Err: ErrCancelled, Status: http.StatusConflict, Type: "loan-cancelled", Title: "The loan is cancelled"},
 }

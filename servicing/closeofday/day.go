@@ -29,7 +29,7 @@ func (s *Service) carryOut(ctx context.Context, held *share) error {
 		if len(due) == 0 {
 			return err
 		}
-		if err != nil && (s.mayPass(ctx, err) || errors.Is(err, errShareLost)) {
+		if err != nil && s.blameless(ctx, err) {
 			return err
 		}
 		if err != nil { // one of them is at fault
@@ -126,6 +126,11 @@ func (s *Service) startLoan(
 	return change, loandb.SetAttention(ctx, tx, loan.ID, on)
 }
 
+// blameless reports whether no loan is at fault.
+func (s *Service) blameless(ctx context.Context, err error) bool {
+	return s.mayPass(ctx, err) || errors.Is(err, errShareLost) || errors.Is(err, loandb.ErrPeriodClosed)
+}
+
 // sift tries the halves of a chunk that failed, and their halves, until the
 // loans at fault stand alone and are parked.
 func (s *Service) sift(
@@ -140,7 +145,7 @@ func (s *Service) sift(
 		err := database.InTx(ctx, s.env.DB, func(tx database.Tx) error {
 			return s.startDay(ctx, tx, now, held, day, part)
 		})
-		if err != nil && !s.mayPass(ctx, err) && !errors.Is(err, errShareLost) {
+		if err != nil && !s.blameless(ctx, err) {
 			err = s.sift(ctx, held, day, part, err)
 		}
 		if err != nil {

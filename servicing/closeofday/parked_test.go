@@ -169,3 +169,21 @@ func TestAWorkerThatLostItsShareParksNothing(t *testing.T) {
 		t.Errorf("the loan was passed over afterwards: %+v", got)
 	}
 }
+
+// When the books are closed for the next day no loan is at fault: the run says
+// why it cannot go on, and parks none.
+func TestAClosedPeriodParksNoLoan(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for range 3 {
+		f.loan()
+	}
+	loandbtest.ClosePeriod(t, f.db, loandbtest.Date(t, "2026-02-20"))
+	got := f.closeThrough("2026-02-28")
+	if got.Status != "FAILED" || got.LoansParked != 0 || !strings.Contains(got.Reason, "2026-02-20") {
+		t.Errorf("run %+v", got)
+	}
+	if list := f.parked(""); len(list.Items) != 0 {
+		t.Errorf("%d loans are parked", len(list.Items))
+	}
+}

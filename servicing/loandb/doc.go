@@ -19,6 +19,9 @@ var (
 	ErrNotFound = errors.New("no such loan")
 	// ErrStale means that somebody else changed the loan since it was read.
 	ErrStale = errors.New("loan was changed by somebody else")
+	// ErrPeriodClosed means that the ledger takes no more entries of the business
+	// date: its accounting period was closed before the day was.
+	ErrPeriodClosed = errors.New("the accounting period of the business date is closed")
 	// ErrNoBook means there is no such book.
 	ErrNoBook = errors.New("no such book")
 )

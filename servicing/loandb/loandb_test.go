@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
+	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/database/dbtest"
 	"github.com/tenor-lending/tenor/internal/event"
@@ -348,4 +349,32 @@ func TestAccountsOfALoanOpenWithTheirFirstLine(t *testing.T) {
 	loandbtest.TieOut(t, db, loan.ID)
 	other := loandbtest.Active(t, db, book, uuid.New(), loandbtest.RBITerms(book.BusinessDate))
 	loandbtest.TieOut(t, db, loan.ID, other.ID)
+}
+
+// A late input may touch every day of a long loan, and so may one start of a
+// day that was long in coming: more entries than the ledger takes at once.
+func TestAChangeOfManyThousandEntriesIsSaved(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "core")
+	book := loandbtest.OpenBook(t, db, loandbtest.Date(t, "2026-01-15"))
+	terms := loandbtest.RBITerms(book.BusinessDate)
+	terms.Instalments, terms.Principal = 240, loandbtest.INR(500_000_000)
+	schedule, err := amortization.New(terms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change, err := servicing.Activate(servicing.Activation{
+		LoanID: uuid.New(), ApplicationID: uuid.New(), CustomerID: uuid.New(), BookID: book.ID, DisbursementID: uuid.New(),
+		Terms: terms, ScheduleHash: schedule.Hash(), On: book.BusinessDate,
+		Product: servicing.Product{Accrual: servicing.Daily},
+	})
+	loandbtest.Save(t, db, change, err)
+	change, err = change.Loan.CompleteDisbursement(change.Loan.Disbursement.ID, "bank-1", book.BusinessDate)
+	loandbtest.Save(t, db, change, err)
+	change, err = change.Loan.StartDay(book.BusinessDate.AddDays(6_000))
+	if len(change.Entries) <= ledgerdb.BatchEntriesMax {
+		t.Fatalf("%d entries", len(change.Entries))
+	}
+	loandbtest.Save(t, db, change, err)
+	loandbtest.TieOut(t, db)
 }

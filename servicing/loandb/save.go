@@ -62,8 +62,22 @@ func Save(ctx context.Context, tx database.Tx, now time.Time, by string, changes
 	if len(entries) == 0 || mutant.NoJournal {
 		return nil
 	}
-	_, err := ledgerdb.Post(ctx, tx, now, entries...) // of a stale loan the update has told first
-	return err
+	return post(ctx, tx, now, entries) // of a stale loan the update has told first
+}
+
+// post books entries, as many at once as the ledger takes: a late input may
+// touch every day of a long loan.
+func post(ctx context.Context, tx database.Tx, now time.Time, entries []ledger.JournalEntry) error {
+	for part := range slices.Chunk(entries, ledgerdb.BatchEntriesMax) {
+		_, err := ledgerdb.Post(ctx, tx, now, part...)
+		if rejection, ok := ledger.AsRejection(err); ok && rejection.Code == ledger.PeriodClosed {
+			return fmt.Errorf("%w: the booking date %s", ErrPeriodClosed, rejection.Detail)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // saving sorts changes into loans that are new and loans that are changed.

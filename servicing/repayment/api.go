@@ -16,6 +16,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/httpapi"
 	"github.com/tenor-lending/tenor/internal/upload"
 	"github.com/tenor-lending/tenor/servicing"
+	"github.com/tenor-lending/tenor/servicing/loandb"
 )
 
 const (
@@ -54,6 +55,10 @@ var problems = []httpapi.Problem{
 	{
 		Err: servicing.ErrWrongState, Status: http.StatusConflict, Type: "wrong-state",
 		Title: "The step does not fit the state of the loan",
+	},
+	{
+		Err: loandb.ErrPeriodClosed, Status: http.StatusConflict, Type: "period-closed",
+		Title: "The accounting period of the business date is closed",
 	},
 	{
 		Err: servicing.ErrOutstanding, Status: http.StatusConflict, Type: "loan-outstanding",

@@ -142,3 +142,22 @@ func TestPaymentsAroundAWriteOff(t *testing.T) {
 	}
 	loandbtest.TieOut(t, f.db, f.loan)
 }
+
+// Finance may close the books before the business day is: then nothing can be
+// booked, and who pays is told why. It used to be an internal error.
+func TestPaymentsInAClosedPeriodAreRefusedByName(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.startDay("2026-02-15")
+	loandbtest.ClosePeriod(t, f.db, f.book.BusinessDate.AddDays(31))
+	f.unchanged(func() {
+		f.partner.Post("/api/v1/payments", f.body("969.73")).WantProblem(http.StatusConflict, "period-closed")
+		f.http.As(uuid.New(), access.Manager).Post("/api/v1/loans/"+f.loan.String()+"/write-off", map[string]any{}).
+			WantProblem(http.StatusConflict, "period-closed")
+		for _, r := range f.batch(f.item("1", "1.00"), f.item("2", "2.00")).Results {
+			if r.Status != "REJECTED" || r.Problem == nil || r.Problem.Type != "urn:tenor:problem:period-closed" {
+				t.Errorf("payment of a batch: %s, %+v", r.Status, r.Problem)
+			}
+		}
+	})
+}

@@ -118,6 +118,15 @@ func Active(
 	return change.Loan
 }
 
+// ClosePeriod has the ledger take nothing more that is booked by a day.
+func ClosePeriod(t testing.TB, db *database.DB, through civil.Date) {
+	t.Helper()
+	InTx(t, db, func(ctx context.Context, tx database.Tx) error {
+		_, err := ledgerdb.ClosePeriod(ctx, tx, Now, newID(), through, "test", "month end")
+		return err
+	})
+}
+
 // Save stores a change.
 func Save(t testing.TB, db *database.DB, change servicing.Change, err error) {
 	t.Helper()
