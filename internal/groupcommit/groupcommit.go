@@ -25,7 +25,7 @@ var (
 	ErrAbandoned = errors.New("gave up waiting for a commit that may still happen")
 	// ErrClosed means that the group takes no more items.
 	ErrClosed = errors.New("group is closed")
-	// errBroken means that commit did not answer for each of its items.
+	// errBroken means that commit answered for none of its items, or for more.
 	errBroken = errors.New("commit answered for another number of items")
 )
 
@@ -83,10 +83,11 @@ type waiter[T, R any] struct {
 
 // New returns a group. commit makes the items of one batch durable, all in one
 // transaction, and returns one result for each in their order; an item that it
-// refuses has its error there. When commit itself fails nothing of the batch is
-// taken to be done; if split then says that the fault may be with one item, the
-// halves are tried on their own, otherwise every item gets the error. weight
-// says how much of a batch an item takes, at least 1.
+// refuses has its error there. It may leave the last ones of a batch for a commit
+// of their own, by returning fewer results, at least one. When commit itself
+// fails nothing of the batch is taken to be done; if split then says that the
+// fault may be with one item, the halves are tried on their own, otherwise every
+// item gets the error. weight says how much of a batch an item takes, at least 1.
 func New[T, R any](
 	cfg Config, commit func(ctx context.Context, items []T) ([]Result[R], error), weight func(T) int,
 	split func(error) bool,
@@ -240,7 +241,8 @@ func (g *Group[T, R]) take() []*waiter[T, R] {
 	return batch
 }
 
-// settle commits a batch and answers every item of it.
+// settle commits a batch, in as many commits as that takes, and answers every
+// item of it.
 func (g *Group[T, R]) settle(batch []*waiter[T, R]) {
 	items := make([]T, len(batch))
 	for i, w := range batch {
@@ -250,14 +252,18 @@ func (g *Group[T, R]) settle(batch []*waiter[T, R]) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(batch[0].ctx), g.cfg.Timeout)
 	results, err := g.run(ctx, items)
 	cancel()
-	if err == nil && len(results) != len(items) {
+	if err == nil && (len(results) == 0 || len(results) > len(items)) {
 		err = fmt.Errorf("%w: %d of %d", errBroken, len(results), len(items))
 	}
 	switch {
 	case err == nil:
-		g.expect(batch)
-		for i, w := range batch {
+		done := batch[:len(results)]
+		g.expect(done)
+		for i, w := range done {
 			w.done <- results[i]
+		}
+		if rest := batch[len(results):]; len(rest) > 0 {
+			g.settle(rest)
 		}
 	case len(batch) > 1 && g.split(err):
 		half := len(batch) / 2

@@ -224,6 +224,52 @@ func TestACallerMayLeave(t *testing.T) {
 	}
 }
 
+// A commit may find that it takes on too much: what it leaves comes next, in
+// its order and with a time of its own.
+func TestACommitMayLeaveTheLastItems(t *testing.T) {
+	t.Parallel()
+	r := &recorder{}
+	deadlines := make(chan time.Time, 100)
+	g := groupcommit.New(groupcommit.Config{WeightMax: 8, QueueMax: 100, Workers: 1, Timeout: time.Minute},
+		func(ctx context.Context, items []int) ([]groupcommit.Result[int], error) {
+			deadline, _ := ctx.Deadline()
+			deadlines <- deadline
+			return r.commit(ctx, items[:min(len(items), 3)])
+		}, func(int) int { return 1 }, func(error) bool { return false })
+	for i, result := range g.DoAll(t.Context(), []int{1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+		if result.Err != nil || result.Value != 2*(i+1) {
+			t.Errorf("item %d: %+v", i+1, result)
+		}
+	}
+	closed(t, g)
+	if diff := cmp.Diff([][]int{{1, 2, 3}, {4, 5, 6}, {7, 8}, {9}}, r.seen()); diff != "" {
+		t.Errorf("batches (-want +got):\n%s", diff)
+	}
+	for last := <-deadlines; len(deadlines) > 0; {
+		next := <-deadlines
+		if !next.After(last) {
+			t.Errorf("a commit has until %s, the one before it until %s", next, last)
+		}
+		last = next
+	}
+}
+
+func TestACommitThatAnswersForNobodyIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, answers := range []int{0, 3} {
+		g := groupcommit.New(groupcommit.Config{WeightMax: 2, QueueMax: 2, Workers: 1, Timeout: time.Second},
+			func(context.Context, []int) ([]groupcommit.Result[int], error) {
+				return make([]groupcommit.Result[int], answers), nil
+			}, func(int) int { return 1 }, func(error) bool { return false })
+		for _, result := range g.DoAll(t.Context(), []int{1, 2}) {
+			if result.Err == nil {
+				t.Errorf("%d answers for two items are no error", answers)
+			}
+		}
+		closed(t, g)
+	}
+}
+
 func TestAPanicIsAnError(t *testing.T) {
 	t.Parallel()
 	g := groupcommit.New(groupcommit.Config{WeightMax: 1, QueueMax: 1, Workers: 1, Timeout: time.Minute},

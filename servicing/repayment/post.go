@@ -23,6 +23,10 @@ import (
 const (
 	// CommitPaymentsMax bounds the payments of one transaction.
 	CommitPaymentsMax = 1_000
+	// HistoryMax bounds the facts that one transaction goes through for payments
+	// that come late, all of the loan's for each: the payments that are left have a
+	// transaction of their own. One payment is never too much.
+	HistoryMax = 50_000
 	// QueueMax bounds the payments that wait for theirs.
 	QueueMax = 50_000
 	// postWorkers is one: two transactions at once would meet on the pages of the
@@ -77,8 +81,8 @@ func splits(err error) bool {
 	return !database.IsUnavailable(err) || errors.Is(err, command.ErrInFlight)
 }
 
-// commitPostings posts payments in one transaction. One that is refused changes
-// nothing; its neighbours are posted.
+// commitPostings posts payments in one transaction, all or a first part of them.
+// One that is refused changes nothing; its neighbours are posted.
 func (s *Service) commitPostings(
 	ctx context.Context, items []posting,
 ) ([]groupcommit.Result[command.Result[Payment]], error) {
@@ -86,24 +90,30 @@ func (s *Service) commitPostings(
 	for i := range items {
 		commands[i] = items[i].command()
 	}
+	end := len(items)
 	outcomes, err := command.RunAll(ctx, s.env.Commands, commands,
 		func(tx database.Tx, now time.Time, open []int) ([]command.Outcome[Payment], error) {
-			return s.postAll(ctx, tx, now, items, open)
+			return s.postAll(ctx, tx, now, items, open, &end)
 		})
 	if err != nil {
 		return nil, err
 	}
-	results := make([]groupcommit.Result[command.Result[Payment]], len(items))
-	for i := range outcomes {
+	results := make([]groupcommit.Result[command.Result[Payment]], end)
+	for i := range results {
 		results[i].Value, results[i].Err = outcomes[i].Result, outcomes[i].Err
 	}
 	return results, nil
 }
 
+// errLeft is the outcome of a payment that is left for the next transaction.
+var errLeft = errors.New("left for the next transaction")
+
 // postAll posts the payments at the places: one statement reads their loans and
 // one writes each table. Payments of one loan follow each other in their order.
+// Those from end on are left, and end moves to the place where the transaction
+// has enough.
 func (s *Service) postAll(
-	ctx context.Context, tx database.Tx, now time.Time, items []posting, open []int,
+	ctx context.Context, tx database.Tx, now time.Time, items []posting, open []int, end *int,
 ) ([]command.Outcome[Payment], error) {
 	loans, err := lockLoans(ctx, tx, items, open)
 	if err != nil {
@@ -113,7 +123,15 @@ func (s *Service) postAll(
 	changes := make([]servicing.Change, 0, len(open))
 	payments := make([]*Payment, 0, len(open))
 	events := make([]event.Event, 0, 2*len(open))
+	history := 0
 	for i, at := range open {
+		if history >= HistoryMax {
+			*end = min(*end, at)
+		}
+		if at >= *end {
+			outcomes[i].Err = errLeft
+			continue
+		}
 		item := &items[at]
 		p, change, err := s.postOne(item, loans[item.in.LoanID], now)
 		if errors.Is(err, servicing.ErrNeedsHistory) {
@@ -121,6 +139,9 @@ func (s *Service) postAll(
 				return nil, err
 			}
 			p, change, err = s.postOne(item, loans[item.in.LoanID], now)
+		}
+		if loan := loans[item.in.LoanID]; loan != nil {
+			history += len(loan.history)
 		}
 		if err != nil {
 			outcomes[i].Err = err
