@@ -9,41 +9,65 @@ import (
 // Affordable returns the largest principal, up to that of the terms, whose
 // instalment is at most an amount: the terms are built for one principal after
 // another, halving what is left between one that fits and one that does not, so
-// that fees, grace and rounding count. It returns nothing where no principal
-// fits. New may still refuse it, where rounding would end the loan early. The
-// errors are ErrAmount and the faults of the terms.
+// that fees, grace and rounding count. The instalment is the first that repays
+// principal by the terms, also where rounding leaves nothing of its principal. It
+// returns nothing where no principal fits. New may still refuse it, where rounding
+// would end the loan early. The errors are ErrAmount and the faults of the terms.
 func Affordable(t Terms, instalment money.Amount) (money.Amount, error) {
 	currency := t.Principal.Currency()
 	if instalment.Currency() != currency {
 		return money.Amount{}, fmt.Errorf("%w: an instalment of %s for %s", ErrAmount, instalment, t.Principal)
 	}
 	var s Schedule
-	fits := func(principal int64) (bool, error) {
+	planned := func(principal int64) (int64, error) {
 		t.Principal = money.New(principal, currency)
 		e := newEngine(t, false)
 		defer e.release()
 		e.trial = true
-		err := s.buildBy(e)
-		return err == nil && s.typicalInstalment().Minor() <= instalment.Minor(), err
+		if err := s.buildBy(e); err != nil {
+			return 0, err
+		}
+		return s.total(len(s.rows) - len(e.periods) + e.firstRepaying()), nil
 	}
-	whole := t.Principal.Minor()
-	if ok, err := fits(whole); ok || err != nil {
+	whole, limit := t.Principal.Minor(), instalment.Minor()
+	if total, err := planned(whole); err != nil || 0 < total && total <= limit {
 		return money.New(whole, currency), err
 	}
 	low, high := int64(0), whole // nothing fits, the whole does not
 	fitting := int64(0)
 	for high-low > 1 {
 		middle := low + (high-low)/2
-		switch ok, err := fits(middle); {
-		case err != nil: // too little for the terms
+		switch total, err := planned(middle); {
+		case err != nil || total == 0: // too little for the terms, or for an instalment
 			low = middle
-		case ok:
+		case total <= limit:
 			low, fitting = middle, middle
 		default:
 			high = middle
 		}
 	}
 	return money.New(fitting, currency), nil
+}
+
+// firstRepaying returns the first period whose instalment repays principal by the
+// terms. Which one does so by the rows depends on rounding, and so jumps from one
+// principal to the next.
+func (e *engine) firstRepaying() int {
+	t, k, last := &e.terms, 0, len(e.periods)-1
+	switch t.Method {
+	case Bullet, InterestOnly:
+		k = last
+	case PrincipalPlan:
+		for k < last && t.PrincipalPlan[k].IsZero() {
+			k++
+		}
+	default:
+		k = t.Grace.Principal
+		if t.Grace.Capitalise {
+			k = max(k, t.Grace.InterestPayment)
+		}
+	}
+	return min(k, last)
 }
 
 // PercentOf returns a percentage of an amount, rounded once to the minor unit:

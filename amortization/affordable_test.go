@@ -29,6 +29,11 @@ func TestAffordable(t *testing.T) {
 		"in whole units": {func(x *amortization.Terms) {
 			x.Rounding.InstalmentUnit = amortization.MustDecimal("1")
 		}, 50_000, 1_032_242},
+		// 7.5 % a month over ten years: of 250.00 the instalment of 18.75 is the interest,
+		// and the last one is all of it; a = 0.075/(1 - 1.075^-120) = 0.075012…; 37.505/a
+		"where rounding leaves no principal": {func(x *amortization.Terms) {
+			x.Principal, x.AnnualRatePercent, x.Instalments = inr(100_000), amortization.MustDecimal("90"), 120
+		}, 3_750, 49_998},
 		"of one instalment": {func(x *amortization.Terms) {
 			x.Instalments, x.AnnualRatePercent = 1, amortization.Decimal{}
 		}, 5, 5},
