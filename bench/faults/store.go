@@ -8,17 +8,19 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/tenor-lending/tenor/internal/command"
 	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/event"
+	"github.com/tenor-lending/tenor/internal/stream"
 )
 
 // waitingEvents counts the events that are not published, and when the oldest
 // was recorded.
 func waitingEvents(ctx context.Context, db *database.DB) (count int64, oldest time.Time, err error) {
 	err = db.Pool().QueryRow(ctx, `
-		select count(*)::bigint, coalesce(min(recorded_at), '0001-01-01 00:00:00+00'::timestamptz)
+		select coalesce(sum(cardinality(versions)), 0)::bigint,
+		       coalesce(min(recorded_at), '0001-01-01 00:00:00+00'::timestamptz)
 		  from outbox`).Scan(&count, &oldest)
 	if err != nil {
 		return 0, time.Time{}, fmt.Errorf("reading the outbox: %w", err)
@@ -29,45 +31,28 @@ func waitingEvents(ctx context.Context, db *database.DB) (count int64, oldest ti
 	return count, oldest, nil
 }
 
-const effectsPage = 10_000
-
-// readEffects counts the effects of each payment's event: the rows that the
+// readEffects counts the effects of each payment's event: the events that the
 // drill's own consumer announced.
 func readEffects(ctx context.Context, db *database.DB) (map[string]int, error) {
 	times := map[string]int{}
-	var at time.Time
-	var subject uuid.UUID
-	var version int64
-	for {
-		rows, err := db.Pool().Query(ctx, `
-			select recorded_at, subject, version, data from outbox where (recorded_at, subject, version) > ($1, $2, $3)
-			 order by recorded_at, subject, version limit $4`, at, subject, version, effectsPage)
-		if err != nil {
-			return nil, fmt.Errorf("reading effects: %w", err)
+	err := stream.Waiting(ctx, db, func(env event.Envelope) error {
+		var effect struct {
+			PaymentID string `json:"payment_id"`
 		}
-		count := 0
-		var data string
-		_, err = pgx.ForEachRow(rows, []any{&at, &subject, &version, &data}, func() error {
-			count++
-			var effect struct {
-				PaymentID string `json:"payment_id"`
-			}
-			err := json.Unmarshal([]byte(data), &effect)
-			times[effect.PaymentID]++
-			return err
-		})
-		if err != nil {
-			return nil, fmt.Errorf("reading effects: %w", err)
-		}
-		if count < effectsPage {
-			return times, nil
-		}
+		err := json.Unmarshal(env.Data, &effect)
+		times[effect.PaymentID]++
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading effects: %w", err)
 	}
+	return times, nil
 }
 
 // countEffects counts all of them.
 func countEffects(ctx context.Context, db *database.DB) (count int64, err error) {
-	if err := db.Pool().QueryRow(ctx, `select count(*)::bigint from outbox`).Scan(&count); err != nil {
+	if err := db.Pool().QueryRow(ctx, `
+		select coalesce(sum(cardinality(versions)), 0)::bigint from outbox`).Scan(&count); err != nil {
 		return 0, fmt.Errorf("counting effects: %w", err)
 	}
 	return count, nil

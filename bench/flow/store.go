@@ -10,7 +10,8 @@ import (
 // announced counts the events that were announced, and those not yet published.
 func announced(ctx context.Context, db *database.DB) (all, unpublished int64, err error) {
 	err = db.Pool().QueryRow(ctx, `
-		select coalesce(sum(version), 0)::bigint, (select count(*)::bigint from outbox) from stream_head`,
+		select coalesce(sum(version), 0)::bigint, (select coalesce(sum(cardinality(versions)), 0)::bigint from outbox)
+		  from stream_head`,
 	).Scan(&all, &unpublished)
 	if err != nil {
 		return 0, 0, fmt.Errorf("counting the outbox: %w", err)

@@ -39,7 +39,8 @@ func (p *platform) payments(ctx context.Context) (paymentTotals, error) {
 // published yet.
 func (p *platform) events(ctx context.Context) (announced, unpublished int64, err error) {
 	err = p.count(ctx, `
-		select coalesce(sum(version), 0)::bigint, (select count(*)::bigint from outbox) from stream_head`,
+		select coalesce(sum(version), 0)::bigint, (select coalesce(sum(cardinality(versions)), 0)::bigint from outbox)
+		  from stream_head`,
 		nil, &announced, &unpublished)
 	if err != nil {
 		return 0, 0, fmt.Errorf("counting events: %w", err)

@@ -236,9 +236,12 @@ func TestMissingVersionIsNoticed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.announce(declined(app, "1"), declined(app, "2"), declined(app, "3"), declined(app, "4"))
-	if _, err := b.db.Pool().Exec(t.Context(), `delete from outbox where version = 2`); err != nil {
-		t.Fatal(err)
+	for n := range 4 {
+		b.announce(declined(app, strconv.Itoa(n+1)))
+	}
+	tag, err := b.db.Pool().Exec(t.Context(), `delete from outbox where versions = $1`, []int64{2})
+	if err != nil || tag.RowsAffected() != 1 {
+		t.Fatalf("%d rows of version 2, %v", tag.RowsAffected(), err)
 	}
 	b.runRelay()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -66,12 +66,14 @@ func traceOf(ctx context.Context) string {
 	return carrier.Get(traceParentKey)
 }
 
-// outboxRows are the columns of the rows to insert, as arrays. behind is how many
-// events of the same subject follow in the same transaction.
+// outboxRows are the rows to insert, as arrays. Of each event there is the row, its
+// place in it, its subject, and behind: how many events of the same subject follow
+// in the same transaction.
 type outboxRows struct {
-	ids, subjects                     []uuid.UUID
-	topics, keys, types, data, traces []string
-	behind                            []int64
+	packed                [][]byte
+	numbers               []int64 // of the rows
+	parts, places, behind []int64
+	subjects              []uuid.UUID
 }
 
 // Append announces events that happened at the instant at. They are published,
@@ -79,70 +81,85 @@ type outboxRows struct {
 //
 // The statement takes as many versions for each subject as it has events, in
 // key order. The rows of stream_head that it updates make transactions of one
-// aggregate commit one after the other, and recorded_at never goes back within
-// an aggregate.
+// aggregate commit one after the other, and recorded_at grows with each.
 func (o *Outbox) Append(ctx context.Context, tx database.Tx, at time.Time, events ...event.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	rows, err := o.rowsOf(ctx, events)
+	rows, err := o.rowsOf(ctx, at, events)
 	if err != nil {
 		return err
 	}
 	subjects, taken := rows.count()
 	tx.Later(database.Write{
-		What: "writing outbox", Rows: int64(len(events)), Otherwise: errHeads, SQL: `
+		What: "writing outbox", Rows: database.AnyRows, SQL: `
 		with head as (
 		       insert into stream_head (subject, version, recorded_at)
-		       select s.subject, s.taken, $11 from unnest($9::uuid[], $10::bigint[]) as s (subject, taken)
+		       select s.subject, s.taken, $3 from unnest($1::uuid[], $2::bigint[]) as s (subject, taken)
 		        order by s.subject
 		       on conflict (subject) do update
 		          set version = stream_head.version + excluded.version,
-		              recorded_at = greatest(stream_head.recorded_at, excluded.recorded_at)
-		       returning subject, version, recorded_at)
-		insert into outbox
-		       (id, topic, partition_key, type, source, subject, version, occurred_at, recorded_at, trace_parent, data)
-		select u.id, u.topic, u.partition_key, u.type, $12, u.subject, head.version - u.behind, $11, head.recorded_at,
-		       u.trace_parent, u.data
-		  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::text[], $8::text[])
-		       as u (id, topic, partition_key, type, subject, behind, trace_parent, data)
-		  join head on head.subject = u.subject`,
+		              recorded_at = greatest(stream_head.recorded_at + '1 microsecond'::interval, excluded.recorded_at)
+		       returning subject, version, recorded_at),
+		     row as (
+		       select head.recorded_at, u.part, array_agg(u.place order by u.part, u.place) as places,
+		              array_agg(head.version - u.behind order by u.part, u.place) as versions
+		         from unnest($4::bigint[], $5::bigint[], $6::uuid[], $7::bigint[]) as u (part, place, subject, behind)
+		         join head on head.subject = u.subject
+		        group by head.recorded_at, u.part)
+		insert into outbox (recorded_at, id, part, places, versions, events)
+		select row.recorded_at, $8, row.part, row.places, row.versions, p.events
+		  from row
+		  join unnest($9::bigint[], $10::bytea[]) as p (part, events) on p.part = row.part`,
 		Args: []any{
-			rows.ids, rows.topics, rows.keys, rows.types, rows.subjects, rows.behind, rows.traces, rows.data,
-			subjects, taken, at, o.source,
+			subjects, taken, at, rows.parts, rows.places, rows.subjects, rows.behind, o.newID(), rows.numbers, rows.packed,
 		},
 	})
 	tx.AfterCommit(o.wake)
 	return nil
 }
 
-// errHeads would mean that a subject got no versions.
-var errHeads = errors.New("events without a version")
-
-func (o *Outbox) rowsOf(ctx context.Context, events []event.Event) (*outboxRows, error) {
+// rowsOf packs the events, in their order.
+func (o *Outbox) rowsOf(ctx context.Context, at time.Time, events []event.Event) (*outboxRows, error) {
 	rows := &outboxRows{}
 	ownTrace := traceOf(ctx)
-	for _, e := range events {
-		trace := ownTrace
+	row := newPacking(len(events))
+	for i, e := range events {
+		a := announced{env: event.Envelope{ID: o.newID(), Source: o.source, Time: at, TraceParent: ownTrace}}
 		if traced, ok := e.(tracedEvent); ok {
-			e, trace = traced.Event, traced.parent
+			e, a.env.TraceParent = traced.Event, traced.parent
 		}
-		data, err := json.Marshal(e)
-		if err != nil {
+		a.topic, a.key, a.env.Type, a.env.Subject = e.Topic(), e.Key(), e.Type(), e.Subject()
+		var err error
+		if a.env.Data, err = json.Marshal(e); err != nil {
 			return nil, fmt.Errorf("encoding %s: %w", e.Type(), err)
 		}
-		if len(data) > EventBytesMax {
-			return nil, fmt.Errorf("%w: %s of %s has %d bytes", ErrTooLarge, e.Type(), e.Subject(), len(data))
+		if len(a.env.Data) > EventBytesMax {
+			return nil, fmt.Errorf("%w: %s of %s has %d bytes", ErrTooLarge, e.Type(), e.Subject(), len(a.env.Data))
 		}
-		rows.ids = append(rows.ids, o.newID())
-		rows.subjects = append(rows.subjects, e.Subject())
-		rows.topics = append(rows.topics, e.Topic())
-		rows.keys = append(rows.keys, e.Key())
-		rows.types = append(rows.types, e.Type())
-		rows.data = append(rows.data, string(data))
-		rows.traces = append(rows.traces, trace)
+		if row.full() {
+			if err := rows.close(&row); err != nil {
+				return nil, err
+			}
+			row = newPacking(len(events) - i)
+		}
+		rows.parts = append(rows.parts, int64(len(rows.packed)))
+		rows.places = append(rows.places, row.count)
+		rows.subjects = append(rows.subjects, a.env.Subject)
+		row.add(&a)
 	}
-	return rows, nil
+	return rows, rows.close(&row)
+}
+
+// close ends a row.
+func (r *outboxRows) close(row *packing) error {
+	packed, err := row.packed()
+	if err != nil {
+		return err
+	}
+	r.numbers = append(r.numbers, int64(len(r.packed)))
+	r.packed = append(r.packed, packed)
+	return nil
 }
 
 // count fills in behind, and returns each subject with its number of events.

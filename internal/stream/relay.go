@@ -20,8 +20,9 @@ import (
 
 // Limits of the relay.
 const (
-	// RelayBatchMax bounds how many events one drain publishes.
-	RelayBatchMax = 1_000
+	// relayRowsMax bounds what one drain publishes: the events of so many rows, of
+	// which each has one event to packMax.
+	relayRowsMax = 100
 	// relayPoll finds what a crashed process left behind, or what another
 	// process committed while its own relay was not draining.
 	relayPoll = 250 * time.Millisecond
@@ -77,7 +78,7 @@ func (r *Relay) Run(ctx context.Context) error {
 			pause, backoff = backoff, min(2*backoff, relayErrorLimit)
 		case published == relayLockMissing:
 			pause = relayBusyPause
-		case published == RelayBatchMax:
+		case published == relayRowsMax:
 			continue
 		default:
 			backoff = relayErrorFirst
@@ -128,21 +129,63 @@ func (r *Relay) Drain(ctx context.Context) error {
 // whom it does not concern need not read the event.
 const headerType = "ce_type"
 
-type pending struct {
-	ID          uuid.UUID
-	Topic       string
-	Key         string
-	Type        string
-	Source      string
-	Subject     uuid.UUID
-	Version     int64
-	RecordedAt  time.Time
-	OccurredAt  time.Time
-	TraceParent string
-	Data        []byte
+// waitingRow is a row of the outbox.
+type waitingRow struct {
+	recordedAt       time.Time
+	id               uuid.UUID
+	part             int64
+	places, versions []int64
+	packed           []byte
 }
 
-// drain publishes one batch while holding the relay's row, and takes it out of
+// readOutbox returns the rows after one, in the order of publication.
+func readOutbox(ctx context.Context, tx database.Tx, after *waitingRow, limit int) ([]waitingRow, error) {
+	rows, err := tx.Query(ctx, `
+		select recorded_at, id, part, places, versions, events from outbox
+		 where (recorded_at, id, part) > ($1::timestamptz, $2::uuid, $3::bigint)
+		 order by recorded_at, id, part limit $4`, after.recordedAt, after.id, after.part, limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading outbox: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (waitingRow, error) {
+		var w waitingRow
+		return w, row.Scan(&w.recordedAt, &w.id, &w.part, &w.places, &w.versions, &w.packed)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading outbox: %w", err)
+	}
+	return list, nil
+}
+
+// Waiting hands the events that wait in the outbox of db to fn, in the order of
+// their publication, and leaves them there.
+func Waiting(ctx context.Context, db *database.DB, fn func(event.Envelope) error) error {
+	var last waitingRow
+	for {
+		var rows []waitingRow
+		err := database.InReadTx(ctx, db, func(tx database.Tx) (err error) {
+			rows, err = readOutbox(ctx, tx, &last, relayRowsMax)
+			return err
+		})
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		last = rows[len(rows)-1]
+		for i := range rows {
+			list, err := unpack(rows[i].packed, rows[i].places, rows[i].versions)
+			if err != nil {
+				return err
+			}
+			for j := range list {
+				if err := fn(list[j].env); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+// drain publishes some rows while holding the relay's own, and takes them out of
 // the outbox in the same transaction. A crash in between publishes again:
 // consumers know by the event's id.
 func (r *Relay) drain(ctx context.Context) (int, error) {
@@ -153,22 +196,12 @@ func (r *Relay) drain(ctx context.Context) (int, error) {
 		if err != nil || locked != outboxSome {
 			return err
 		}
-		rows, err := tx.Query(ctx, `
-			select id, topic, partition_key, type, source, subject, version, recorded_at, occurred_at, trace_parent, data
-			  from outbox order by recorded_at, subject, version limit $1`, RelayBatchMax)
+		batch, err := readOutbox(ctx, tx, &waitingRow{}, relayRowsMax)
 		if err != nil {
-			return fmt.Errorf("reading outbox: %w", err)
-		}
-		batch, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (pending, error) {
-			var p pending
-			return p, row.Scan(&p.ID, &p.Topic, &p.Key, &p.Type, &p.Source, &p.Subject, &p.Version, &p.RecordedAt,
-				&p.OccurredAt, &p.TraceParent, &p.Data)
-		})
-		if err != nil {
-			return fmt.Errorf("reading outbox: %w", err)
+			return err
 		}
 		if mutant.CursorOutbox {
-			batch = slices.DeleteFunc(batch, func(p pending) bool { return mutant.Passed(p.OccurredAt) })
+			batch = slices.DeleteFunc(batch, func(w waitingRow) bool { return mutant.Passed(w.recordedAt) })
 		}
 		published = len(batch)
 		if published == outboxNothing {
@@ -192,7 +225,7 @@ func lockOutbox(ctx context.Context, tx database.Tx) (int, error) {
 	err := tx.QueryRow(ctx, `
 		select id from outbox_relay
 		 where id = 1
-		   and (select recorded_at from outbox order by recorded_at, subject, version limit 1) is not null
+		   and (select recorded_at from outbox order by recorded_at, id, part limit 1) is not null
 		   for update skip locked`).Scan(&id)
 	if err == nil {
 		return outboxSome, nil
@@ -202,7 +235,7 @@ func lockOutbox(ctx context.Context, tx database.Tx) (int, error) {
 	}
 	var first time.Time
 	err = tx.QueryRow(ctx, `
-		select recorded_at from outbox order by recorded_at, subject, version limit 1`).Scan(&first)
+		select recorded_at from outbox order by recorded_at, id, part limit 1`).Scan(&first)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return outboxNothing, nil
@@ -212,24 +245,38 @@ func lockOutbox(ctx context.Context, tx database.Tx) (int, error) {
 	return relayLockMissing, nil
 }
 
-func (r *Relay) publish(ctx context.Context, tx database.Tx, batch []pending) error {
-	records := make([]*kgo.Record, len(batch))
-	for i, p := range batch {
-		envelope := event.Envelope{
-			SpecVersion: event.SpecVersion, ID: p.ID, Source: p.Source, Type: p.Type, Subject: p.Subject,
-			Time: p.OccurredAt.UTC(), DataContentType: "application/json", Version: p.Version,
-			TraceParent: p.TraceParent, Data: p.Data,
+// recordsOf returns what is to be published of a row.
+func recordsOf(row *waitingRow) ([]*kgo.Record, error) {
+	list, err := unpack(row.packed, row.places, row.versions)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]*kgo.Record, len(list))
+	for i := range list {
+		a := &list[i]
+		value, err := a.env.Append(make([]byte, 0, envelopeRoom+len(a.env.Data)))
+		if err != nil {
+			return nil, err
 		}
-		value, err := envelope.Append(make([]byte, 0, envelopeRoom+len(p.Data)))
+		records[i] = &kgo.Record{
+			Topic: a.topic, Key: []byte(a.key), Value: value,
+			Headers: []kgo.RecordHeader{
+				{Key: "content-type", Value: []byte("application/cloudevents+json")},
+				{Key: headerType, Value: []byte(a.env.Type)},
+			},
+		}
+	}
+	return records, nil
+}
+
+func (r *Relay) publish(ctx context.Context, tx database.Tx, batch []waitingRow) error {
+	var records []*kgo.Record
+	for i := range batch {
+		some, err := recordsOf(&batch[i])
 		if err != nil {
 			return err
 		}
-		records[i] = &kgo.Record{
-			Topic: p.Topic, Key: []byte(p.Key), Value: value,
-			Headers: []kgo.RecordHeader{
-				{Key: "content-type", Value: []byte("application/cloudevents+json")}, {Key: headerType, Value: []byte(p.Type)},
-			},
-		}
+		records = append(records, some...)
 	}
 	if mutant.MarkFirst {
 		tx.AfterCommit(func() { _ = Publish(ctx, r.client, records...) })
@@ -241,8 +288,8 @@ func (r *Relay) publish(ctx context.Context, tx database.Tx, batch []pending) er
 	last := &batch[len(batch)-1]
 	tx.Later(database.Write{
 		What: "taking published events out", Rows: int64(len(batch)), Otherwise: errDrained,
-		SQL:  `delete from outbox where (recorded_at, subject, version) <= ($1::timestamptz, $2::uuid, $3::bigint)`,
-		Args: []any{last.RecordedAt, last.Subject, last.Version},
+		SQL:  `delete from outbox where (recorded_at, id, part) <= ($1::timestamptz, $2::uuid, $3::bigint)`,
+		Args: []any{last.recordedAt, last.id, last.part},
 	})
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/tenor-lending/tenor/internal/database"
 	"github.com/tenor-lending/tenor/internal/event"
@@ -72,18 +71,10 @@ func Envelope(t testing.TB, e event.Event) event.Envelope {
 // publication, without taking them.
 func Announced(t testing.TB, db *database.DB) []event.Envelope {
 	t.Helper()
-	ctx := context.Background()
-	rows, err := db.Pool().Query(ctx, `
-		select id, source, type, subject, version, occurred_at, data from outbox order by recorded_at, subject, version`)
-	if err != nil {
-		t.Fatalf("reading outbox: %v", err)
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Envelope, error) {
-		env := event.Envelope{SpecVersion: event.SpecVersion, DataContentType: "application/json"}
-		var data string
-		err := row.Scan(&env.ID, &env.Source, &env.Type, &env.Subject, &env.Version, &env.Time, &data)
-		env.Data = json.RawMessage(data)
-		return env, err
+	var list []event.Envelope
+	err := stream.Waiting(context.Background(), db, func(env event.Envelope) error {
+		list = append(list, env)
+		return nil
 	})
 	if err != nil {
 		t.Fatalf("reading outbox: %v", err)
