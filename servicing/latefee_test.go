@@ -72,8 +72,11 @@ func TestALatePaymentTakesTheLateFeeBack(t *testing.T) {
 	}, business)
 	got := [][]string{tidings(charged), tidings(paid), tidings(bounced), tidings(again), tidings(later)}
 	want := [][]string{
-		{"2026-02-19: 50.00 on 1"}, {"2026-02-19: 50.00 on 1 back"}, {"2026-02-19: 50.00 on 1"},
-		{"2026-02-19: 50.00 on 1 back"}, nil,
+		{"2026-02-19: 50.00 on 1"},
+		{"2026-02-19: 50.00 on 1 back"},
+		{"2026-02-19: 50.00 on 1"},
+		{"2026-02-19: 50.00 on 1 back"},
+		nil,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)

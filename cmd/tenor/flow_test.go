@@ -43,6 +43,7 @@ func TestLifecycle(t *testing.T) {
 		wantProduct(ctx, t, d)
 	})
 	t.Run("expired", func(t *testing.T) { testExpired(ctx, t, p, staff) })
+	t.Run("a late fee", func(t *testing.T) { testLateFee(ctx, t, p, staff) })
 }
 
 // wantProduct wants that the loan is serviced by what was applied for: the code

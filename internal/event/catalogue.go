@@ -14,6 +14,7 @@ var Catalogue = map[string][]Event{
 		AgreementGenerated{}, SigningCodeIssued{}, AgreementUploaded{}, AgreementReturned{}, AgreementSigned{},
 	},
 	"activation": {
+		LoanProductSaved{},
 		LoanActivated{},
 		RepaymentScheduleCreated{},
 		DisbursementInitiated{},

@@ -16,6 +16,11 @@ type Offer struct {
 	// Product is the code of the product that was applied for; offers made before
 	// it travelled have none.
 	Product string `json:"product,omitempty"`
+	// ProductVersion is the version of the product that was chosen with the offer
+	// and LateFee the late fee of that version, which are as binding as the terms. 0
+	// is the built-in version; offers made before it travelled have none.
+	ProductVersion *int64  `json:"product_version,omitempty"`
+	LateFee        LateFee `json:"late_fee,omitzero"`
 	// Terms is an amortization.Terms in JSON.
 	Terms json.RawMessage `json:"terms"`
 	// ScheduleHash is SHA-256 over the schedule, in hex.

@@ -67,6 +67,9 @@ func fill(v reflect.Value) {
 		v.SetString("TEXT")
 	case reflect.Bool:
 		v.SetBool(true)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fill(v.Index(0))
@@ -123,6 +126,32 @@ func TestContractsNeverChange(t *testing.T) {
 	}
 	for file := range orphans {
 		t.Errorf("%s has no event: contracts are kept as long as they may be in a topic", file)
+	}
+}
+
+// TestOffersOfBeforeTheVersionAreRead: what was in a topic before offers named the
+// version of their product says that they name none, which is not version 0.
+func TestOffersOfBeforeTheVersionAreRead(t *testing.T) {
+	t.Parallel()
+	var old, builtIn event.Offer
+	if err := json.Unmarshal([]byte(`{"product": "MICRO_LOAN"}`), &old); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(`{"product": "MICRO_LOAN", "product_version": 0}`), &builtIn); err != nil {
+		t.Fatal(err)
+	}
+	if old.ProductVersion != nil || old.LateFee != (event.LateFee{}) {
+		t.Errorf("an old offer: version %v, late fee %+v", old.ProductVersion, old.LateFee)
+	}
+	if builtIn.ProductVersion == nil || *builtIn.ProductVersion != 0 {
+		t.Errorf("the built-in version: %v", builtIn.ProductVersion)
+	}
+	builtIn.Principal = money.New(1, money.MustCurrency("INR"))
+	builtIn.Terms, builtIn.Instalment = json.RawMessage(`{}`), builtIn.Principal
+	again, err := json.Marshal(builtIn)
+	if err != nil || !strings.Contains(string(again), `"product_version":0`) ||
+		strings.Contains(string(again), "late_fee") {
+		t.Errorf("written again: %s, %v", again, err)
 	}
 }
 

@@ -110,6 +110,8 @@ func schemaOf(t reflect.Type) (object, error) {
 		return object{"type": "boolean"}, nil
 	case reflect.Int, reflect.Int64:
 		return object{"type": "integer"}, nil
+	case reflect.Pointer:
+		return schemaOf(t.Elem())
 	case reflect.Slice:
 		items, err := schemaOf(t.Elem())
 		return object{"type": "array", "items": items}, err
@@ -137,7 +139,7 @@ func addFields(t reflect.Type, properties object, required *[]string) error {
 			return fmt.Errorf("field %s: %w", field.Name, err)
 		}
 		properties[name] = schema
-		if !strings.Contains(options, "omitempty") {
+		if !strings.Contains(options, "omit") { // omitempty or omitzero
 			*required = append(*required, name)
 		}
 	}

@@ -1,5 +1,5 @@
 // Package agreement owns the contract between lender and borrower: the PDF with
-// the key facts and the whole repayment schedule, how the borrower consents to
+// the key facts, the late fee and the whole repayment schedule, how the borrower consents to
 // it, and its electronic signature. It owns the tables accepted_offer,
 // agreement, contract, signing_code, signed_copy, signer and loose_blob.
 //

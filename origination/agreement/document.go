@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/amortization"
+	"github.com/tenor-lending/tenor/internal/event"
 	"github.com/tenor-lending/tenor/internal/pdfdoc"
 )
 
@@ -19,6 +20,10 @@ type contractFacts struct {
 	At                                     time.Time
 	Schedule                               *amortization.Schedule
 	KeyFacts                               amortization.KeyFacts
+	// Versioned says that the offer names the version of its product: then LateFee
+	// is the late fee that was agreed, or that there is none.
+	Versioned bool
+	LateFee   event.LateFee
 }
 
 // columns of the schedule.
@@ -41,7 +46,7 @@ func draw(f contractFacts) ([]byte, error) {
 	d := &drawing{pdfdoc.New("Loan agreement "+f.ID.String(), "Agreement "+f.ID.String(), f.At, pdfdoc.Portrait)}
 	d.parties(f)
 	d.keyFacts(f)
-	d.fees(f.Schedule.Terms.Fees)
+	d.charges(f)
 	d.consent(f)
 	d.schedule(f.Schedule)
 	pdf, err := d.Bytes()
@@ -82,8 +87,10 @@ func (d *drawing) keyFacts(f contractFacts) {
 	d.Row("Effective annual rate", k.EffectiveAnnualPercent.Fixed(2)+" %")
 }
 
-func (d *drawing) fees(fees []amortization.Fee) {
-	if len(fees) == 0 {
+// charges are those that are certain, and below them what paying late costs.
+func (d *drawing) charges(f contractFacts) {
+	fees := f.Schedule.Terms.Fees
+	if len(fees) == 0 && !f.Versioned {
 		return
 	}
 	d.Heading("2. Charges")
@@ -97,6 +104,49 @@ func (d *drawing) fees(fees []amortization.Fee) {
 		}
 		d.Row(fee.Name, value+", "+strings.ReplaceAll(string(fee.When), "_", " "))
 	}
+	d.lateFee(f)
+}
+
+// lateFee says what the borrower pays for paying late, in the words of the rule by
+// which it is charged; an agreement of before offers named a version says nothing.
+func (d *drawing) lateFee(f contractFacts) {
+	fee := f.LateFee
+	switch {
+	case !f.Versioned:
+		return
+	case fee == event.LateFee{}:
+		d.Row("Late fee", "none")
+		return
+	case fee.Percent != "":
+		d.Row("Late fee", fee.Percent+" % of the overdue principal and interest")
+	default:
+		d.Row("Late fee", fee.Amount.String())
+	}
+	rule := "The late fee is charged on an instalment of which principal or interest is overdue"
+	if fee.GraceDays > 0 {
+		rule += " for more than " + days(fee.GraceDays)
+	}
+	if fee.Tolerance.IsPositive() {
+		rule += ", if that is more than " + fee.Tolerance.String()
+	}
+	rule += ", and is never more than what is overdue. "
+	if fee.EveryDays > 0 {
+		rule += "It is charged again every " + days(fee.EveryDays) + " while the instalment stays overdue."
+	} else {
+		rule += "It is charged once for each instalment."
+	}
+	if fee.Cap.IsPositive() {
+		rule += " The late fees of one instalment are at most " + fee.Cap.String() + " together."
+	}
+	d.Ln(1)
+	d.Paragraph(rule)
+}
+
+func days(n int) string {
+	if n == 1 {
+		return "1 day"
+	}
+	return strconv.Itoa(n) + " days"
 }
 
 func (d *drawing) consent(f contractFacts) {

@@ -218,6 +218,7 @@ func (s *Service) document(id uuid.UUID, now time.Time, offer accepted) ([]byte,
 	return draw(contractFacts{
 		ID: id, ApplicationID: offer.On.ApplicationID, CustomerID: offer.On.CustomerID, OfferID: offer.Offer.OfferID,
 		Lender: s.config.Lender, At: now, Schedule: schedule, KeyFacts: facts,
+		Versioned: offer.Offer.ProductVersion != nil, LateFee: offer.Offer.LateFee,
 	})
 }
 

@@ -104,9 +104,12 @@ func offerOf(t *testing.T, instalments int) event.Offer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	version := int64(1)
 	return event.Offer{
-		OfferID: uuid.New(), Terms: raw, ScheduleHash: schedule.Hash(), Principal: terms.Principal,
-		Instalment: schedule.At(0).Total, APRPercent: "17.07", ValidUntil: civil.Date{Year: 2024, Month: 5, Day: 1},
+		OfferID: uuid.New(), Product: "PERSONAL_LOAN", ProductVersion: &version,
+		LateFee: event.LateFee{GraceDays: 3, Amount: money.New(100_00, inr)}, Terms: raw,
+		ScheduleHash: schedule.Hash(), Principal: terms.Principal, Instalment: schedule.At(0).Total,
+		APRPercent: "17.07", ValidUntil: civil.Date{Year: 2024, Month: 5, Day: 1},
 	}
 }
 

@@ -12,7 +12,9 @@ import (
 	"github.com/tenor-lending/tenor/amortization"
 	"github.com/tenor-lending/tenor/internal/access"
 	"github.com/tenor-lending/tenor/internal/casefile"
+	"github.com/tenor-lending/tenor/internal/event"
 	"github.com/tenor-lending/tenor/internal/httpapi"
+	"github.com/tenor-lending/tenor/internal/money"
 )
 
 const tag = "discussion"
@@ -36,7 +38,8 @@ func (s *Service) routes(api *httpapi.API) {
 		ID: "make-offer", Method: http.MethodPost, Path: "/api/v1/discussion/{appId}/offer",
 		Summary: "Make an offer",
 		Description: "Answers with the key facts and the whole schedule. The principal may not exceed the amount " +
-			"that risk approved. A new offer supersedes the open one.",
+			"that risk approved. A new offer supersedes the open one. The late fee is that of the version of the loan " +
+			"product that is in force, and stays that of the loan: versions that are saved later change nothing of it.",
 		Tag: tag, Access: httpapi.Allow(access.Officer), Idempotent: true, Status: http.StatusCreated, Errors: conflicts,
 	}, s.postOffer)
 	httpapi.Register(api, httpapi.Op{
@@ -89,6 +92,34 @@ type keyFactsBody struct {
 	TotalPaid              httpapi.Money `json:"total_paid" doc:"The sum of all instalments"`
 	APRPercent             string        `json:"apr_percent" example:"17.07" doc:"Annual percentage rate: the internal rate of return per month times twelve"`
 	EffectiveAnnualPercent string        `json:"effective_annual_percent" example:"18.47" doc:"The same rate compounded over a year"`
+	// LateFee is a contingent charge.
+	LateFee *agreedLateFeeBody `json:"late_fee,omitempty" doc:"What a late instalment costs; none if it is left out"`
+}
+
+type agreedLateFeeBody struct {
+	GraceDays int            `json:"grace_days" example:"3" doc:"Days after the due date without a fee"`
+	Tolerance *httpapi.Money `json:"tolerance,omitempty" doc:"How much may be overdue without a fee"`
+	Amount    *httpapi.Money `json:"amount,omitempty" doc:"The fee, if it is not in percent"`
+	Percent   string         `json:"percent,omitempty" example:"2.5" doc:"Of the overdue principal and interest"`
+	EveryDays int            `json:"every_days" doc:"It is charged again after so many days, up to the cap; 0: once an instalment"`
+	Cap       *httpapi.Money `json:"cap,omitempty" doc:"The most for one instalment"`
+}
+
+func lateFeeOf(f event.LateFee) *agreedLateFeeBody {
+	if f == (event.LateFee{}) {
+		return nil
+	}
+	amount := func(a money.Amount) *httpapi.Money {
+		if a.IsZero() {
+			return nil
+		}
+		m := httpapi.MoneyOf(a)
+		return &m
+	}
+	return &agreedLateFeeBody{
+		GraceDays: f.GraceDays, Tolerance: amount(f.Tolerance), Amount: amount(f.Amount), Percent: f.Percent,
+		EveryDays: f.EveryDays, Cap: amount(f.Cap),
+	}
 }
 
 type instalmentBody struct {
@@ -105,6 +136,7 @@ type offerBody struct {
 	ID               uuid.UUID        `json:"id" format:"uuid"`
 	ApplicationID    uuid.UUID        `json:"application_id" format:"uuid"`
 	Version          int              `json:"version" example:"1" doc:"Counts the offers of an application"`
+	ProductVersion   *int64           `json:"product_version,omitempty" example:"1" doc:"Version of the loan product by which the loan will be serviced; 0 is built in"`
 	Status           string           `json:"status" enum:"OPEN,SUPERSEDED,ACCEPTED,DECLINED,EXPIRED"`
 	ValidUntil       civil.Date       `json:"valid_until" format:"date" doc:"Last business date on which it can be accepted"`
 	DisbursementDate civil.Date       `json:"disbursement_date" format:"date"`
@@ -125,7 +157,8 @@ func outputOf(o Offer) *offerOutput {
 	terms, facts := o.Schedule.Terms, o.KeyFacts
 	body := offerBody{
 		ID: o.ID, ApplicationID: o.ApplicationID, Version: o.Version, Status: string(o.Status),
-		ValidUntil: o.ValidUntil, DisbursementDate: terms.DisbursementDate, ScheduleHash: o.ScheduleHash,
+		ProductVersion: o.ProductVersion,
+		ValidUntil:     o.ValidUntil, DisbursementDate: terms.DisbursementDate, ScheduleHash: o.ScheduleHash,
 		KeyFacts: keyFactsBody{
 			Principal: httpapi.MoneyOf(facts.Principal), NetDisbursed: httpapi.MoneyOf(facts.NetDisbursed),
 			Instalment: httpapi.MoneyOf(facts.Instalment), Instalments: facts.Instalments,
@@ -136,6 +169,7 @@ func outputOf(o Offer) *offerOutput {
 			TotalPaid:              httpapi.MoneyOf(facts.TotalPaid),
 			APRPercent:             facts.APRPercent.Fixed(2),
 			EffectiveAnnualPercent: facts.EffectiveAnnualPercent.Fixed(2),
+			LateFee:                lateFeeOf(o.LateFee),
 		},
 		Charges: make([]chargeBody, len(terms.Fees)), Schedule: make([]instalmentBody, o.Schedule.Len()),
 		OfficerID: o.OfficerID, MadeAt: o.MadeAt, ClosedAt: o.ClosedAt,

@@ -15,6 +15,7 @@ import (
 func (s *Service) subscriptions() []stream.Subscription {
 	return []stream.Subscription{
 		stream.On(s.onSubmitted), stream.On(s.onRiskApproved), stream.On(s.onBusinessDayClosed),
+		stream.On(s.onLoanProductSaved),
 	}
 }
 
@@ -55,6 +56,14 @@ func (s *Service) onBusinessDayClosed(
 	}
 	tx.AfterCommit(s.wakeExpirer)
 	return keepBusinessDate(ctx, tx, e.Book, e.Next)
+}
+
+// onLoanProductSaved keeps the version for offers that are made from here on; it
+// changes none that was made.
+func (s *Service) onLoanProductSaved(
+	ctx context.Context, tx database.Tx, _ event.Envelope, e event.LoanProductSaved,
+) error {
+	return keepProduct(ctx, tx, e)
 }
 
 // now is the clock as precise as the database stores it.

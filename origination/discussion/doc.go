@@ -3,9 +3,11 @@
 //
 // It publishes OfferMade, OfferAccepted, OfferDeclined and OfferExpired. It
 // consumes ApplicationSubmitted, RiskApproved, which opens a discussion up to
-// an amount, and BusinessDayClosed, by which offers grow old.
+// an amount, BusinessDayClosed, by which offers grow old, and LoanProductSaved.
 //
-// An offer never changes: another one supersedes it. What the borrower accepts
+// An offer never changes: another one supersedes it. It takes the version of its
+// product that is in force on its business date, of those that were heard of, and
+// with it the late fee, which the loan keeps. What the borrower accepts
 // is named by the hash of its schedule, and everything after must compute the
 // same hash from the same terms.
 //

@@ -94,8 +94,12 @@ type Offer struct {
 	// Version counts the offers of an application from 1.
 	Version int
 	Status  Status
-	// Product is the code of what was applied for.
-	Product      string
+	// Product is the code of what was applied for, and ProductVersion the version by
+	// which the loan will be serviced; nil if the application names no product.
+	Product        string
+	ProductVersion *int64
+	// LateFee is that of the version: a key fact.
+	LateFee      event.LateFee
 	Schedule     *amortization.Schedule
 	KeyFacts     amortization.KeyFacts
 	ScheduleHash string
@@ -110,26 +114,30 @@ type Offer struct {
 
 // offerJSON is the form in which an Offer is kept as the outcome of a command.
 type offerJSON struct {
-	ID            uuid.UUID             `json:"id"`
-	ApplicationID uuid.UUID             `json:"application_id"`
-	Version       int                   `json:"version"`
-	Status        Status                `json:"status"`
-	Terms         amortization.Terms    `json:"terms"`
-	KeyFacts      amortization.KeyFacts `json:"key_facts"`
-	ScheduleHash  string                `json:"schedule_hash"`
-	ValidUntil    civil.Date            `json:"valid_until"`
-	OfficerID     uuid.UUID             `json:"officer_id"`
-	MadeAt        time.Time             `json:"made_at"`
-	ClosedAt      *time.Time            `json:"closed_at,omitempty"`
-	Reason        string                `json:"reason,omitempty"`
+	ID             uuid.UUID             `json:"id"`
+	ApplicationID  uuid.UUID             `json:"application_id"`
+	Version        int                   `json:"version"`
+	Status         Status                `json:"status"`
+	Product        string                `json:"product,omitempty"`
+	ProductVersion *int64                `json:"product_version,omitempty"`
+	LateFee        event.LateFee         `json:"late_fee,omitzero"`
+	Terms          amortization.Terms    `json:"terms"`
+	KeyFacts       amortization.KeyFacts `json:"key_facts"`
+	ScheduleHash   string                `json:"schedule_hash"`
+	ValidUntil     civil.Date            `json:"valid_until"`
+	OfficerID      uuid.UUID             `json:"officer_id"`
+	MadeAt         time.Time             `json:"made_at"`
+	ClosedAt       *time.Time            `json:"closed_at,omitempty"`
+	Reason         string                `json:"reason,omitempty"`
 }
 
 // MarshalJSON writes the terms and not the rows: they follow from the terms.
 func (o Offer) MarshalJSON() ([]byte, error) {
 	return json.Marshal(offerJSON{
-		ID: o.ID, ApplicationID: o.ApplicationID, Version: o.Version, Status: o.Status, Terms: o.Schedule.Terms,
-		KeyFacts: o.KeyFacts, ScheduleHash: o.ScheduleHash, ValidUntil: o.ValidUntil, OfficerID: o.OfficerID,
-		MadeAt: o.MadeAt, ClosedAt: o.ClosedAt, Reason: o.Reason,
+		ID: o.ID, ApplicationID: o.ApplicationID, Version: o.Version, Status: o.Status, Product: o.Product,
+		ProductVersion: o.ProductVersion, LateFee: o.LateFee, Terms: o.Schedule.Terms, KeyFacts: o.KeyFacts,
+		ScheduleHash: o.ScheduleHash, ValidUntil: o.ValidUntil, OfficerID: o.OfficerID, MadeAt: o.MadeAt,
+		ClosedAt: o.ClosedAt, Reason: o.Reason,
 	})
 }
 
@@ -144,9 +152,10 @@ func (o *Offer) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("offer %s: %w", j.ID, err)
 	}
 	*o = Offer{
-		ID: j.ID, ApplicationID: j.ApplicationID, Version: j.Version, Status: j.Status, Schedule: schedule,
-		KeyFacts: j.KeyFacts, ScheduleHash: j.ScheduleHash, ValidUntil: j.ValidUntil, OfficerID: j.OfficerID,
-		MadeAt: j.MadeAt, ClosedAt: j.ClosedAt, Reason: j.Reason,
+		ID: j.ID, ApplicationID: j.ApplicationID, Version: j.Version, Status: j.Status, Product: j.Product,
+		ProductVersion: j.ProductVersion, LateFee: j.LateFee, Schedule: schedule, KeyFacts: j.KeyFacts,
+		ScheduleHash: j.ScheduleHash, ValidUntil: j.ValidUntil, OfficerID: j.OfficerID, MadeAt: j.MadeAt,
+		ClosedAt: j.ClosedAt, Reason: j.Reason,
 	}
 	return nil
 }
@@ -268,8 +277,9 @@ func (o Offer) event() (event.Offer, error) {
 		return event.Offer{}, fmt.Errorf("encoding terms of offer %s: %w", o.ID, err)
 	}
 	return event.Offer{
-		OfferID: o.ID, Product: o.Product, Terms: terms, ScheduleHash: o.ScheduleHash,
-		Principal: o.KeyFacts.Principal, Instalment: o.KeyFacts.Instalment, APRPercent: o.KeyFacts.APRPercent.Fixed(2),
+		OfferID: o.ID, Product: o.Product, ProductVersion: o.ProductVersion, LateFee: o.LateFee, Terms: terms,
+		ScheduleHash: o.ScheduleHash, Principal: o.KeyFacts.Principal, Instalment: o.KeyFacts.Instalment,
+		APRPercent: o.KeyFacts.APRPercent.Fixed(2),
 		ValidUntil: o.ValidUntil,
 	}, nil
 }

@@ -58,9 +58,25 @@ func (s *Service) MakeOffer(
 			return Offer{}, err
 		}
 		o.ID, o.ApplicationID, o.Version = s.env.NewID(), applicationID, t.lastVersion+1
-		o.Product, o.OfficerID, o.MadeAt = t.product, actor.ID, now
+		o.OfficerID, o.MadeAt = actor.ID, now
+		if err := o.takeProduct(ctx, tx, t.product, today); err != nil {
+			return Offer{}, err
+		}
 		return o, s.storeOffer(ctx, tx, file, t, o)
 	})
+}
+
+// takeProduct lets the offer take the version of the product that is in force
+// today, of those that were heard of: what is shown, accepted and signed is what
+// will be charged, even if another version is still on its way. Before any is in
+// force it is version 0, which is built in and has no late fee.
+func (o *Offer) takeProduct(ctx context.Context, tx database.Tx, code string, today civil.Date) error {
+	if code == "" {
+		return nil // the application was submitted before its product travelled
+	}
+	version, fee, err := productInForce(ctx, tx, code, o.KeyFacts.Principal.Currency(), today)
+	o.Product, o.ProductVersion, o.LateFee = code, &version, fee
+	return err
 }
 
 func (s *Service) storeOffer(ctx context.Context, tx database.Tx, file casefile.Case, t talk, o Offer) error {

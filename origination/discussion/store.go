@@ -112,13 +112,17 @@ func insertOffer(ctx context.Context, tx database.Tx, o Offer) error {
 	if err != nil {
 		return fmt.Errorf("encoding key facts of offer %s: %w", o.ID, err)
 	}
+	fee, err := json.Marshal(o.LateFee)
+	if err != nil {
+		return fmt.Errorf("encoding the late fee of offer %s: %w", o.ID, err)
+	}
 	_, err = tx.Exec(ctx, `
 		insert into offer
-		       (id, application_id, version, status, product, terms, key_facts, schedule_hash, valid_until, officer_id,
-		        made_at, closed_at, reason)
-		values ($1, $2, $3, $4, $11, $5, $6, $7, $8, $9, $10, null, '')`,
+		       (id, application_id, version, status, product, product_version, late_fee, terms, key_facts, schedule_hash,
+		        valid_until, officer_id, made_at, closed_at, reason)
+		values ($1, $2, $3, $4, $11, $12, $13, $5, $6, $7, $8, $9, $10, null, '')`,
 		o.ID, o.ApplicationID, o.Version, o.Status, string(terms), string(facts), o.ScheduleHash, o.ValidUntil,
-		o.OfficerID, o.MadeAt, o.Product)
+		o.OfficerID, o.MadeAt, o.Product, o.ProductVersion, string(fee))
 	if err != nil {
 		return fmt.Errorf("storing offer %s: %w", o.ID, err)
 	}
@@ -149,18 +153,18 @@ func closeOffer(ctx context.Context, tx database.Tx, o Offer) (bool, error) {
 
 // latestOffer returns the newest offer of an application, whatever became of it.
 func latestOffer(ctx context.Context, tx database.Tx, applicationID uuid.UUID) (o Offer, found bool, err error) {
-	var terms, facts string
+	var terms, facts, fee string
 	err = tx.QueryRow(ctx, `
-		select id, application_id, version, status, product, terms, key_facts, schedule_hash, valid_until, officer_id,
-		       made_at, closed_at, reason
+		select id, application_id, version, status, product, product_version, late_fee, terms, key_facts, schedule_hash,
+		       valid_until, officer_id, made_at, closed_at, reason
 		  from offer where application_id = $1 order by version desc limit 1`, applicationID).
-		Scan(&o.ID, &o.ApplicationID, &o.Version, &o.Status, &o.Product, &terms, &facts, &o.ScheduleHash,
-			&o.ValidUntil, &o.OfficerID, &o.MadeAt, &o.ClosedAt, &o.Reason)
+		Scan(&o.ID, &o.ApplicationID, &o.Version, &o.Status, &o.Product, &o.ProductVersion, &fee, &terms, &facts,
+			&o.ScheduleHash, &o.ValidUntil, &o.OfficerID, &o.MadeAt, &o.ClosedAt, &o.Reason)
 	if errors.Is(err, database.ErrNoRows) {
 		return Offer{}, false, nil
 	}
 	if err == nil {
-		err = o.restore(terms, facts)
+		err = o.restore(terms, facts, fee)
 	}
 	if err != nil {
 		return Offer{}, false, fmt.Errorf("reading offer of %s: %w", applicationID, err)
@@ -169,12 +173,15 @@ func latestOffer(ctx context.Context, tx database.Tx, applicationID uuid.UUID) (
 }
 
 // restore completes an offer from its stored JSON.
-func (o *Offer) restore(terms, facts string) error {
+func (o *Offer) restore(terms, facts, fee string) error {
 	var t amortization.Terms
 	if err := json.Unmarshal([]byte(terms), &t); err != nil {
 		return err
 	}
 	if err := json.Unmarshal([]byte(facts), &o.KeyFacts); err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(fee), &o.LateFee); err != nil {
 		return err
 	}
 	schedule, err := scheduleOf(t, o.ScheduleHash)
@@ -211,29 +218,4 @@ func staleOffers(ctx context.Context, tx database.Tx, today civil.Date, limit in
 		return nil, fmt.Errorf("finding expired offers: %w", err)
 	}
 	return stale, nil
-}
-
-// keepBusinessDate stores a book's business date; it never goes back.
-func keepBusinessDate(ctx context.Context, tx database.Tx, book string, date civil.Date) error {
-	_, err := tx.Exec(ctx, `
-		insert into business_date (book, business_date) values ($1, $2)
-		on conflict (book) do update set business_date = excluded.business_date
-		 where business_date.business_date < excluded.business_date`, book, date)
-	if err != nil {
-		return fmt.Errorf("keeping business date of book %s: %w", book, err)
-	}
-	return nil
-}
-
-// findBusinessDate returns the business date of a book; found is false before
-// its first day was closed.
-func findBusinessDate(ctx context.Context, tx database.Tx, book string) (date civil.Date, found bool, err error) {
-	err = tx.QueryRow(ctx, `select business_date from business_date where book = $1`, book).Scan(&date)
-	if errors.Is(err, database.ErrNoRows) {
-		return civil.Date{}, false, nil
-	}
-	if err != nil {
-		return civil.Date{}, false, fmt.Errorf("reading business date of book %s: %w", book, err)
-	}
-	return date, true, nil
 }

@@ -27,6 +27,10 @@ var problems = []httpapi.Problem{
 		Err: servicing.ErrScheduleHash, Status: http.StatusConflict, Type: "schedule-differs",
 		Title: "The terms do not give the schedule that was signed",
 	},
+	{
+		Err: ErrVersion, Status: http.StatusConflict, Type: "product-version-differs",
+		Title: "The late fee that was signed is not that of the loan product",
+	},
 	{Err: ErrTerms, Status: http.StatusConflict, Type: "terms-invalid", Title: "The signed terms are not valid"},
 	{Err: ErrNoProduct, Status: http.StatusNotFound, Type: "loan-product-not-found", Title: "No such loan product"},
 	{

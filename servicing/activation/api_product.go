@@ -38,9 +38,9 @@ func (s *Service) productRoutes(api *httpapi.API) {
 		ID: "save-loan-product", Method: http.MethodPost, Path: pathProducts + "/{product}/versions", Tag: tag,
 		Access: httpapi.Allow(access.Admin, access.Finance), Idempotent: true, Status: http.StatusCreated,
 		Summary: "Say how loans of a product are serviced from a day on",
-		Description: "Adds a version. A loan is serviced by the version that is in force on the business date of its " +
-			"activation, the one with the latest `effective_from`, and keeps it: loans that exist do not change. " +
-			"What is left out of the settings is off.",
+		Description: "Adds a version. An offer takes the version that is in force on its business date, the one with the " +
+			"latest `effective_from`, shows its late fee, and the loan is serviced by it: offers and loans that exist do not " +
+			"change. What is left out of the settings is off.",
 		Errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, s.saveProduct)
 }

@@ -20,15 +20,17 @@ func (s *Service) subscriptions() []stream.Subscription {
 }
 
 // onAgreementsSigned keeps what was signed and makes the loans. Terms that do
-// not give the signed schedule fail for good: then the events are handled one by
-// one, and that one becomes a dead letter.
+// not give the signed schedule fail for good, and so does a late fee that is not
+// that of the product: then the events are handled one by one, and that one
+// becomes a dead letter.
 func (s *Service) onAgreementsSigned(ctx context.Context, tx database.Tx, events []event.AgreementSigned) error {
 	now := s.env.Now().UTC().Truncate(time.Microsecond) // what the database can store
 	signed := make([]agreement, len(events))
 	for i, e := range events {
 		signed[i] = agreement{
 			ApplicationID: e.ApplicationID, CustomerID: e.CustomerID, AgreementID: e.AgreementID, OfferID: e.OfferID,
-			Product: e.Product, Terms: string(e.Terms), ScheduleHash: e.ScheduleHash, SignedAt: e.SignedAt,
+			Product: e.Product, ProductVersion: e.ProductVersion, LateFee: e.LateFee, Terms: string(e.Terms),
+			ScheduleHash: e.ScheduleHash, SignedAt: e.SignedAt,
 		}
 	}
 	signed, err := keep(ctx, tx, signed)

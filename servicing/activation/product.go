@@ -15,6 +15,7 @@ import (
 	"github.com/tenor-lending/tenor/internal/access"
 	"github.com/tenor-lending/tenor/internal/command"
 	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/event"
 	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/servicing"
 	"github.com/tenor-lending/tenor/servicing/loandb"
@@ -24,6 +25,9 @@ import (
 var (
 	// ErrNoProduct means that no application can be for a product of that code.
 	ErrNoProduct = errors.New("no such loan product")
+	// ErrVersion means that the version of its product that an agreement names does
+	// not exist, or has another late fee than was signed.
+	ErrVersion = errors.New("the product has no such version with the late fee that was signed")
 	// ErrManyVersions means that a product has VersionsMax versions.
 	ErrManyVersions = errors.New("loan product has too many versions")
 )
@@ -49,7 +53,8 @@ type Version struct {
 	Currency money.Currency `json:"currency,omitzero"`
 	Version  int64          `json:"version"`
 	Settings Settings       `json:"settings"`
-	// EffectiveFrom is the first business date on which loans are activated with it.
+	// EffectiveFrom is the first business date on which it is taken for a loan: that
+	// of the offer.
 	EffectiveFrom civil.Date `json:"effective_from,omitzero"`
 	Reason        string     `json:"reason"`
 	RecordedAt    time.Time  `json:"recorded_at,omitzero"`
@@ -80,40 +85,92 @@ func builtIn(code string) Version {
 	}}}}
 }
 
+// lateFee returns the late fee of the version as others know it.
+func (v *Version) lateFee() event.LateFee {
+	f := v.Settings.Product.LateFee
+	if f.Amount.IsZero() && f.Percent.IsZero() {
+		return event.LateFee{}
+	}
+	fee := event.LateFee{
+		GraceDays: f.GraceDays, Tolerance: orNone(f.Tolerance), Amount: orNone(f.Amount), EveryDays: f.EveryDays,
+		Cap: orNone(f.Cap),
+	}
+	if !f.Percent.IsZero() {
+		fee.Percent = f.Percent.String()
+	}
+	return fee
+}
+
+// orNone returns an amount of zero as none, as its JSON form has it.
+func orNone(a money.Amount) money.Amount {
+	if a.IsZero() {
+		return money.Amount{}
+	}
+	return a
+}
+
+// productKey is what an agreement says of its product: the version with the
+// number, or the one in force if it names none.
 type productKey struct {
 	code     string
 	currency money.Currency
+	named    bool
+	number   int64
 }
 
-// catalogue is the products in force on a business date, each read once.
+// catalogue is the versions of products that loans are serviced by, on a business
+// date, each read once.
 type catalogue struct {
-	on      civil.Date
-	inForce map[productKey]Version
+	on   civil.Date
+	read map[productKey]Version
 }
 
-// find returns the version in force for loans of the code in the currency. An
-// agreement that names no product has the zero one.
+// find returns the version by which a loan in the currency is serviced: the one
+// that was signed or, if the agreement names none, the one in force. The error is
+// ErrVersion if what was signed is not what the catalogue says. An agreement that
+// names no product has the zero one.
 func (c *catalogue) find(
-	ctx context.Context, tx database.Tx, code string, currency money.Currency,
+	ctx context.Context, tx database.Tx, signed *agreement, currency money.Currency,
 ) (Version, error) {
-	key := productKey{code, currency}
-	version, known := c.inForce[key]
-	if known || code == "" {
-		return version, nil
+	key := productKey{code: signed.Product, currency: currency}
+	if signed.ProductVersion != nil {
+		key.named, key.number = true, *signed.ProductVersion
 	}
-	version, found, err := findInForce(ctx, tx, code, currency, c.on)
-	if err != nil {
-		return Version{}, err
+	version, known := c.read[key]
+	if !known && key.code != "" {
+		var err error
+		if version, err = c.look(ctx, tx, key); err != nil {
+			return Version{}, err
+		}
+		c.read[key] = version
 	}
-	if !found {
-		version = builtIn(code)
+	if key.named && version.lateFee() != signed.LateFee {
+		return Version{}, fmt.Errorf("%w: version %d of %.60q in %s has another late fee",
+			ErrVersion, key.number, key.code, currency)
 	}
-	c.inForce[key] = version
 	return version, nil
 }
 
-// SaveProduct adds a version of a product, for loans that are activated from
-// its EffectiveFrom on; loans that exist keep theirs. Of v count the code, the
+func (c *catalogue) look(ctx context.Context, tx database.Tx, key productKey) (Version, error) {
+	if key.named && key.number == 0 {
+		return builtIn(key.code), nil
+	}
+	if key.named {
+		version, found, err := findVersion(ctx, tx, key.code, key.currency, key.number)
+		if err == nil && !found {
+			err = fmt.Errorf("%w: %.60q in %s has no version %d", ErrVersion, key.code, key.currency, key.number)
+		}
+		return version, err
+	}
+	version, found, err := findInForce(ctx, tx, key.code, key.currency, c.on)
+	if err == nil && !found {
+		version = builtIn(key.code)
+	}
+	return version, err
+}
+
+// SaveProduct adds a version of a product, for loans that are offered from its
+// EffectiveFrom on, and announces it; loans and offers that exist keep theirs. Of v count the code, the
 // currency, the settings, the day and the reason. The errors are ErrNoProduct,
 // ErrManyVersions and servicing.InvalidError naming the field.
 func (s *Service) SaveProduct(
@@ -149,7 +206,13 @@ func (s *Service) SaveProduct(
 			return Version{}, fmt.Errorf("%w: %s in %s has %d", ErrManyVersions, v.Code, v.Currency, latest)
 		}
 		saved.Version, saved.RecordedAt, saved.RecordedBy = latest+1, now, actor.ID
-		return saved, insertVersion(ctx, tx, &saved)
+		if err := insertVersion(ctx, tx, &saved); err != nil {
+			return Version{}, err
+		}
+		return saved, s.env.Outbox.Append(ctx, tx, now, event.LoanProductSaved{
+			ProductID: c.Subject, Code: saved.Code, Currency: saved.Currency.Code(), Version: saved.Version,
+			EffectiveFrom: saved.EffectiveFrom, LateFee: saved.lateFee(),
+		})
 	})
 }
 

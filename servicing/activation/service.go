@@ -43,9 +43,13 @@ type agreement struct {
 	AgreementID   uuid.UUID
 	OfferID       uuid.UUID
 	Product       string // "" if the agreement names none
-	Terms         string
-	ScheduleHash  string
-	SignedAt      time.Time
+	// ProductVersion is nil if the agreement names no version; LateFee is that of
+	// the version as the borrower signed it.
+	ProductVersion *int64
+	LateFee        event.LateFee
+	Terms          string
+	ScheduleHash   string
+	SignedAt       time.Time
 }
 
 // Service activates loans and pays them out.
@@ -89,7 +93,7 @@ func (s *Service) component() *app.Component {
 // Trigger activates the loan of a signed agreement and orders its payout. A
 // loan that exists is returned as it is. The errors are casefile.ErrNotFound
 // and casefile.ErrWrongStage when nothing was signed yet,
-// servicing.ErrScheduleHash and ErrTerms.
+// servicing.ErrScheduleHash, ErrVersion and ErrTerms.
 func (s *Service) Trigger(
 	ctx context.Context, actor access.Actor, key command.Key, applicationID uuid.UUID,
 ) (command.Result[Account], error) {
@@ -139,7 +143,7 @@ func (s *Service) activate(
 		return nil, err
 	}
 	changes, loans := make([]servicing.Change, len(signed)), make([]servicing.Loan, len(signed))
-	products := catalogue{on: book.BusinessDate, inForce: map[productKey]Version{}}
+	products := catalogue{on: book.BusinessDate, read: map[productKey]Version{}}
 	for i := range signed {
 		if changes[i], err = s.open(ctx, tx, &signed[i], book, &products); err != nil {
 			return nil, err
@@ -151,7 +155,7 @@ func (s *Service) activate(
 	return loans, s.store(ctx, tx, now, actor, changes...)
 }
 
-// open opens the account of a loan, with the version of its product that is in force.
+// open opens the account of a loan, with the version of its product that was signed.
 func (s *Service) open(
 	ctx context.Context, tx database.Tx, signed *agreement, book loandb.Book, products *catalogue,
 ) (servicing.Change, error) {
@@ -159,7 +163,7 @@ func (s *Service) open(
 	if err := json.Unmarshal([]byte(signed.Terms), &terms); err != nil {
 		return servicing.Change{}, fmt.Errorf("%w: application %s: %w", ErrTerms, signed.ApplicationID, err)
 	}
-	product, err := products.find(ctx, tx, signed.Product, terms.Principal.Currency())
+	product, err := products.find(ctx, tx, signed, terms.Principal.Currency())
 	if err != nil {
 		return servicing.Change{}, err
 	}

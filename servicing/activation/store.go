@@ -2,6 +2,7 @@ package activation
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -20,28 +21,35 @@ var errNoDisbursement = errors.New("no such disbursement")
 // the applications of which none was known.
 func insertAgreements(ctx context.Context, tx database.Tx, list []agreement) (map[uuid.UUID]bool, error) {
 	var applications, customers, agreements, offers []uuid.UUID
-	var products, terms, hashes []string
+	var products, terms, hashes, fees []string
+	var versions []*int64
 	var signed []time.Time
 	for i := range list {
 		a := &list[i]
+		fee, err := json.Marshal(a.LateFee)
+		if err != nil {
+			return nil, fmt.Errorf("encoding the late fee of application %s: %w", a.ApplicationID, err)
+		}
 		applications, customers = append(applications, a.ApplicationID), append(customers, a.CustomerID)
 		agreements, offers = append(agreements, a.AgreementID), append(offers, a.OfferID)
-		products = append(products, a.Product)
+		products, versions, fees = append(products, a.Product), append(versions, a.ProductVersion), append(fees, string(fee))
 		terms, hashes = append(terms, a.Terms), append(hashes, a.ScheduleHash)
 		signed = append(signed, a.SignedAt)
 	}
 	rows, err := tx.Query(ctx, `
 		insert into signed_agreement
-		       (application_id, customer_id, agreement_id, offer_id, product, terms, schedule_hash, signed_at)
-		select u.application_id, u.customer_id, u.agreement_id, u.offer_id, u.product, u.terms, u.schedule_hash,
-		       u.signed_at
+		       (application_id, customer_id, agreement_id, offer_id, product, product_version, late_fee, terms,
+		        schedule_hash, signed_at)
+		select u.application_id, u.customer_id, u.agreement_id, u.offer_id, u.product, u.product_version, u.late_fee,
+		       u.terms, u.schedule_hash, u.signed_at
 		  from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[],
-		              $8::text[])
-		       as u (application_id, customer_id, agreement_id, offer_id, terms, schedule_hash, signed_at, product)
+		              $8::text[], $9::bigint[], $10::text[])
+		       as u (application_id, customer_id, agreement_id, offer_id, terms, schedule_hash, signed_at, product,
+		             product_version, late_fee)
 		 order by u.application_id
 		on conflict (application_id) do nothing
 		returning application_id`,
-		applications, customers, agreements, offers, terms, hashes, signed, products)
+		applications, customers, agreements, offers, terms, hashes, signed, products, versions, fees)
 	if err != nil {
 		return nil, fmt.Errorf("keeping agreements: %w", err)
 	}
@@ -58,12 +66,17 @@ func insertAgreements(ctx context.Context, tx database.Tx, list []agreement) (ma
 
 func findAgreement(ctx context.Context, tx database.Tx, applicationID uuid.UUID) (agreement, bool, error) {
 	a := agreement{ApplicationID: applicationID}
+	var fee string
 	err := tx.QueryRow(ctx, `
-		select customer_id, agreement_id, offer_id, product, terms, schedule_hash, signed_at
+		select customer_id, agreement_id, offer_id, product, product_version, late_fee, terms, schedule_hash, signed_at
 		  from signed_agreement where application_id = $1`, applicationID).
-		Scan(&a.CustomerID, &a.AgreementID, &a.OfferID, &a.Product, &a.Terms, &a.ScheduleHash, &a.SignedAt)
+		Scan(&a.CustomerID, &a.AgreementID, &a.OfferID, &a.Product, &a.ProductVersion, &fee, &a.Terms, &a.ScheduleHash,
+			&a.SignedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return agreement{}, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(fee), &a.LateFee)
 	}
 	if err != nil {
 		return agreement{}, false, fmt.Errorf("reading agreement of application %s: %w", applicationID, err)

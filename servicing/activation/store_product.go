@@ -44,6 +44,16 @@ func latestVersion(ctx context.Context, tx database.Tx, code string, currency mo
 	return version, nil
 }
 
+// findVersion returns a version by its number.
+func findVersion(
+	ctx context.Context, tx database.Tx, code string, currency money.Currency, number int64,
+) (Version, bool, error) {
+	rows, err := tx.Query(ctx, `
+		select code, currency, version, effective_from, settings, reason, recorded_at, recorded_by
+		  from loan_product where code = $1 and currency = $2 and version = $3`, code, currency.Code(), number)
+	return oneVersion(rows, err, code)
+}
+
 // findInForce returns the version that took effect last by a business date.
 func findInForce(
 	ctx context.Context, tx database.Tx, code string, currency money.Currency, on civil.Date,
@@ -52,6 +62,10 @@ func findInForce(
 		select code, currency, version, effective_from, settings, reason, recorded_at, recorded_by
 		  from loan_product where code = $1 and currency = $2 and effective_from <= $3
 		 order by effective_from desc, version desc limit 1`, code, currency.Code(), on)
+	return oneVersion(rows, err, code)
+}
+
+func oneVersion(rows pgx.Rows, err error, code string) (Version, bool, error) {
 	if err != nil {
 		return Version{}, false, fmt.Errorf("reading loan product %s: %w", code, err)
 	}
