@@ -48,7 +48,7 @@ func TestPreferences(t *testing.T) {
 		slug  string
 		field string
 	}{
-		"no channels":     {map[string]any{}, "validation", "body"},
+		"no channels":     {map[string]any{}, "validation", "body.channels"},
 		"unknown channel": {map[string]any{"channels": []string{"PIGEON"}}, "validation", "body.channels[0]"},
 		"channel twice":   {map[string]any{"channels": []string{"SMS", "SMS"}}, "validation", "body.channels"},
 		"unknown field":   {map[string]any{"channels": []string{}, "loud": true}, "validation", "body.loud"},

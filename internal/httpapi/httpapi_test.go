@@ -173,7 +173,11 @@ func TestEveryErrorIsAProblem(t *testing.T) {
 		},
 		{
 			"missing", `{"name":"x"}`,
-			422, "validation", "body",
+			422, "validation", "body.amount",
+		},
+		{
+			"missing below", `{"name":"x","amount":{"amount":"1"}}`,
+			422, "validation", "body.amount.currency",
 		},
 		{
 			"not JSON", `{"name":`,
@@ -196,6 +200,9 @@ func TestEveryErrorIsAProblem(t *testing.T) {
 			}
 			if answer.Header.Get(httpapi.HeaderRequestID) == "" {
 				t.Error("no request id")
+			}
+			if want := "urn:tenor:request:" + answer.Header.Get(httpapi.HeaderRequestID); !strings.Contains(string(answer.Body), want) {
+				t.Errorf("the problem does not name its request: %s", answer.Body)
 			}
 			if retry := answer.Header.Get("Retry-After"); (retry != "") != (c.status == 503 || c.slug == "request-in-flight") {
 				t.Errorf("Retry-After %q", retry)

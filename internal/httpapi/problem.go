@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"github.com/tenor-lending/tenor/internal/command"
 	"github.com/tenor-lending/tenor/internal/database"
@@ -44,7 +45,14 @@ var shared = []Problem{
 
 func init() {
 	// Huma's own refusals (validation, media type, size) become typed problems
-	// too, and never repeat the offending value: it may be a secret.
+	// too, name the request, and never repeat the offending value: it may be a secret.
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
+		refusal := huma.NewError(status, message, errs...)
+		if problem, ok := refusal.(*huma.ErrorModel); ok && ctx != nil {
+			problem.Instance = instance(ctx.Context())
+		}
+		return refusal
+	}
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		slug, title := genericProblem(status)
 		problem := &huma.ErrorModel{Type: problemURN + slug, Title: title, Status: status, Detail: message}
@@ -76,9 +84,23 @@ func detailOf(err error) *huma.ErrorDetail {
 	if errors.As(err, &detailer) {
 		detail := *detailer.ErrorDetail()
 		detail.Value = nil
+		if name, missing := missingProperty(detail.Message); missing {
+			detail.Location += "." + name
+		}
 		return &detail
 	}
 	return &huma.ErrorDetail{Message: err.Error()}
+}
+
+// missingProperty finds the name in the message about a property that a schema
+// requires: Huma locates it by the object that lacks it only.
+func missingProperty(message string) (name string, missing bool) {
+	before, after, _ := strings.Cut(validation.MsgExpectedRequiredProperty, "%s")
+	rest, missing := strings.CutPrefix(message, before)
+	if !missing {
+		return "", false
+	}
+	return strings.CutSuffix(rest, after)
 }
 
 func genericProblem(status int) (slug, title string) {

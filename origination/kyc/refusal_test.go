@@ -51,7 +51,7 @@ func TestBadInput(t *testing.T) {
 			func() *httpapitest.Answer { return given.asOfficer.Put(given.path("verify"), endless) },
 			"body.checks.address.notes",
 		},
-		{func() *httpapitest.Answer { return given.asOfficer.Put(given.path("verify"), absent) }, "body.checks"},
+		{func() *httpapitest.Answer { return given.asOfficer.Put(given.path("verify"), absent) }, "body.checks.sanctions"},
 		{
 			func() *httpapitest.Answer { return seen.asManager.Post(seen.path("decision"), decide("MAYBE", "")) },
 			"body.decision",

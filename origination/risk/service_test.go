@@ -293,7 +293,7 @@ func TestBadDecisionsLeaveNoTrace(t *testing.T) {
 		slug  string
 		field string
 	}{
-		"nothing":             {map[string]any{}, "validation", "body"},
+		"nothing":             {map[string]any{}, "validation", "body.decision"},
 		"unknown decision":    {map[string]any{"decision": "MAYBE"}, "validation", "body.decision"},
 		"unknown field":       {unknownField, "validation", "body.max_ammount"},
 		"approve nothing":     {map[string]any{"decision": "APPROVE"}, "invalid-value", "body.max_amount"},
