@@ -56,7 +56,10 @@ func (d *drill) settle(ctx context.Context) error {
 	if err := d.journal.Close(); err != nil {
 		return err
 	}
-	return d.resolve(ctx)
+	if err := d.resolve(ctx); err != nil {
+		return err
+	}
+	return d.drained(ctx, time.Now()) // payments that were made only now are announced, too
 }
 
 // drained holds I9: what waited in the outbox at the instant is out in time,
