@@ -201,7 +201,8 @@ func TestEveryErrorIsAProblem(t *testing.T) {
 			if answer.Header.Get(httpapi.HeaderRequestID) == "" {
 				t.Error("no request id")
 			}
-			if want := "urn:tenor:request:" + answer.Header.Get(httpapi.HeaderRequestID); !strings.Contains(string(answer.Body), want) {
+			want := "urn:tenor:request:" + answer.Header.Get(httpapi.HeaderRequestID)
+			if !strings.Contains(string(answer.Body), want) {
 				t.Errorf("the problem does not name its request: %s", answer.Body)
 			}
 			if retry := answer.Header.Get("Retry-After"); (retry != "") != (c.status == 503 || c.slug == "request-in-flight") {

@@ -146,7 +146,8 @@ func TestBatchesThatAreNoBatches(t *testing.T) {
 			WantField(t, "body.payments[1].amount.amount")
 		missing := f.item("c", "1.00")
 		delete(missing, "channel")
-		post([]any{missing}).WantProblem(http.StatusUnprocessableEntity, "validation").WantField(t, "body.payments[0].channel")
+		post([]any{missing}).WantProblem(http.StatusUnprocessableEntity, "validation").
+			WantField(t, "body.payments[0].channel")
 		for _, client := range []*httpapitest.Client{f.owner, f.officer} {
 			client.Post(batchPath, map[string]any{"payments": []any{f.item("d", "1.00")}}).
 				WantProblem(http.StatusForbidden, "forbidden")
