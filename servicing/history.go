@@ -192,7 +192,8 @@ func (l *Loan) rewrite(in input, business civil.Date, history []Fact) (Change, e
 		}
 	}
 	result := engine{
-		loan: again.loan, facts: l.news(added, history, again), plan: again.plan, next: again.next, ahead: again.ahead,
+		loan: again.loan, facts: l.news(added, business, history, again), plan: again.plan,
+		next: again.next, ahead: again.ahead,
 	}
 	result.loan.Version, result.loan.Opened = l.Version, l.Opened
 	return l.change(&result, business)
@@ -207,7 +208,7 @@ func same(f Fact, in input) bool {
 
 // news returns the facts that a late input adds: itself, what the world has not
 // heard of yet, and the difference in the books.
-func (l *Loan) news(added Fact, history []Fact, again *engine) []Fact {
+func (l *Loan) news(added Fact, business civil.Date, history []Fact, again *engine) []Fact {
 	facts := []Fact{added}
 	heard := map[headline]bool{}
 	for _, f := range history {
@@ -221,11 +222,12 @@ func (l *Loan) news(added Fact, history []Fact, again *engine) []Fact {
 			facts = append(facts, f)
 		}
 	}
+	facts = append(facts, l.stageNow(facts, business, again)...)
 	closed := again.loan.Status == Closed
 	switch {
 	case closed && l.Status != Closed:
 		on := again.loan.ClosedOn
-		facts = append(facts, FullyRepaid{On: on}, Completed{On: on, Booked: on})
+		facts = append(facts, FullyRepaid{On: on}, Completed{On: on, Booked: business})
 	case !closed && l.Status == Closed:
 		facts = append(facts, Reopened{On: added.Date()})
 	}
@@ -239,6 +241,25 @@ func (l *Loan) news(added Fact, history []Fact, again *engine) []Fact {
 		}
 	}
 	return facts
+}
+
+// stageNow says in which stage the loan is if the last that the world has heard
+// of is another one: the change to that never was, or has become known later
+// than what followed it.
+func (l *Loan) stageNow(news []Fact, business civil.Date, again *engine) []Fact {
+	heard := l.StageNumber()
+	for _, f := range news {
+		if changed, ok := f.(StageChanged); ok {
+			heard = changed.To
+		}
+	}
+	now := &again.loan
+	if now.Status != Active || now.StageNumber() == heard { // that a loan ends is news of its own
+		return nil
+	}
+	return []Fact{StageChanged{
+		On: business, From: heard, To: now.StageNumber(), DaysPastDue: now.DaysPastDue(business),
+	}}
 }
 
 // feesBack returns the late fees of which the world has heard and that do not

@@ -49,6 +49,7 @@ func TestEveryHistoryIsTheFoldOfItsFacts(t *testing.T) {
 	often(t, *histories, func(t *rapid.T) {
 		w := grown(t, 12)
 		w.principal()
+		w.staged()
 		w.folded()
 	})
 }

@@ -445,3 +445,19 @@ func (w *world) folded() {
 		w.t.Fatalf("the fold encodes differently: %v", err)
 	}
 }
+
+// staged checks that the last stage that the world has heard of is the loan's.
+func (w *world) staged() {
+	heard := 0
+	for _, f := range w.facts {
+		switch f := f.(type) {
+		case servicing.StageChanged:
+			heard = f.To
+		case servicing.FullyRepaid:
+			heard = 0
+		}
+	}
+	if w.loan.Status == servicing.Active && heard != w.loan.StageNumber() {
+		w.t.Fatalf("the loan is in stage %d, the world has heard of stage %d", w.loan.StageNumber(), heard)
+	}
+}
