@@ -13,6 +13,7 @@ import (
 	"github.com/tenor-lending/tenor/bench/harness"
 	"github.com/tenor-lending/tenor/bench/result"
 	"github.com/tenor-lending/tenor/internal/database"
+	"github.com/tenor-lending/tenor/internal/devstack"
 	"github.com/tenor-lending/tenor/internal/event"
 	"github.com/tenor-lending/tenor/internal/money"
 	"github.com/tenor-lending/tenor/internal/stream"
@@ -97,7 +98,7 @@ func measure(ctx context.Context, b *harness.Bench, broker harness.Broker) (outc
 
 // start runs the relay and the consumer; stop ends them.
 func (l *line) start(ctx context.Context, seeds []string, group string) (stop func() error, err error) {
-	if err := stream.EnsureTopics(ctx, seeds, 1); err != nil {
+	if err := stream.EnsureTopics(ctx, seeds, devstack.BrokerPartitions, 1); err != nil {
 		return nil, err
 	}
 	producer, err := stream.NewProducer(seeds, "tenor-bench")

@@ -147,6 +147,7 @@ func (p *platform) configure(ctx context.Context, o platformOptions, given *conf
 	set("IDENTITY_BOOTSTRAP_PASSWORD", p.secrets.AdminPassword)
 	set("LOG_FORMAT", "text")
 	if given.KafkaSeeds == nil {
+		set("KAFKA_PARTITIONS", strconv.Itoa(devstack.BrokerPartitions))
 		set("INBOX_RETENTION", "0s") // the embedded broker keeps every event
 	}
 	if given.PortOffset == 0 {

@@ -112,7 +112,8 @@ func (p *process) open(ctx, background context.Context) error {
 		return err
 	}
 	p.verifier = verifier
-	if err := stream.EnsureTopics(ctx, p.Config.KafkaSeeds, p.Config.KafkaReplication); err != nil {
+	err = stream.EnsureTopics(ctx, p.Config.KafkaSeeds, p.Config.KafkaPartitions, p.Config.KafkaReplication)
+	if err != nil {
 		return err
 	}
 	if p.producer, err = stream.NewProducer(p.Config.KafkaSeeds, "tenor-relay"); err != nil {

@@ -41,6 +41,7 @@ func fieldsOf(t reflect.Type, prefix string) []field {
 const (
 	maxConnsLimit   = 200
 	portOffsetLimit = 50_000
+	partitionsLimit = 1_000
 	// inboxRetentionMin is more than a broker keeps events by default, which is a week.
 	inboxRetentionMin = 8 * 24 * time.Hour
 	accessTTLMin      = time.Minute
@@ -72,6 +73,9 @@ func (c *Config) check() []error {
 		if _, _, err := net.SplitHostPort(seed); err != nil {
 			fault("KAFKA_SEEDS", "%q is not host:port", seed)
 		}
+	}
+	if c.KafkaPartitions < 1 || c.KafkaPartitions > partitionsLimit {
+		fault("KAFKA_PARTITIONS", "want 1 to %d, got %d", partitionsLimit, c.KafkaPartitions)
 	}
 	if c.KafkaReplication < 1 {
 		fault("KAFKA_REPLICATION", "want at least 1, got %d", c.KafkaReplication)

@@ -36,6 +36,7 @@ type Config struct {
 	DatabaseOwnerURLs string        `env:"DATABASE_OWNER_URLS" doc:"overrides of it for single databases, core=URL;kyc=URL"`
 	DatabaseMaxConns  int32         `env:"DATABASE_MAX_CONNS" envDefault:"8" doc:"connections per database and process, 1 to 200"`
 	KafkaSeeds        []string      `env:"KAFKA_SEEDS" doc:"host:port of Kafka brokers, comma-separated"`
+	KafkaPartitions   int32         `env:"KAFKA_PARTITIONS" envDefault:"12" doc:"partitions of each topic that is made, 1 to 1000: the most processes of one service that can share its events"`
 	KafkaReplication  int16         `env:"KAFKA_REPLICATION" envDefault:"1" doc:"replicas of each topic, 3 in production"`
 	InboxRetention    time.Duration `env:"INBOX_RETENTION" envDefault:"720h" doc:"how long services remember which events they have handled: longer than the broker can send one again, see docs/operating.md; 0: for ever"`
 	ListenHost        string        `env:"LISTEN_HOST" envDefault:"127.0.0.1" doc:"address that the services listen on"`

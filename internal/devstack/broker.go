@@ -12,9 +12,10 @@ import (
 // brokerClusterID tells a client which kind of cluster it talks to.
 const brokerClusterID = "tenor-embedded"
 
-// brokerPartitions is what the embedded broker gives a topic whose creator
-// names no number; it equals the platform's own.
-const brokerPartitions = 12
+// BrokerPartitions is how many partitions topics of the embedded broker have, unless
+// their creator names another number. It syncs two files for each partition to which
+// a request writes, and those who share its events are processes of one machine.
+const BrokerPartitions = 2
 
 // BrokerOptions says which broker to start.
 type BrokerOptions struct {
@@ -52,7 +53,7 @@ func StartBroker(ctx context.Context, opts BrokerOptions) (*Broker, error) {
 	settings := []kfake.Opt{
 		kfake.Ports(opts.Port), // one node; port zero asks the kernel
 		kfake.ClusterID(brokerClusterID),
-		kfake.DefaultNumPartitions(brokerPartitions),
+		kfake.DefaultNumPartitions(BrokerPartitions),
 	}
 	if opts.Advertise != "" {
 		address, err := net.ResolveTCPAddr("tcp", opts.Advertise)

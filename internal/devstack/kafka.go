@@ -197,7 +197,7 @@ func kafkaProperties(port, controllerPort int, dataDir string) string {
 		"inter.broker.listener.name=PLAINTEXT",
 		"log.dirs=" + dataDir,
 		"auto.create.topics.enable=false",
-		"num.partitions=" + strconv.Itoa(brokerPartitions),
+		"num.partitions=" + strconv.Itoa(BrokerPartitions),
 		"default.replication.factor=1",
 		"offsets.topic.replication.factor=1",
 		"offsets.topic.num.partitions=4",

@@ -16,10 +16,6 @@ import (
 	"github.com/tenor-lending/tenor/internal/event"
 )
 
-// Partitions is the number of partitions of every topic: the most consumers of
-// one service that can share the work.
-const Partitions = 12
-
 const (
 	produceTimeout = 10 * time.Second
 	requestTimeout = 10 * time.Second
@@ -119,15 +115,16 @@ func commitFault(answer *kmsg.OffsetCommitResponse) error {
 	return nil
 }
 
-// EnsureTopics creates the topics that do not exist yet.
-func EnsureTopics(ctx context.Context, seeds []string, replication int16) error {
+// EnsureTopics creates the topics that do not exist yet. partitions is the most
+// consumers of one service that can share the work.
+func EnsureTopics(ctx context.Context, seeds []string, partitions int32, replication int16) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.RetryTimeout(requestTimeout))
 	if err != nil {
 		return fmt.Errorf("making Kafka client: %w", err)
 	}
 	defer client.Close()
 	topics := append([]string{event.TopicDeadLetter}, event.Topics...)
-	answers, err := kadm.NewClient(client).CreateTopics(ctx, Partitions, replication, nil, topics...)
+	answers, err := kadm.NewClient(client).CreateTopics(ctx, partitions, replication, nil, topics...)
 	if err != nil {
 		return fmt.Errorf("creating topics: %w", err)
 	}

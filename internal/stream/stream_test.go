@@ -53,7 +53,7 @@ func setup(t *testing.T) *bundle {
 
 func setupOn(t *testing.T, seeds []string) *bundle {
 	t.Helper()
-	if err := stream.EnsureTopics(t.Context(), seeds, 1); err != nil {
+	if err := stream.EnsureTopics(t.Context(), seeds, devstack.BrokerPartitions, 1); err != nil {
 		t.Fatalf("creating topics: %v", err)
 	}
 	producer, err := stream.NewProducer(seeds, "test")

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/tenor-lending/tenor/internal/devstack"
 	"github.com/tenor-lending/tenor/internal/failpoint"
 )
 
@@ -153,7 +154,8 @@ func (f *Fleet) pathToDatabase(process, name string) (string, error) {
 
 func (f *Fleet) environ(name, dsn string) []string {
 	return []string{
-		"TENOR_DATABASE_URL=" + dsn, "TENOR_KAFKA_SEEDS=" + f.Seeds[0], "TENOR_DATA_KEYS=" + f.secret,
+		"TENOR_DATABASE_URL=" + dsn, "TENOR_KAFKA_SEEDS=" + f.Seeds[0],
+		"TENOR_KAFKA_PARTITIONS=" + strconv.Itoa(devstack.BrokerPartitions), "TENOR_DATA_KEYS=" + f.secret,
 		"TENOR_BLOB_URL=file://" + filepath.Join(f.dir, "documents"),
 		"TENOR_LISTEN_HOST=" + f.hostOf(name), "TENOR_PORT_OFFSET=" + strconv.Itoa(f.offsets[name]),
 		"TENOR_JWKS_URL=" + f.IdentityURL() + "/.well-known/jwks.json",

@@ -23,7 +23,7 @@ func seeds(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = broker.Stop() })
-	if err := stream.EnsureTopics(t.Context(), broker.Seeds, 1); err != nil {
+	if err := stream.EnsureTopics(t.Context(), broker.Seeds, devstack.BrokerPartitions, 1); err != nil {
 		t.Fatal(err)
 	}
 	return broker.Seeds
