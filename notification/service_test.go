@@ -262,6 +262,26 @@ func TestMessages(t *testing.T) {
 			event.LateFeeReversed{OnLoan: loan, Instalment: 3, DueDate: date(1), Amount: rupees(50_00), ValueDate: date(5)},
 			"The late fee of 50.00 INR on instalment 3, due on 2026-12-01, no longer counts: you do not owe it.",
 		},
+		{
+			event.LoanWaived{OnLoan: loan, ValueDate: date(5), Component: "PENALTY", Amount: rupees(50_00), Reason: "internal"},
+			"With value date 2026-12-05 we waived 50.00 INR. You no longer owe it.",
+		},
+		{
+			event.LoanRefunded{OnLoan: loan, ValueDate: date(5), Amount: rupees(30_27), Reason: "internal"},
+			"With value date 2026-12-05 we gave 30.27 INR back to you.",
+		},
+		{
+			event.LoanChargedBack{OnLoan: loan, ValueDate: date(5), Amount: rupees(969_73), Reason: "internal"},
+			"With value date 2026-12-05 969.73 INR that you had paid was taken back from us. You owe it again.",
+		},
+		{
+			event.LoanRescheduled{
+				OnLoan: loan, ValueDate: date(5), Instalments: 36, LastDueDate: date(31), Outstanding: rupees(20_000_00),
+				Reason: "internal",
+			},
+			"Since 2026-12-05 you repay by a new plan, with the last instalment on 2026-12-31. You still owe 20000.00 INR, " +
+				"interest to come included.",
+		},
 		{event.LoanFullyRepaid{OnLoan: loan, ValueDate: date(1)}, "Since 2026-12-01 you owe nothing on this loan."},
 		{
 			event.LoanCompleted{OnLoan: loan, BusinessDate: date(1)},

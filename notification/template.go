@@ -50,6 +50,14 @@ var rules = []rule{
 	tell[event.LateFeeReversed]("A late fee was taken back",
 		"The late fee of {{.Amount}} on instalment {{.Instalment}}, due on {{.DueDate}}, no longer counts: you do not owe "+
 			"it."),
+	tell[event.LoanWaived]("Something you owed was waived",
+		"With value date {{.ValueDate}} we waived {{.Amount}}. You no longer owe it."),
+	tell[event.LoanRefunded]("A refund", "With value date {{.ValueDate}} we gave {{.Amount}} back to you."),
+	tell[event.LoanChargedBack]("A payment was taken back",
+		"With value date {{.ValueDate}} {{.Amount}} that you had paid was taken back from us. You owe it again."),
+	tell[event.LoanRescheduled]("Your new repayment plan",
+		"Since {{.ValueDate}} you repay by a new plan, with the last instalment on {{.LastDueDate}}. You still owe "+
+			"{{.Outstanding}}, interest to come included."),
 	tell[event.LoanFullyRepaid]("Your loan is repaid", "Since {{.ValueDate}} you owe nothing on this loan."),
 	tell[event.LoanCompleted]("Your loan is closed", "Your loan account was closed on {{.BusinessDate}}. Thank you."),
 	tellSessionEnded(),

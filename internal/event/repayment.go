@@ -92,6 +92,82 @@ type LoanCharged struct {
 // Type implements Event.
 func (LoanCharged) Type() string { return "loan.charged.v1" }
 
+// LoanWaived says that something owed was forgiven. Component is INTEREST, FEE or
+// PENALTY.
+type LoanWaived struct {
+	OnLoan
+	ValueDate civil.Date   `json:"value_date"`
+	Component string       `json:"component"`
+	Amount    money.Amount `json:"amount"`
+	Reason    string       `json:"reason,omitempty"`
+}
+
+// Type implements Event.
+func (LoanWaived) Type() string { return "loan.waived.v1" }
+
+// LoanRefunded says that money was given back to the borrower, mostly what was
+// overpaid.
+type LoanRefunded struct {
+	OnLoan
+	ValueDate civil.Date   `json:"value_date"`
+	Amount    money.Amount `json:"amount"`
+	Reason    string       `json:"reason,omitempty"`
+}
+
+// Type implements Event.
+func (LoanRefunded) Type() string { return "loan.refunded.v1" }
+
+// LoanChargedBack says that money which the borrower had paid was taken back from
+// the lender: it is owed again.
+type LoanChargedBack struct {
+	OnLoan
+	ValueDate civil.Date   `json:"value_date"`
+	Amount    money.Amount `json:"amount"`
+	Reason    string       `json:"reason,omitempty"`
+}
+
+// Type implements Event.
+func (LoanChargedBack) Type() string { return "loan.charged_back.v1" }
+
+// LoanRescheduled says that a new plan was agreed, of so many instalments with
+// those of before. Outstanding is all that is owed, interest to come included.
+type LoanRescheduled struct {
+	OnLoan
+	ValueDate   civil.Date   `json:"value_date"`
+	Instalments int          `json:"instalments"`
+	LastDueDate civil.Date   `json:"last_due_date"`
+	Outstanding money.Amount `json:"outstanding"`
+	Reason      string       `json:"reason,omitempty"`
+}
+
+// Type implements Event.
+func (LoanRescheduled) Type() string { return "loan.rescheduled.v1" }
+
+// LoanChargedOff says that the lender no longer counts on the loan, which the
+// borrower still owes. Amount is what left the books.
+type LoanChargedOff struct {
+	OnLoan
+	ValueDate civil.Date   `json:"value_date"`
+	Amount    money.Amount `json:"amount"`
+	Fraud     bool         `json:"fraud"`
+	Reason    string       `json:"reason,omitempty"`
+}
+
+// Type implements Event.
+func (LoanChargedOff) Type() string { return "loan.charged_off.v1" }
+
+// LoanWrittenOff says that the lender gave the loan up; what is paid from now on is
+// a recovery. Amount is what left the books, zero of a loan that was charged off.
+type LoanWrittenOff struct {
+	OnLoan
+	ValueDate civil.Date   `json:"value_date"`
+	Amount    money.Amount `json:"amount"`
+	Reason    string       `json:"reason,omitempty"`
+}
+
+// Type implements Event.
+func (LoanWrittenOff) Type() string { return "loan.written_off.v1" }
+
 // LoanReopened says that a loan that was repaid and closed is owed again: a
 // payment was reversed, or something came late.
 type LoanReopened struct {

@@ -227,6 +227,24 @@ func loans() []teller {
 			return sayLoan(e.OnLoan, "The late fee of %s on instalment %d, due on %s, was taken back.", e.Amount,
 				e.Instalment, e.DueDate)
 		}),
+		on(func(e event.LoanCharged) told {
+			return sayLoan(e.OnLoan, "A %s of %s was charged, due on %s.", strings.ToLower(e.Component), e.Amount, e.DueDate)
+		}),
+		on(func(e event.LoanWaived) told {
+			return sayLoan(e.OnLoan, "%s of %s was waived.", e.Amount, strings.ToLower(e.Component))
+		}),
+		on(func(e event.LoanRefunded) told { return sayLoan(e.OnLoan, "%s was refunded.", e.Amount) }),
+		on(func(e event.LoanChargedBack) told {
+			return sayLoan(e.OnLoan, "%s was charged back and is owed again.", e.Amount)
+		}),
+		on(func(e event.LoanRescheduled) told {
+			return sayLoan(e.OnLoan, "A new plan was agreed, with the last instalment on %s.", e.LastDueDate)
+		}),
+		on(func(e event.LoanChargedOff) told { return sayLoan(e.OnLoan, "The loan was charged off.") }),
+		on(func(e event.LoanWrittenOff) told { return sayLoan(e.OnLoan, "The loan was written off.") }),
+		on(func(e event.LoanReopened) told {
+			return sayLoan(e.OnLoan, "The loan is open again: %s is owed.", e.Outstanding)
+		}),
 		on(func(e event.LoanFullyRepaid) told {
 			return sayLoan(e.OnLoan, "The loan is fully repaid.")
 		}),

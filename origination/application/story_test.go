@@ -385,3 +385,53 @@ func TestConcurrentEvents(t *testing.T) {
 		t.Errorf("%d rows in the timeline, %d counted (%v)", rows, entries, err)
 	}
 }
+
+// TestTimelineTellsWhatStaffOrdered: what changes a loan stands in its story.
+func TestTimelineTellsWhatStaffOrdered(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.now = func() time.Time { return instant(0) }
+	customer, due := uuid.New(), civil.Date{Year: 2026, Month: 4, Day: 2}
+	id := b.apply(customer)
+	l := event.OnLoan{LoanID: uuid.New(), ApplicationID: id, CustomerID: customer}
+	told := []struct {
+		event event.Event
+		want  string
+	}{
+		{
+			event.LoanCharged{OnLoan: l, Component: "FEE", Amount: rupees("50"), DueDate: due},
+			"A fee of 50.00 INR was charged, due on 2026-04-02.",
+		},
+		{
+			event.LoanWaived{OnLoan: l, ValueDate: due, Component: "PENALTY", Amount: rupees("50")},
+			"50.00 INR of penalty was waived.",
+		},
+		{event.LoanRefunded{OnLoan: l, ValueDate: due, Amount: rupees("30.27")}, "30.27 INR was refunded."},
+		{
+			event.LoanChargedBack{OnLoan: l, ValueDate: due, Amount: rupees("969.73")},
+			"969.73 INR was charged back and is owed again.",
+		},
+		{
+			event.LoanRescheduled{OnLoan: l, ValueDate: due, LastDueDate: due, Outstanding: rupees("900")},
+			"A new plan was agreed, with the last instalment on 2026-04-02.",
+		},
+		{event.LoanChargedOff{OnLoan: l, ValueDate: due, Amount: rupees("5000")}, "The loan was charged off."},
+		{event.LoanWrittenOff{OnLoan: l, ValueDate: due, Amount: rupees("0")}, "The loan was written off."},
+		{
+			event.LoanReopened{OnLoan: l, ValueDate: due, Outstanding: rupees("969.73")},
+			"The loan is open again: 969.73 INR is owed.",
+		},
+	}
+	for i, e := range told {
+		b.deliverAt(instant(i+1), e.event)
+	}
+	line := b.timeline(id, "200")
+	if len(line.Events) != len(told)+1 || line.Stage != "INPUT" {
+		t.Fatalf("%d events at stage %s", len(line.Events), line.Stage)
+	}
+	for i, e := range told {
+		if got := line.Events[i+1]; got.Sentence != e.want || got.Event != e.event.Type() {
+			t.Errorf("%s: %q, want %q", got.Event, got.Sentence, e.want)
+		}
+	}
+}

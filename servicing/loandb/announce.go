@@ -13,6 +13,10 @@ func Events(c *servicing.Change) []event.Event {
 	on := OnLoan(&c.Loan)
 	var events []event.Event
 	for _, fact := range c.Facts {
+		if e := ordered(&c.Loan, fact); e != nil {
+			events = append(events, e)
+			continue
+		}
 		switch f := fact.(type) {
 		case servicing.Activated:
 			events = append(events, activated(&c.Loan, f)...)
@@ -47,11 +51,6 @@ func Events(c *servicing.Change) []event.Event {
 			events = append(events, event.LateFeeReversed{
 				OnLoan: on, Instalment: f.Number, DueDate: f.Due, Amount: f.Amount, ValueDate: f.On,
 			})
-		case servicing.Charged:
-			events = append(events, event.LoanCharged{
-				OnLoan: on, ChargeID: f.ID, Component: strings.ToUpper(string(f.Component)), Amount: f.Amount, DueDate: f.Due,
-				Reason: f.Reason,
-			})
 		case servicing.StageChanged:
 			events = append(events, event.LoanStageChanged{
 				OnLoan: on, ValueDate: f.On, From: f.From, To: f.To, DaysPastDue: f.DaysPastDue,
@@ -67,6 +66,38 @@ func Events(c *servicing.Change) []event.Event {
 		}
 	}
 	return events
+}
+
+// ordered is what a fact announces that staff ordered, nil for others.
+func ordered(l *servicing.Loan, fact servicing.Fact) event.Event {
+	on := OnLoan(l)
+	switch f := fact.(type) {
+	case servicing.Charged:
+		return event.LoanCharged{
+			OnLoan: on, ChargeID: f.ID, Component: strings.ToUpper(string(f.Component)), Amount: f.Amount, DueDate: f.Due,
+			Reason: f.Reason,
+		}
+	case servicing.Waived:
+		return event.LoanWaived{
+			OnLoan: on, ValueDate: f.On, Component: strings.ToUpper(string(f.Component)), Amount: f.Amount, Reason: f.Reason,
+		}
+	case servicing.Refunded:
+		return event.LoanRefunded{OnLoan: on, ValueDate: f.On, Amount: f.Amount, Reason: f.Reason}
+	case servicing.ChargedBack:
+		return event.LoanChargedBack{OnLoan: on, ValueDate: f.On, Amount: f.Amount, Reason: f.Reason}
+	case servicing.Rescheduled:
+		return event.LoanRescheduled{
+			OnLoan: on, ValueDate: f.On, Instalments: l.Planned, LastDueDate: l.Instalments[l.Planned-1].Due,
+			Outstanding: l.Outstanding().Total(), Reason: f.Reason,
+		}
+	case servicing.ChargedOff:
+		return event.LoanChargedOff{
+			OnLoan: on, ValueDate: f.On, Amount: f.Parts.Total(), Fraud: f.Fraud, Reason: f.Reason,
+		}
+	case servicing.WrittenOff:
+		return event.LoanWrittenOff{OnLoan: on, ValueDate: f.On, Amount: f.Parts.Total(), Reason: f.Reason}
+	}
+	return nil
 }
 
 func activated(l *servicing.Loan, f servicing.Activated) []event.Event {

@@ -3,6 +3,7 @@ package loandb_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/tenor-lending/tenor/amortization"
@@ -118,4 +119,83 @@ func TestALateFeeTakenBackIsAnnounced(t *testing.T) {
 	if back[0] != want {
 		t.Errorf("taken back %+v, want %+v", back[0], want)
 	}
+}
+
+// What staff order is announced with what it was: a listener needs no other
+// service to know how a loan stands.
+func TestWhatStaffOrderIsAnnounced(t *testing.T) {
+	t.Parallel()
+	on := loandbtest.Date(t, "2026-01-15")
+	terms := loandbtest.RBITerms(on)
+	schedule, err := amortization.New(terms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var loan servicing.Loan
+	var facts []servicing.Fact
+	take := func(change servicing.Change, err error) []event.Event {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		loan, facts = change.Loan, append(facts, change.Facts...)
+		return loandb.Events(&change)
+	}
+	take(servicing.Activate(servicing.Activation{
+		LoanID: uuid.New(), ApplicationID: uuid.New(), CustomerID: uuid.New(), BookID: uuid.New(),
+		DisbursementID: uuid.New(), Terms: terms, ScheduleHash: schedule.Hash(), On: on,
+	}))
+	take(loan.CompleteDisbursement(loan.Disbursement.ID, "bank-1", on))
+	day := loandbtest.Date(t, "2026-02-15")
+	take(loan.StartDay(day))
+	take(loan.Pay(servicing.Payment{
+		ID: uuid.New(), Kind: servicing.Normal, Amount: loandbtest.INR(96_973), ValueDate: day,
+	}, day, facts...))
+	l, fee := loandb.OnLoan(&loan), uuid.New()
+	told := func(what string, got []event.Event, want ...event.Event) {
+		t.Helper()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	told("charge", take(loan.Charge(servicing.Charge{
+		ID: fee, On: day, Due: day, Component: amortization.PartFee, Amount: loandbtest.INR(5_000), Reason: "visit",
+	}, day, facts...)), event.LoanCharged{
+		OnLoan: l, ChargeID: fee, Component: "FEE", Amount: loandbtest.INR(5_000), DueDate: day, Reason: "visit",
+	})
+	told("waiver", take(loan.Waive(servicing.Waiver{
+		ID: uuid.New(), On: day, Component: amortization.PartFee, Amount: loandbtest.INR(5_000), Reason: "hardship",
+	}, day, facts...)), event.LoanWaived{
+		OnLoan: l, ValueDate: day, Component: "FEE", Amount: loandbtest.INR(5_000), Reason: "hardship",
+	})
+	told("new plan", take(loan.Reschedule(servicing.Rescheduling{
+		ID: uuid.New(), On: day, Change: amortization.Rescheduling{Instalments: 35}, Reason: "illness",
+	}, day, facts...)), event.LoanRescheduled{
+		OnLoan: l, ValueDate: day, Instalments: 36, LastDueDate: loandbtest.Date(t, "2029-01-15"),
+		Outstanding: loan.Outstanding().Total(), Reason: "illness",
+	})
+	told("chargeback", take(loan.ChargeBack(servicing.Chargeback{
+		ID: uuid.New(), By: servicing.ByBank, On: day, Amount: loandbtest.INR(50_000), Reason: "disputed",
+	}, day, facts...)), event.LoanChargedBack{
+		OnLoan: l, ValueDate: day, Amount: loandbtest.INR(50_000), Reason: "disputed",
+	})
+	quote, err := loan.PayoffQuote(day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, before := loan, facts
+	take(loan.Pay(servicing.Payment{
+		ID: uuid.New(), Kind: servicing.Payoff, Amount: loandbtest.INR(quote.Total.Minor() + 700), ValueDate: day,
+	}, day, facts...))
+	told("refund", take(loan.Refund(servicing.Refund{
+		ID: uuid.New(), On: day, Amount: loandbtest.INR(700), AfterPayoff: true, Reason: "overpaid",
+	}, day, facts...)), event.LoanRefunded{OnLoan: l, ValueDate: day, Amount: loandbtest.INR(700), Reason: "overpaid"})
+	loan, facts = open, before
+	told("charge-off", take(loan.ChargeOff(servicing.ChargeOff{
+		ID: uuid.New(), On: day, Fraud: true, Reason: "forged",
+	}, day, facts...)), event.LoanChargedOff{
+		OnLoan: l, ValueDate: day, Amount: loandbtest.INR(1_978_027), Fraud: true, Reason: "forged",
+	})
+	told("write-off", take(loan.WriteOff(servicing.WriteOff{ID: uuid.New(), On: day, Reason: "insolvent"}, day, facts...)),
+		event.LoanWrittenOff{OnLoan: l, ValueDate: day, Amount: loandbtest.INR(0), Reason: "insolvent"})
 }

@@ -4,7 +4,8 @@
 //
 // It owns the tables payment and loose_blob. It publishes PaymentReceived,
 // PaymentVerified, PaymentRejected, PaymentReversed, LateFeeReversed, LoanCharged,
-// LoanReopened, LoanFullyRepaid and LoanCompleted. It consumes
+// LoanWaived, LoanRefunded, LoanChargedBack, LoanRescheduled, LoanChargedOff,
+// LoanWrittenOff, LoanReopened, LoanFullyRepaid and LoanCompleted. It consumes
 // ReconciliationCompleted: what the bank has seen needs no officer.
 //
 // A payment, the loan's new state, the journal entries, the events and the
