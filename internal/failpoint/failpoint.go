@@ -30,6 +30,8 @@ const (
 	Published = "stream.published"
 	// Marked is after the outbox says that events are published.
 	Marked = "stream.marked"
+	// Fetched is after events came from the broker and before they are handled.
+	Fetched = "stream.fetched"
 	// Handled is after the effect of events and before their offsets are committed.
 	Handled = "stream.handled"
 	// Offset is after the offsets of events were passed on to be committed.
@@ -37,7 +39,7 @@ const (
 )
 
 // Points lists them.
-var Points = []string{Committed, Drained, Published, Marked, Handled, Offset}
+var Points = []string{Committed, Drained, Published, Marked, Fetched, Handled, Offset}
 
 var armed = arm(os.Getenv(Env), func() {
 	_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL) // it cannot fail for one's own process

@@ -220,6 +220,7 @@ func (c *Consumer) handleFetches(ctx context.Context, client *kgo.Client, fetche
 		if mutant.OffsetFirst {
 			_ = client.CommitRecords(ctx, chunk...)
 		}
+		failpoint.Hit(failpoint.Fetched)
 		if c.handleTogether(ctx, chunk) {
 			c.pass(client, chunk...)
 			continue

@@ -27,8 +27,10 @@ func TestTheCrashPointThatWasMetLeastIsArmed(t *testing.T) {
 	}
 	var met, most int64
 	f.Arm(func(times, bound int64) (int64, bool) { met, most = times, bound; return 3, true })
-	f.died(failpoint.Handled)
-	f.died(failpoint.Handled)
+	for _, point := range []string{failpoint.Fetched, failpoint.Handled} {
+		f.died(point)
+		f.died(point)
+	}
 	f.died(failpoint.Offset)
 	point, nth := f.arm(listener)
 	if point != failpoint.Offset || nth != 3 || met != 1 || most != consumedMax {

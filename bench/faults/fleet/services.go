@@ -64,7 +64,7 @@ var (
 	committing = crashPoints{
 		[]string{failpoint.Committed, failpoint.Drained, failpoint.Published, failpoint.Marked}, committedMax,
 	}
-	consuming = crashPoints{[]string{failpoint.Handled, failpoint.Offset}, consumedMax}
+	consuming = crashPoints{[]string{failpoint.Fetched, failpoint.Handled, failpoint.Offset}, consumedMax}
 )
 
 // Launch brings the databases to their schema, starts every service and the drill's
